@@ -1,0 +1,54 @@
+"""The one place that builds gallery views."""
+
+import hashlib
+from typing import Final
+
+import numpy as np
+
+from habeas.types import F32, Basis, GalleryView, Seal, Str, claim_seal
+
+_SEAL: Final = claim_seal(Seal.GALLERY_VIEW)
+
+
+def build_view(
+    *,
+    vectors: F32,
+    subject_ids: Str,
+    authorisation_id: str,
+    model_id: str,
+    basis: Basis,
+    camera_id: str | None,
+    valid_from_ns: int,
+    valid_until_ns: int,
+) -> GalleryView:
+    """Build a view, its rows brought into the order of their subjects.
+
+    Args:
+        vectors: (m, d) float32, unit length.
+        subject_ids: (m,).
+        authorisation_id: under which all of them are listed.
+        model_id: of the vectors.
+        basis: the ground.
+        camera_id: the one camera, or None for the sources of a run.
+        valid_from_ns: first instant, Unix ns.
+        valid_until_ns: first instant after, Unix ns.
+    """
+    order = np.argsort(subject_ids, kind="stable")
+    vectors, subject_ids = vectors[order], subject_ids[order]
+    digest = hashlib.sha256()
+    for part in (authorisation_id, model_id, basis.value, camera_id or "*", f"{valid_from_ns}-{valid_until_ns}"):
+        digest.update(part.encode() + b"\0")
+    digest.update("\0".join(subject_ids.tolist()).encode())
+    digest.update(vectors.astype("<f4").tobytes())
+    return GalleryView(
+        vectors=vectors,
+        subject_ids=subject_ids,
+        authorisation_ids=np.full(len(subject_ids), authorisation_id),
+        model_id=model_id,
+        basis=basis,
+        camera_id=camera_id,
+        valid_from_ns=valid_from_ns,
+        valid_until_ns=valid_until_ns,
+        view_id=digest.hexdigest(),
+        seal=_SEAL,
+    )

@@ -1,0 +1,5 @@
+"""How lines run."""
+
+from habeas.engine.local import Run, SourceReport
+
+__all__ = ["Run", "SourceReport"]

@@ -1,0 +1,220 @@
+"""Several sources on this machine: a thread a source decodes and samples, one thread analyses.
+
+Inference stays in one thread: two that drove one compiled model stalled for good (docs/model-card.md, traps).
+
+Each source has a queue of at most `_QUEUE_FRAMES` sampled frames. Files wait when it is full; a live source drops the
+*oldest frame* and counts it, so that alerts stay current. A hand-off carries a frame, the end, or the failure.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Self
+
+from habeas.errors import HabeasError
+from habeas.pipeline import Event, Line, Stages, ViewOf
+from habeas.ports import FrameSource
+from habeas.types import NS_PER_S, Frame, OriginKind
+from habeas.video import Sampler
+
+_QUEUE_FRAMES: Final = 4
+_JOIN_S: Final = 15.0
+"""A reader that hangs in a socket comes back within the stall limit; a daemon thread ends with the process anyway."""
+
+
+@dataclass
+class SourceReport:
+    """What became of one source. Written by its reader, read at the end.
+
+    Args:
+        camera_id: of the source.
+        frames_decoded: so far.
+        frames_dropped: sampled frames dropped under load.
+        first_pts_ns: the stream's time of the first frame.
+        last_pts_ns: the stream's time of the last frame.
+        step_ns: nominal time between frames.
+        failure: why it ended, where it failed.
+    """
+
+    camera_id: str
+    step_ns: int
+    frames_decoded: int = 0
+    frames_dropped: int = 0
+    first_pts_ns: int = 0
+    last_pts_ns: int = 0
+    failure: HabeasError | None = None
+
+    @property
+    def video_ns(self) -> int:
+        """How much stream time was decoded."""
+        return self.last_pts_ns - self.first_pts_ns + self.step_ns if self.frames_decoded else 0
+
+    def saw(self, frame: Frame) -> None:
+        """Count a decoded frame."""
+        if not self.frames_decoded:
+            self.first_pts_ns = frame.pts_ns
+        self.frames_decoded += 1
+        self.last_pts_ns = frame.pts_ns
+
+
+@dataclass
+class _Feed:
+    """One source's reader, queue and line. The queue is guarded by the run's condition."""
+
+    source: FrameSource
+    line: Line
+    report: SourceReport
+    queue: deque[Frame] = field(default_factory=deque)
+    ended: bool = False
+    finished: bool = False
+    thread: threading.Thread | None = None
+
+    @property
+    def live(self) -> bool:
+        return self.source.origin.kind is OriginKind.LIVE
+
+
+class Run:
+    """Takes several sources through the line until they end or `stop` is called. A context manager; owns the sources.
+
+    Args:
+        sources: opened.
+        stages: what the lines share; used in the thread that iterates `events`.
+        view_of: what may be compared on a source.
+        on_frame: told of each analysed frame: the source's number, its report, its length if known.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[FrameSource],
+        stages: Stages,
+        view_of: ViewOf,
+        on_frame: Callable[[int, SourceReport, int | None], None] = lambda _number, _report, _length: None,
+    ) -> None:
+        self._changed = threading.Condition()
+        self._stopping = False
+        self._stages = stages
+        self._on_frame = on_frame
+        self._feeds = [self._feed(source, stages, view_of) for source in sources]
+
+    @staticmethod
+    def _feed(source: FrameSource, stages: Stages, view_of: ViewOf) -> _Feed:
+        step_ns = round(NS_PER_S / max(source.rate_hz, 0.01))
+        line = Line(source.origin, source.rate_hz, stages, view_of)
+        return _Feed(source, line, SourceReport(source.origin.camera_id, step_ns))
+
+    @property
+    def reports(self) -> list[SourceReport]:
+        """What became of each source, in the order given."""
+        return [feed.report for feed in self._feeds]
+
+    @property
+    def lines(self) -> list[Line]:
+        """The line of each source, in the order given."""
+        return [feed.line for feed in self._feeds]
+
+    @property
+    def flaws(self) -> list[tuple[str, str]]:
+        """What each source survived: (camera_id, flaw)."""
+        return [(feed.report.camera_id, flaw) for feed in self._feeds for flaw in feed.source.flaws]
+
+    def stop(self) -> None:
+        """Make `events` finish soon: open tracks end, nothing new is read. Callable from any thread."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+
+    def events(self) -> Iterator[Event]:
+        """Yield alerts and their ends as they happen.
+
+        A source that fails ends alone, its failure in its report; the others go on.
+
+        Raises:
+            RuleError: the gallery view does not permit a source, or has ended.
+        """
+        for feed in self._feeds:
+            feed.thread = threading.Thread(target=self._read, args=(feed,), name=feed.report.camera_id, daemon=True)
+            feed.thread.start()
+        turn = 0
+        while (taken := self._next(turn)) is not None:
+            turn, frame = taken
+            feed = self._feeds[turn]
+            if frame is None:
+                feed.finished = True
+                yield from feed.line.finish()
+            else:
+                yield from feed.line.process(frame)
+                self._on_frame(turn, feed.report, feed.source.duration_ns)
+            turn += 1
+        for feed in self._feeds:
+            if not feed.finished:
+                yield from feed.line.finish()
+
+    def _next(self, turn: int) -> tuple[int, Frame | None] | None:
+        """Wait for the next hand-off, sources in turn; None once all ended or the run stops."""
+        order = [(turn + step) % len(self._feeds) for step in range(len(self._feeds))]
+        with self._changed:
+            while not self._stopping:
+                for number in order:
+                    feed = self._feeds[number]
+                    if feed.queue:
+                        frame = feed.queue.popleft()
+                        self._changed.notify_all()
+                        return number, frame
+                    if feed.ended and not feed.finished:
+                        return number, None
+                if all(feed.finished for feed in self._feeds):
+                    return None
+                self._changed.wait()
+        return None
+
+    def _read(self, feed: _Feed) -> None:
+        """Reader thread: decode, sample, hand over; whatever goes wrong becomes the source's failure."""
+        rate_hz = min(self._stages.detect.rate_hz, max(feed.source.rate_hz, 0.01))
+        sampler = Sampler(round(NS_PER_S / rate_hz))
+        try:
+            for frame in feed.source.frames():
+                feed.report.saw(frame)
+                if sampler.due(frame.pts_ns) and not self._hand_over(feed, frame):
+                    break
+        except HabeasError as error:
+            feed.report.failure = error
+        except Exception as error:  # noqa: BLE001 - worker top loop: a reader never dies silently
+            feed.report.failure = HabeasError(f"{feed.report.camera_id}: {type(error).__name__}: {error}")
+        finally:
+            with self._changed:
+                feed.ended = True
+                self._changed.notify_all()
+
+    def _hand_over(self, feed: _Feed, frame: Frame) -> bool:
+        with self._changed:
+            while len(feed.queue) >= _QUEUE_FRAMES and not self._stopping:
+                if feed.live:
+                    feed.queue.popleft()
+                    feed.report.frames_dropped += 1
+                else:
+                    self._changed.wait()
+            if self._stopping:
+                return False
+            feed.queue.append(frame)
+            self._changed.notify_all()
+            return True
+
+    def close(self) -> None:
+        """Stop, close the sources, wait for the readers."""
+        self.stop()
+        for feed in self._feeds:
+            if feed.live:
+                feed.source.close()
+        for feed in self._feeds:
+            if feed.thread is not None:
+                feed.thread.join(_JOIN_S)
+            feed.queue.clear()
+            feed.source.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()

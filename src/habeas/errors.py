@@ -1,0 +1,124 @@
+"""Every error Habeas raises on purpose, in one tree.
+
+::
+
+    HabeasError                 exit 70, 500   a fault of ours
+    ├── UsageError              exit 2,  400   the command or call is wrong
+    ├── RuleError               exit 3,  403   a rule of the product refuses; `.rule` names it
+    ├── InputError              exit 4,  422   what was given cannot be used
+    │   ├── SourceError                        a video, folder or stream
+    │   ├── ImageError                         a still image
+    │   └── ReferenceRefused                   an image that may not become a reference
+    ├── ModelError              exit 5,  503   weights are missing, wrong, or refused
+    │   └── NetworkError                       they could not be fetched
+    └── DiskError               exit 6,  507   nowhere to write
+
+Each carries `remedy`: what the reader can do about it. Errors of other libraries are translated where they enter
+(`video.open`, `faces.image`, `models.pull`, `models.session`); nothing above those files catches them.
+"""
+
+from typing import ClassVar
+
+
+class HabeasError(Exception):
+    """Base of the tree.
+
+    Args:
+        message: what went wrong, one line, with the name of the thing.
+        remedy: what to do about it, one line.
+    """
+
+    exit_code: ClassVar[int] = 70
+    http_status: ClassVar[int] = 500
+    kind: ClassVar[str] = "bug"
+
+    def __init__(self, message: str, *, remedy: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+
+    def as_json(self) -> dict[str, str]:
+        """Return the object that `--json` prints and the web answers with."""
+        return {"kind": self.kind, "message": self.message, "remedy": self.remedy}
+
+
+class UsageError(HabeasError):
+    """The command line or the call is wrong."""
+
+    exit_code = 2
+    http_status = 400
+    kind = "usage"
+
+
+class RuleError(HabeasError):
+    """A rule of the product refuses this.
+
+    Args:
+        message: what is refused.
+        rule: the rule's name, stable, for programs (`subject-limit`, `gallery-view`, ...).
+        remedy: what is allowed instead.
+    """
+
+    exit_code = 3
+    http_status = 403
+    kind = "rule"
+
+    def __init__(self, message: str, *, rule: str, remedy: str = "") -> None:
+        super().__init__(message, remedy=remedy)
+        self.rule = rule
+
+    def as_json(self) -> dict[str, str]:
+        """Return the base object with the rule's name."""
+        return {**super().as_json(), "rule": self.rule}
+
+
+class InputError(HabeasError):
+    """What was given cannot be used."""
+
+    exit_code = 4
+    http_status = 422
+    kind = "input"
+
+
+class SourceError(InputError):
+    """A video, folder or stream cannot be read."""
+
+    kind = "source"
+
+
+class ImageError(InputError):
+    """A still image cannot be read."""
+
+    kind = "image"
+
+
+class ReferenceRefused(InputError):
+    """An image may not become a reference: no face, two, too small, too blurred."""
+
+    kind = "reference"
+
+
+class ModelError(HabeasError):
+    """Weights are missing, do not match their hash, or are of a kind that is never loaded."""
+
+    exit_code = 5
+    http_status = 503
+    kind = "model"
+
+
+class NetworkError(ModelError):
+    """Weights could not be fetched."""
+
+    kind = "network"
+
+
+class DiskError(HabeasError):
+    """There is nowhere to write, or no room."""
+
+    exit_code = 6
+    http_status = 507
+    kind = "disk"
+
+
+EXIT_INTERRUPTED = 130
+"""Exit status after Ctrl-C, as shells expect."""

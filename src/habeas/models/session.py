@@ -1,0 +1,73 @@
+"""OpenVINO sessions: one network, one thread, one request in flight.
+
+Threads are not pinned: two single-thread processes would land on the same core (docs/model-card.md, traps).
+"""
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal, cast
+
+from habeas.errors import ModelError
+from habeas.types import F32
+
+if TYPE_CHECKING:
+    import openvino as ov
+
+Precision = Literal["f32", "bf16"]
+DYNAMIC: Final = -1
+
+
+class OpenVinoSession:
+    """One network on the CPU.
+
+    Args:
+        name: file name, for messages; its ending tells the format.
+        data: the whole file, already checked against the manifest.
+        shape: input shape to run with, `DYNAMIC` where it varies from call to call.
+        precision: arithmetic; part of a pack's `model_id`.
+
+    Raises:
+        ModelError: OpenVINO cannot read or compile it.
+    """
+
+    def __init__(self, name: str, data: bytes, shape: tuple[int, ...], precision: Precision = "f32") -> None:
+        import openvino as ov  # noqa: PLC0415 - importing habeas loads no inference engine
+
+        self.precision: str = precision
+        core = ov.Core()
+        hints = {
+            "INFERENCE_PRECISION_HINT": precision,
+            "INFERENCE_NUM_THREADS": 1,
+            "NUM_STREAMS": 1,
+            "ENABLE_CPU_PINNING": False,
+        }
+        try:
+            model = _read(core, name, data)
+            model.reshape(list(shape))
+            compiled = core.compile_model(model, "CPU", hints)
+        except RuntimeError as error:
+            raise ModelError(f"{name} cannot be loaded: {str(error).splitlines()[0]}", remedy="upgrade openvino") from error
+        self._request = compiled.create_infer_request()
+        self._names = tuple(output.any_name for output in compiled.outputs)
+
+    def infer(self, batch: F32) -> dict[str, F32]:
+        """Run the network.
+
+        Args:
+            batch: float32 in the network's layout.
+
+        Returns:
+            Outputs by name, float32, valid until the next call.
+        """
+        self._request.infer([batch], share_inputs=True)
+        return {name: cast("F32", self._request.get_tensor(name).data) for name in self._names}
+
+
+def _read(core: "ov.Core", name: str, data: bytes) -> "ov.Model":
+    """Parse checked bytes. OpenVINO reads ONNX from memory, TFLite only from a file: that one is private and brief."""
+    if name.endswith(".onnx"):
+        return core.read_model(model=data)
+    with tempfile.TemporaryDirectory(prefix="habeas-model-") as folder:
+        path = Path(folder) / name
+        path.write_bytes(data)
+        return core.read_model(path)

@@ -1,0 +1,165 @@
+"""Live streams: connect, notice that a camera stalled or hung up, connect again.
+
+A live stream has no end: end of file is a disconnection. FFmpeg's own socket timeout bounds every read, so the thread
+that reads comes back by itself; it answers about twice the timeout after the last packet.
+"""
+
+import random
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Final, Self
+from urllib.parse import urlsplit
+
+import av
+import av.error
+
+from habeas.errors import SourceError
+from habeas.ports import Clock
+from habeas.settings import LiveSettings
+from habeas.types import NS_PER_S, Frame, Origin, OriginKind
+from habeas.video.edge import origin, quiet, translated
+from habeas.video.file import FrameNumbering
+
+_RATE_HZ: Final = 25.0
+_PROTOCOLS: Final = "rtsp,rtsps,rtp,rtcp,srtp,tcp,tls,udp"
+_MAX_FLAWS: Final = 1000
+"""A camera that fails for months must not fill memory with the story of it."""
+
+
+def public_name(url: str) -> str:
+    """Return a stream's address without user name, password, query or fragment: safe to print."""
+    parts = urlsplit(url)
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else (parts.hostname or "")
+    port = f":{parts.port}" if parts.port else ""
+    return f"{parts.scheme}://{host}{port}{parts.path}"
+
+
+class LiveStream:
+    """An RTSP camera.
+
+    Connecting happens in `frames()`, in the thread that reads, so that one dead camera delays no other.
+
+    Args:
+        url: `rtsp://` or `rtsps://`, with credentials if needed; never printed.
+        settings: stall limit, backoff, transport.
+        clock: stamps frames.
+
+    Raises:
+        SourceError: the address has no host.
+    """
+
+    def __init__(self, url: str, settings: LiveSettings, clock: Clock) -> None:
+        quiet()
+        try:
+            name = public_name(url)
+        except ValueError:
+            raise SourceError("a stream's address cannot be parsed", remedy="write rtsp://host:port/path") from None
+        if not urlsplit(url).hostname:
+            raise SourceError(f"{name}: names no host", remedy="write rtsp://host:port/path")
+        self._url = url
+        self._settings = settings
+        self._clock = clock
+        self._origin = origin(OriginKind.LIVE, name)
+        self._flaws: list[str] = []
+        self._closed = threading.Event()
+        self._jitter = random.Random()  # noqa: S311 - spreads reconnections, guards nothing
+
+    @property
+    def origin(self) -> Origin:
+        """The camera, without credentials."""
+        return self._origin
+
+    @property
+    def rate_hz(self) -> float:
+        """Nominal rate; cameras do not say reliably."""
+        return _RATE_HZ
+
+    @property
+    def duration_ns(self) -> int | None:
+        """None: it has no end."""
+        return None
+
+    @property
+    def flaws(self) -> tuple[str, ...]:
+        """Stalls and reconnections, oldest first."""
+        return tuple(self._flaws)
+
+    def frames(self) -> Iterator[Frame]:
+        """Yield frames until `close`; reconnect after every stall or disconnection.
+
+        Raises:
+            SourceError: the first connections failed for as long as the stall limit.
+        """
+        numbered = FrameNumbering(self._origin, _RATE_HZ, self._flaws)
+        began_ns = self._clock.monotonic_ns()
+        failures = 0
+        while not self._closed.is_set():
+            before = numbered.count
+            try:
+                yield from self._connection(numbered)
+                reason = "the stream ended"
+            except SourceError as error:
+                reason = error.message
+                waited_ns = self._clock.monotonic_ns() - began_ns
+                if not numbered.count and waited_ns >= self._settings.stall_s * NS_PER_S:
+                    raise
+            failures = 0 if numbered.count > before else failures + 1
+            self._note(f"disconnected: {reason}")
+            self._closed.wait(self._pause_s(failures))
+
+    def _connection(self, numbered: FrameNumbering) -> Iterator[Frame]:
+        with ExitStack() as stack, translated(self._origin.camera_id):
+            container = stack.enter_context(av.open(self._url, mode="r", options=self._options()))
+            if not container.streams.video:
+                raise SourceError(f"{self._origin.camera_id}: has no video", remedy="check the stream's path")
+            stream = container.streams.video[0]
+            stream.thread_count = 1
+            numbered.restart()
+            for packet in container.demux(stream):
+                if self._closed.is_set():
+                    return
+                for decoded in _decode(packet):
+                    yield numbered.frame(decoded, self._clock.now_ns())
+
+    def _options(self) -> dict[str, str]:
+        half_us = round(self._settings.stall_s / 2 * 1_000_000)
+        return {
+            "rtsp_transport": self._settings.transport,
+            "timeout": str(half_us),
+            "allowed_media_types": "video",
+            "protocol_whitelist": _PROTOCOLS,
+            "fflags": "nobuffer",
+            "analyzeduration": "500000",
+            "probesize": "65536",
+        }
+
+    def _pause_s(self, failures: int) -> float:
+        """Full jitter: a random wait below a ceiling that doubles with every failure in a row."""
+        ceiling = min(self._settings.backoff_max_s, self._settings.backoff_s * 2.0 ** min(failures, 16))
+        return self._jitter.uniform(0.1, 1.0) * ceiling
+
+    def _note(self, flaw: str) -> None:
+        if len(self._flaws) < _MAX_FLAWS:
+            self._flaws.append(flaw)
+
+    def close(self) -> None:
+        """Stop reconnecting and reading; a read in progress ends within the stall limit."""
+        self._closed.set()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"LiveStream({self._origin.camera_id!r})"
+
+
+def _decode(packet: av.Packet) -> list[av.VideoFrame]:
+    """Return a packet's pictures; a damaged packet has none."""
+    try:
+        return [picture for picture in packet.decode() if isinstance(picture, av.VideoFrame)]
+    except av.error.InvalidDataError:
+        return []
