@@ -1,189 +1,201 @@
-"""Watching without a workspace: the limits of product.md, the sources, the summary.
+"""The Python API: the stages of the line as functions, each output feeding the next, and `watch` for the whole of it.
 
-What `habeas.watch(...)` and the command line share.
+It runs without a workspace, so the limits of product.md hold: at most 3 subjects who consent and 2 live sources in one
+process, 8 hours, no FPIR above 1e-3. Models are loaded on first use, once a thread.
 """
 
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Final
+from weakref import WeakKeyDictionary
 
 from habeas.app import App
 from habeas.authority import RunAuthorisation
-from habeas.authority.runs import MAX_LIVE_SOURCES
-from habeas.engine import Run, SourceReport
-from habeas.errors import InputError, RuleError
+from habeas.decision import Decision
+from habeas.decision import decide as _decide
+from habeas.errors import RuleError
 from habeas.pipeline import Event
 from habeas.ports import FrameSource
-from habeas.search.calibration import DEFAULT_FPIR
-from habeas.types import NS_PER_S, U8
-from habeas.video import is_live, open_source
+from habeas.comparison import search as _search
+from habeas.comparison.calibration import DEFAULT_FPIR
+from habeas.tracks import Tracker
+from habeas.types import U8, Candidates, Faces, Frame, GalleryView, Origin, Templates, Tracks
+from habeas.video import open_source as _open_source
+from habeas.watching import Watch
+
+Images = str | Path | U8 | Sequence[str | Path | U8]
+
+_local: Final = threading.local()
+_trackers: Final[WeakKeyDictionary[Origin, Tracker]] = WeakKeyDictionary()
+_runs: Final[dict[str, RunAuthorisation]] = {}
 
 
-@dataclass(frozen=True)
-class Summary:
-    """What a run came to. Counters only.
-
-    Seconds of `video_s` are of all sources together; `cpu_start_s` is what loading and enrolling took, apart from `cpu_s`.
-    """
-
-    video_s: float
-    frames_decoded: int
-    frames_dropped: int
-    frames_analysed: int
-    faces_detected: int
-    tracks: int
-    templates_made: int
-    templates_kept: int
-    alerts: int
-    cpu_s: float
-    cpu_start_s: float
-    wall_s: float
-
-    def as_json(self) -> dict[str, object]:
-        """Return the object printed last. Runs without a workspace are not accounted for, and say so."""
-        return {"event": "summary", "accounted": False, **asdict(self)}
-
-    def as_text(self) -> str:
-        """Return the last line for people."""
-        return (
-            f"{self.video_s:.1f} s of video, {self.tracks} tracks, {self.alerts} alerts; "
-            f"{self.templates_made} templates made, {self.templates_kept} kept; "
-            f"{self.cpu_s:.1f} s of CPU after {self.cpu_start_s:.1f} s to start (not accounted: no workspace)"
-        )
-
-
-class Watch:
-    """Looks for people who consent, in several sources, for this run only. A context manager.
+def watch(
+    sources: str | Path | Sequence[str | Path],
+    subjects: Mapping[str, Images],
+    *,
+    basis: str,
+    fpir: float = DEFAULT_FPIR,
+) -> Iterator[Event]:
+    """Look for people who consent, in files, folders of images and streams.
 
     Args:
-        app: loaded models and settings.
-        sources: addresses for `open_source`, or opened sources (which it then owns).
-        subjects: name -> images.
-        basis: `consent`, or `demo` for generated scenes.
-        fpir: promised share of non-mated tracks that alert.
-        began: (wall, CPU) seconds at which the program started, for the summary.
+        sources: one or several; `rtsp://` addresses, video files, folders of images.
+        subjects: name -> image or images (paths, or (h, w, 3) uint8 RGB arrays); at most three people.
+        basis: `consent`.
+        fpir: share of strangers' tracks that may alert, at most 1e-3.
+
+    Yields:
+        `Alert` at its first crossing, later `AlertEnd` when that track closes.
 
     Raises:
-        RuleError: more than 3 subjects, 2 live sources, FPIR 1e-3, or another basis.
-        InputError: a source or reference cannot be used.
+        RuleError: more than is allowed without a workspace.
+        InputError: a source or image cannot be used.
     """
-
-    def __init__(
-        self,
-        app: App,
-        sources: Sequence[str | FrameSource],
-        subjects: Mapping[str, Sequence[Path | U8]],
-        *,
-        basis: str,
-        fpir: float = DEFAULT_FPIR,
-        began: tuple[float, float] | None = None,
-    ) -> None:
-        self._began = began or (time.perf_counter(), time.process_time())
-        _check_sources(sources)
-        stages = app.stages(fpir)
-        self._ledger = stages.ledger
-        self.on_progress: Callable[[float], None] = lambda _seconds: None
-        self.authorisation = RunAuthorisation(app.enrol(subjects), basis, app.clock)
-        opened: list[FrameSource] = []
-        try:
-            opened.extend(_opened(source, app) for source in sources)
-        except BaseException:
-            self.authorisation.close()
-            raise
-        self._lengths_ns = [source.duration_ns for source in opened]
-        self.camera_ids = [source.origin.camera_id for source in opened]
-        self._run = Run(opened, stages, self.authorisation.view, self._progressed)
-        self._started = time.perf_counter(), time.process_time()
-
-    @property
-    def length_s(self) -> int | None:
-        """Seconds of video in all sources, None where one is live."""
-        known = [length for length in self._lengths_ns if length is not None]
-        return sum(known) // NS_PER_S if len(known) == len(self._lengths_ns) else None
-
-    @property
-    def flaws(self) -> list[tuple[str, str]]:
-        """What was survived, and which source failed: (camera, what)."""
-        failed = [(report.camera_id, report.failure.message) for report in self._run.reports if report.failure]
-        return self._run.flaws + failed
-
-    def _progressed(self, _number: int, _report: SourceReport, _length_ns: int | None) -> None:
-        self.on_progress(sum(report.video_ns for report in self._run.reports) / NS_PER_S)
-
-    def events(self) -> Iterator[Event]:
-        """Yield alerts at their first crossing, and their ends.
-
-        Raises:
-            RuleError: eight hours are over.
-        """
-        yield from self._run.events()
-
-    def interrupted(self) -> Iterator[Event]:
-        """Stop, and yield the ends of what was still open."""
-        self._run.stop()
-        for line in self._run.lines:
-            yield from line.finish()
-
-    def stop(self) -> None:
-        """End `events` soon; callable from any thread."""
-        self._run.stop()
-
-    def summary(self) -> Summary:
-        """Close the sources and count what the run came to."""
-        self._run.close()
-        counts = [line.counts for line in self._run.lines]
-        reports = self._run.reports
-        wall, cpu = time.perf_counter(), time.process_time()
-        return Summary(
-            video_s=round(sum(report.video_ns for report in reports) / NS_PER_S, 3),
-            frames_decoded=sum(report.frames_decoded for report in reports),
-            frames_dropped=sum(report.frames_dropped for report in reports),
-            frames_analysed=sum(count.frames_analysed for count in counts),
-            faces_detected=sum(count.faces_detected for count in counts),
-            tracks=sum(count.tracks for count in counts),
-            templates_made=sum(count.templates_made for count in counts),
-            templates_kept=self._ledger.kept,
-            alerts=sum(count.alerts for count in counts),
-            cpu_s=round(cpu - self._started[1], 3),
-            cpu_start_s=round(self._started[1] - self._began[1], 3),
-            wall_s=round(wall - self._started[0], 3),
-        )
-
-    def raise_if_nothing_was_read(self) -> None:
-        """Raise the first source's failure when every source failed without a frame.
-
-        Raises:
-            SourceError: that failure.
-        """
-        reports = self._run.reports
-        if all(report.failure and not report.frames_decoded for report in reports) and reports[0].failure:
-            raise reports[0].failure
-
-    def close(self) -> None:
-        """Close the sources and end the authorisation."""
-        self._run.close()
-        self.authorisation.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
+    names = [sources] if isinstance(sources, str | Path) else sources
+    with Watch(_app(), [str(name) for name in names], _listed(subjects), basis=basis, fpir=fpir) as watching:
+        yield from watching.events()
+        watching.raise_if_nothing_was_read()
 
 
-def _check_sources(sources: Sequence[str | FrameSource]) -> None:
-    if not sources:
-        raise InputError("no source to watch", remedy="give a video file, a folder of images or an rtsp:// address")
-    live = sum(isinstance(source, str) and is_live(source) for source in sources)
-    if live > MAX_LIVE_SOURCES:
-        raise RuleError(
-            f"{live} live sources without a workspace, {MAX_LIVE_SOURCES} allowed",
-            rule="live-source-limit",
-            remedy="watch fewer cameras, or make a workspace",
-        )
+def open_source(uri: str | Path) -> FrameSource:
+    """Open a source of frames; iterate its `frames()`, close it by `with`.
+
+    Args:
+        uri: `rtsp://...`, a video file, a folder of images, or one image.
+
+    Raises:
+        SourceError: it is missing, unreadable, or holds no video.
+        UsageError: another kind of address.
+    """
+    app = _app()
+    return _open_source(str(uri), live=app.settings.live, clock=app.clock)
 
 
-def _opened(source: str | FrameSource, app: App) -> FrameSource:
-    return open_source(source, live=app.settings.live, clock=app.clock) if isinstance(source, str) else source
+def detect(frame: Frame) -> Faces:
+    """Find the faces of a frame.
+
+    Args:
+        frame: from `open_source`.
+
+    Returns:
+        n faces in pixels of the full frame, highest score first.
+    """
+    return _app().detector().detect(frame)
+
+
+def track(frame: Frame, faces: Faces) -> Tracks:
+    """Tell which face is which over the frames of one source, and which are worth a template.
+
+    The state belongs to the source: give its frames in order.
+
+    Args:
+        frame: the frame.
+        faces: what `detect` found in it.
+
+    Returns:
+        Tracks aligned with the faces; `best_shots` marks at most five rows a track in all.
+    """
+    return _trackers.setdefault(frame.origin, Tracker()).update(faces, frame.pts_ns)
+
+
+def template(frame: Frame, faces: Faces | Tracks) -> Templates:
+    """Make templates, in memory.
+
+    Args:
+        frame: the frame.
+        faces: its faces; given tracks, only their new best shots.
+
+    Returns:
+        One template a face: (n, 704) float32, unit length.
+
+    Raises:
+        InputError: a network gave nothing usable for a face.
+    """
+    wanted = faces.faces[faces.best_shots] if isinstance(faces, Tracks) else faces
+    return _app().templater.template(frame, wanted)
+
+
+def enrol(subjects: Mapping[str, Images], basis: str = "consent") -> GalleryView:
+    """Make the only thing that may be searched: a gallery view of people who consent, for this process, for 8 hours.
+
+    Args:
+        subjects: name -> image or images; at most three people in the process at once (`forget` makes room).
+        basis: `consent`.
+
+    Raises:
+        RuleError: another basis, or too many people.
+        ReferenceRefused: an image may not become a reference; says why.
+    """
+    app = _app()
+    run = RunAuthorisation(app.enrol(_listed(subjects)), basis, app.clock)
+    view = run.whole_view()
+    _runs[view.view_id] = run
+    return view
+
+
+def forget(view: GalleryView) -> None:
+    """End an enrolment: from here on nothing is compared with it."""
+    run = _runs.pop(view.view_id, None)
+    if run is not None:
+        run.close()
+
+
+def search(templates: Templates, view: GalleryView, k: int = 1) -> Candidates:
+    """Find the subjects most like each template.
+
+    Args:
+        templates: n probes, from `template`.
+        view: from `enrol`.
+        k: subjects a probe.
+
+    Returns:
+        (n, k) subjects and similarities, best first.
+
+    Raises:
+        RuleError: the view has ended, or is not for this source.
+    """
+    run = _runs.get(view.view_id)
+    if run is None or templates.origin is None:
+        raise RuleError("this gallery view has ended", rule="window", remedy="enrol again")
+    return _search(templates, run.view(templates.origin), at_ns=_app().clock.now_ns(), k=k)
+
+
+def decide(candidates: Candidates, fpir: float = DEFAULT_FPIR) -> list[Decision]:
+    """Tell which probes match at an FPIR.
+
+    Args:
+        candidates: from `search`.
+        fpir: share of strangers' tracks that may match, at most 1e-3.
+
+    Returns:
+        One decision a probe above the threshold: its row, the subject, the similarity.
+
+    Raises:
+        RuleError: a higher FPIR, or a gallery larger than the calibration covers.
+    """
+    if not len(candidates):
+        return []
+    calibration = _app().stages(fpir).calibration
+    return _decide(candidates, calibration.threshold(fpir, candidates.gallery_size))
+
+
+def _app() -> App:
+    """Return this thread's models: a session belongs to one thread."""
+    if not hasattr(_local, "app"):
+        _local.app = App()
+    app: App = _local.app
+    return app
+
+
+def _listed(subjects: Mapping[str, Images]) -> dict[str, list[Path | U8]]:
+    return {name: [_image(image) for image in _several(images)] for name, images in subjects.items()}
+
+
+def _several(images: Images) -> Sequence[str | Path | U8]:
+    return images if isinstance(images, Sequence) and not isinstance(images, str) else [images]
+
+
+def _image(image: str | Path | U8) -> Path | U8:
+    return Path(image) if isinstance(image, str) else image

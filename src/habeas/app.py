@@ -12,8 +12,8 @@ from habeas.models.pack import LoadedPack, load_pack
 from habeas.models.pull import Report
 from habeas.pipeline import Stages
 from habeas.ports import Clock
-from habeas.search import load_calibration
-from habeas.search.calibration import DEFAULT_FPIR, MAX_FPIR
+from habeas.comparison import load_calibration
+from habeas.comparison.calibration import DEFAULT_FPIR, MAX_FPIR
 from habeas.settings import Settings, load_settings
 from habeas.types import Frame, OriginKind, U8
 from habeas.video import ArrayPicture, load_image

@@ -19,12 +19,12 @@ from typing import Final
 
 import numpy as np
 
-from habeas.decide import Decision, decide
+from habeas.decision import Decision, decide
 from habeas.errors import InputError
 from habeas.faces import Detector, Look, Templater, fuse
 from habeas.geometry import clip_box, expand
 from habeas.ports import Clock
-from habeas.search import Calibration, search
+from habeas.comparison import Calibration, search
 from habeas.settings import DetectSettings
 from habeas.tracks import Tracker
 from habeas.types import (

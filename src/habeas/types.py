@@ -73,9 +73,11 @@ class OriginKind(enum.Enum):
     SCENE = "scene"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Origin:
     """Where a picture, and every record made from it, came from. Built by `video`, and by `measure.scenes` for scenes.
+
+    Each opened source has its own; two are the same only if they are one object.
 
     Args:
         kind: live stream, video file, folder of still images, or a scene generated in this process.
@@ -85,7 +87,7 @@ class Origin:
 
     kind: OriginKind
     camera_id: str
-    seal: object = field(repr=False, compare=False)
+    seal: object = field(repr=False)
 
     def __post_init__(self) -> None:
         _check_seal(self.seal, Seal.SCENE if self.kind is OriginKind.SCENE else Seal.SOURCE)

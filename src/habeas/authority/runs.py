@@ -80,19 +80,28 @@ class RunAuthorisation:
                 )
             _open_runs.append(self)
 
+    def whole_view(self) -> GalleryView:
+        """Return what this run may compare; `view` is what one source may.
+
+        Raises:
+            RuleError: the run is closed.
+        """
+        if self._view is None:
+            raise RuleError("this authorisation has ended", rule="window", remedy="start a new run")
+        return self._view
+
     def view(self, origin: Origin) -> GalleryView:
         """Return what may be compared on a source now.
 
         Raises:
             RuleError: the run is closed, or this would be a third live source.
         """
-        if self._view is None:
-            raise RuleError("this authorisation has ended", rule="window", remedy="start a new run")
+        view = self.whole_view()
         if origin.kind is OriginKind.LIVE:
-            self.admit_live(origin)
-        return self._view
+            self._admit_live(origin)
+        return view
 
-    def admit_live(self, origin: Origin) -> None:
+    def _admit_live(self, origin: Origin) -> None:
         """Count a live source.
 
         Raises:

@@ -10,7 +10,7 @@ from habeas.errors import EXIT_INTERRUPTED, DiskError
 from habeas.types import Alert, AlertEnd, seconds
 
 if TYPE_CHECKING:
-    from habeas.api import Watch
+    from habeas.watching import Watch
 
 
 def alert_json(alert: Alert) -> dict[str, object]:

@@ -11,7 +11,7 @@ from habeas.cli.events import Printer
 from habeas.cli.options import AsJson, Debug
 from habeas.cli.output import bar, pull_report, reporting
 from habeas.errors import InputError, UsageError
-from habeas.search.calibration import DEFAULT_FPIR
+from habeas.comparison.calibration import DEFAULT_FPIR
 
 
 def watch(
@@ -38,7 +38,7 @@ def watch(
         began = time.perf_counter(), time.process_time()
         wanted = parse_subjects(subject)
         # Imported late: `habeas --help` loads no video and no inference.
-        from habeas.api import Watch  # noqa: PLC0415
+        from habeas.watching import Watch  # noqa: PLC0415
         from habeas.app import App  # noqa: PLC0415
 
         printer = Printer(as_json=as_json, snapshots=snapshots)

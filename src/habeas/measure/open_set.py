@@ -15,7 +15,7 @@ from habeas.authority import evaluation_view
 from habeas.errors import InputError
 from habeas.measure.dataset import TemplateSet
 from habeas.ports import Clock
-from habeas.search import search
+from habeas.comparison import search
 from habeas.types import F32, F64, I64, Templates
 
 FPIRS: Final = (0.1, 0.03, 0.01, 0.003)

@@ -23,8 +23,9 @@ def encode_h264(images: Iterable[U8], path: Path, rate_hz: int, crf: int = 23) -
         stream = container.add_stream("libx264", rate=rate_hz, options={"preset": "veryfast", "crf": str(crf)})
         stream.pix_fmt = "yuv420p"
         stream.thread_count = 1
-        for image in images:
+        for index, image in enumerate(images):
             frame = av.VideoFrame.from_ndarray(image, format="rgb24")
-            stream.width, stream.height = frame.width, frame.height
+            if not index:
+                stream.width, stream.height = frame.width, frame.height
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))

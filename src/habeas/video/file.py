@@ -1,5 +1,6 @@
 """Recorded video: every frame in order, survived flaws noted."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -40,6 +41,8 @@ class VideoFile:
         self._origin = origin(OriginKind.FILE, name)
         self._opened_at_ns = clock.now_ns()
         self._flaws: list[str] = []
+        self._lock = threading.Lock()
+        self._closed = False
         with ExitStack() as stack, translated(name):
             self._container = _open(path, stack)
             if not self._container.streams.video:
@@ -87,28 +90,31 @@ class VideoFile:
         packets = self._container.demux(self._stream)
         while True:
             try:
-                packet = next(packets, None)
-                decoded = [] if packet is None else packet.decode()
-            except av.error.EOFError:
-                break
+                decoded = self._step(packets)
             except av.error.InvalidDataError:
                 damaged += 1
                 continue
             except av.error.FFmpegError as error:
                 self._flaws.append(f"ends early: {error.strerror}")
                 break
-            if packet is None:
+            if decoded is None:
                 break
-            damaged += bool(packet.is_corrupt)
-            for picture in decoded:
-                damaged += bool(picture.is_corrupt)
-                yield picture
+            damaged += sum(picture.is_corrupt for picture in decoded)
+            yield from decoded
         if damaged:
             self._flaws.append(f"{damaged} damaged packets or pictures")
 
+    def _step(self, packets: Iterator[av.Packet]) -> list[av.VideoFrame] | None:
+        """Decode one packet; None at the end, or once the file was closed, from whichever thread."""
+        with self._lock:
+            packet = None if self._closed else next(packets, None)
+            return None if packet is None else [p for p in packet.decode() if isinstance(p, av.VideoFrame)]
+
     def close(self) -> None:
-        """Close the file."""
-        self._close.close()
+        """Close the file; a `frames()` in another thread ends."""
+        with self._lock:
+            self._closed = True
+            self._close.close()
 
     def __enter__(self) -> Self:
         return self

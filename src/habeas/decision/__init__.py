@@ -1,5 +1,5 @@
 """What is an alert."""
 
-from habeas.decide.decision import Decision, decide
+from habeas.decision.above import Decision, decide
 
 __all__ = ["Decision", "decide"]

