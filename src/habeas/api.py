@@ -12,13 +12,13 @@ from weakref import WeakKeyDictionary
 
 from habeas.app import App
 from habeas.authority import RunAuthorisation
+from habeas.comparison import search as _search
+from habeas.comparison.calibration import DEFAULT_FPIR
 from habeas.decision import Decision
 from habeas.decision import decide as _decide
 from habeas.errors import RuleError
 from habeas.pipeline import Event
 from habeas.ports import FrameSource
-from habeas.comparison import search as _search
-from habeas.comparison.calibration import DEFAULT_FPIR
 from habeas.tracks import Tracker
 from habeas.types import U8, Candidates, Faces, Frame, GalleryView, Origin, Templates, Tracks
 from habeas.video import open_source as _open_source

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from habeas.authority import Subject, make_reference
 from habeas.clock import SystemClock
+from habeas.comparison import load_calibration
+from habeas.comparison.calibration import DEFAULT_FPIR, MAX_FPIR
 from habeas.errors import InputError, RuleError
 from habeas.faces import Detector, Templater
 from habeas.models.manifest import PackagedFile
@@ -12,10 +14,8 @@ from habeas.models.pack import LoadedPack, load_pack
 from habeas.models.pull import Report
 from habeas.pipeline import Stages
 from habeas.ports import Clock
-from habeas.comparison import load_calibration
-from habeas.comparison.calibration import DEFAULT_FPIR, MAX_FPIR
 from habeas.settings import Settings, load_settings
-from habeas.types import Frame, OriginKind, U8
+from habeas.types import U8, Frame, OriginKind
 from habeas.video import ArrayPicture, load_image
 from habeas.video.edge import origin
 
@@ -57,7 +57,9 @@ class App:
             RuleError: a higher FPIR.
         """
         if not 0 < fpir <= MAX_FPIR:
-            raise RuleError(f"an FPIR of {fpir:g} a track", rule="fpir", remedy=f"choose one above 0, up to {MAX_FPIR:g}")
+            raise RuleError(
+                f"an FPIR of {fpir:g} a track", rule="fpir", remedy=f"choose one above 0, up to {MAX_FPIR:g}"
+            )
         return Stages(
             detector=self.detector(),
             templater=self.templater,

@@ -20,7 +20,7 @@ def areas(boxes_xyxy_px: F32) -> F32:
         (n,) float32, square pixels, never negative.
     """
     sides = np.maximum(boxes_xyxy_px[:, 2:] - boxes_xyxy_px[:, :2], 0)
-    return (sides[:, 0] * sides[:, 1]).astype(np.float32)
+    return np.asarray(sides[:, 0] * sides[:, 1], np.float32)
 
 
 def iou(a_xyxy_px: F32, b_xyxy_px: F32) -> F32:
@@ -38,7 +38,7 @@ def iou(a_xyxy_px: F32, b_xyxy_px: F32) -> F32:
     sides = np.maximum(high - low, 0)
     shared = sides[..., 0] * sides[..., 1]
     union = areas(a_xyxy_px)[:, None] + areas(b_xyxy_px)[None, :] - shared
-    return (shared / np.maximum(union, _TINY)).astype(np.float32)
+    return np.asarray(shared / np.maximum(union, _TINY), np.float32)
 
 
 def expand(boxes_xyxy_px: F32, margin: float) -> F32:

@@ -19,15 +19,16 @@ from typing import Final
 
 import numpy as np
 
+from habeas.comparison import Calibration, search
 from habeas.decision import Decision, decide
 from habeas.errors import InputError
 from habeas.faces import Detector, Look, Templater, fuse
 from habeas.geometry import clip_box, expand
 from habeas.ports import Clock
-from habeas.comparison import Calibration, search
 from habeas.settings import DetectSettings
 from habeas.tracks import Tracker
 from habeas.types import (
+    F32,
     U8,
     Alert,
     AlertEnd,
@@ -73,7 +74,7 @@ class TemplateLedger:
         return self._entered - self._gone
 
 
-def _owner(array: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+def _owner(array: F32) -> F32:
     """Return the array that owns the memory, which every view of it keeps alive."""
     while isinstance(array.base, np.ndarray):
         array = array.base
@@ -166,7 +167,7 @@ class Line:
         if idle and self._looked_ns is not None and 0 <= frame.pts_ns - self._looked_ns < plan.idle_every_ns:
             return
         moved = (0, 0, 0, 0) if idle else motion.box_xyxy_px
-        faces = self._detect(frame, plan, Look(*region(plan, moved, expected)))
+        faces = self._detect(frame, Look(*region(plan, moved, expected)))
         tracks = self._tracker.update(faces, frame.pts_ns)
         self.counts.tracks = self._tracker.count
         yield from self._match(frame, tracks)
@@ -182,7 +183,7 @@ class Line:
             self._plan = plan_stream(frame.size_wh, self._rate_hz, self._stages.detect)
         return self._plan
 
-    def _detect(self, frame: Frame, plan: StreamPlan, look: Look) -> Faces:
+    def _detect(self, frame: Frame, look: Look) -> Faces:
         self._looked_ns = frame.pts_ns
         self.counts.frames_analysed += 1
         faces = self._stages.detector.detect(frame, look, self._stages.detect.min_face_px / 2)

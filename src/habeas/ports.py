@@ -21,7 +21,7 @@ class Clock(Protocol):
 
 @runtime_checkable
 class FrameSource(Protocol):
-    """Pictures in order. Real: `video.VideoFile`, `video.LiveStream`, `video.StillFolder`, `measure.scenes.SceneSource`.
+    """Pictures in order. Real: files, live streams and still folders (`video`), generated scenes (`measure`).
 
     Open on construction; a context manager; iterating it twice is an error.
     """

@@ -42,7 +42,9 @@ class DetectSettings(_Part):
         default=32, ge=16, le=512, description="Smallest face width looked for, in pixels of the stream's own picture."
     )
     min_score: float = Field(default=0.5, ge=0.3, le=0.95, description="Detector score a face needs, 0 to 1.")
-    rate_hz: float = Field(default=8.0, ge=0.5, le=60.0, description="Looks a second while something moves or is tracked.")
+    rate_hz: float = Field(
+        default=8.0, ge=0.5, le=60.0, description="Looks a second while something moves or is tracked."
+    )
     idle_rate_hz: float = Field(
         default=1.0, ge=0.1, le=60.0, description="Looks a second while nothing moves: the gate's safety net."
     )
@@ -54,8 +56,12 @@ class DetectSettings(_Part):
 class LiveSettings(_Part):
     """How live streams are kept alive."""
 
-    stall_s: float = Field(default=8.0, gt=0, le=60, description="No packet for this long: the camera counts as stalled.")
-    backoff_s: float = Field(default=1.0, gt=0, le=60, description="First wait before connecting again; doubles, jittered.")
+    stall_s: float = Field(
+        default=8.0, gt=0, le=60, description="No packet for this long: the camera counts as stalled."
+    )
+    backoff_s: float = Field(
+        default=1.0, gt=0, le=60, description="First wait before connecting again; doubles, jittered."
+    )
     backoff_max_s: float = Field(default=10.0, gt=0, le=300, description="Longest wait before connecting again.")
     transport: Literal["tcp", "udp"] = Field(default="tcp", description="RTSP transport.")
 

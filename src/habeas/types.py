@@ -59,7 +59,7 @@ def claim_seal(kind: Seal) -> object:
 
 
 def _check_seal(seal: object, *kinds: Seal) -> None:
-    if not any(seal is _claimed.get(kind, None) for kind in kinds) or seal is None:
+    if not any(seal is _claimed.get(kind) for kind in kinds) or seal is None:
         owners = " or ".join(kind.value for kind in kinds)
         raise RuleError(f"this record is built by {owners} only", rule="seal", remedy="ask that module for one")
 
@@ -133,7 +133,7 @@ def unit_rows(vectors: F32) -> npt.NDArray[np.bool_]:
         (n,) bool; NaN, infinite and zero rows are False.
     """
     lengths = np.linalg.norm(vectors, axis=1)
-    return np.isfinite(lengths) & (np.abs(lengths - 1) < UNIT_TOLERANCE)
+    return np.asarray(np.isfinite(lengths) & (np.abs(lengths - 1) < UNIT_TOLERANCE), np.bool_)
 
 
 # --- the line, left to right ----------------------------------------------------------------------------------------
@@ -348,7 +348,9 @@ class GalleryView:
             raise InputError("a reference template is NaN, zero or not of unit length", remedy="enrol another image")
         object.__setattr__(self, "vectors", _fixed("vectors", vectors, np.float32, (m, None)))
         object.__setattr__(self, "subject_ids", _fixed("subject_ids", self.subject_ids, np.str_, (m,)))
-        object.__setattr__(self, "authorisation_ids", _fixed("authorisation_ids", self.authorisation_ids, np.str_, (m,)))
+        object.__setattr__(
+            self, "authorisation_ids", _fixed("authorisation_ids", self.authorisation_ids, np.str_, (m,))
+        )
         if (self.subject_ids[1:] < self.subject_ids[:-1]).any():
             raise HabeasError("a gallery view's subjects are not in ascending order")
 
@@ -367,7 +369,9 @@ class GalleryView:
                 remedy="use a source of a kind that this basis covers",
             )
         if self.camera_id not in (None, origin.camera_id):
-            raise RuleError(f"this gallery view is not for {origin.camera_id}", rule="scope", remedy="compile one for it")
+            raise RuleError(
+                f"this gallery view is not for {origin.camera_id}", rule="scope", remedy="compile one for it"
+            )
         if not self.valid_from_ns <= at_ns < self.valid_until_ns:
             raise RuleError("this gallery view is not valid now", rule="window", remedy="a new authorisation is needed")
         if model_id != self.model_id:
@@ -381,7 +385,7 @@ class GalleryView:
 
     def __repr__(self) -> str:
         subjects = len(np.unique(self.subject_ids))
-        return f"GalleryView(m={len(self)}, subjects={subjects}, basis={self.basis.value!r}, view_id={self.view_id[:12]!r})"
+        return f"GalleryView(m={len(self)}, subjects={subjects}, {self.basis.value}, view_id={self.view_id[:12]!r})"
 
 
 @dataclass(frozen=True, repr=False, eq=False)

@@ -12,11 +12,11 @@ from typing import Self
 from habeas.app import App
 from habeas.authority import RunAuthorisation
 from habeas.authority.runs import MAX_LIVE_SOURCES
+from habeas.comparison.calibration import DEFAULT_FPIR
 from habeas.engine import Run, SourceReport
 from habeas.errors import InputError, RuleError
 from habeas.pipeline import Event
 from habeas.ports import FrameSource
-from habeas.comparison.calibration import DEFAULT_FPIR
 from habeas.types import NS_PER_S, U8
 from habeas.video import is_live, open_source
 
@@ -25,7 +25,7 @@ from habeas.video import is_live, open_source
 class Summary:
     """What a run came to. Counters only.
 
-    Seconds of `video_s` are of all sources together; `cpu_start_s` is what loading and enrolling took, apart from `cpu_s`.
+    Seconds of `video_s` are of all sources together; `cpu_start_s`, loading and enrolling, is apart from `cpu_s`.
     """
 
     video_s: float

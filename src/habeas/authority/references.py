@@ -98,11 +98,17 @@ def _check(name: str, faces: Faces, sharp: float) -> None:
     eyes_px = float(eye_distances_px(faces.landmarks_xy_px)[0])
     nose = float(nose_positions(faces.landmarks_xy_px)[0])
     if eyes_px < MIN_EYES_PX:
-        raise _refused(name, f"the face is too small: eyes {eyes_px:.0f} px apart, {MIN_EYES_PX:.0f} needed", "use a larger picture")
+        raise _refused(
+            name,
+            f"the face is too small: eyes {eyes_px:.0f} px apart, {MIN_EYES_PX:.0f} needed",
+            "use a larger picture",
+        )
     if not NOSE_BETWEEN[0] <= nose <= NOSE_BETWEEN[1]:
         raise _refused(name, "the face is turned away", "use a picture from the front")
     if sharp < MIN_SHARPNESS:
-        raise _refused(name, f"the face is too blurred: sharpness {sharp:.1f}, {MIN_SHARPNESS:g} needed", "use a sharper picture")
+        raise _refused(
+            name, f"the face is too blurred: sharpness {sharp:.1f}, {MIN_SHARPNESS:g} needed", "use a sharper picture"
+        )
 
 
 def _refused(name: str, what: str, remedy: str) -> ReferenceRefused:

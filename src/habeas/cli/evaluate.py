@@ -1,6 +1,6 @@
 """`habeas evaluate pairs | open-set | calibrate`: measure on your own folder of people."""
 
-import datetime
+import datetime as dt
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,8 +14,10 @@ from habeas.errors import DiskError
 
 if TYPE_CHECKING:
     from habeas.app import App
-    from habeas.measure.dataset import Image, TemplateSet
     from habeas.comparison import Calibration
+    from habeas.measure.calibrate import Impostors
+    from habeas.measure.dataset import Image, TemplateSet
+    from habeas.measure.report import CalibrationReport
 
 app = typer.Typer(
     help="Measure recognition on a folder that holds one folder of images per person. Templates stay in memory.",
@@ -46,38 +48,30 @@ def pairs(folder: Folder, as_json: AsJson = False, debug: Debug = False) -> None
 @app.command("open-set", epilog="Example: `habeas evaluate open-set lfw/ --json`")
 def open_set_command(
     folder: Folder,
-    plot: Annotated[Path | None, typer.Option("--plot", help="Write the DET curve as a PNG.")] = None,
+    plot: Annotated[Path | None, typer.Option("--plot", help="Draw the DET curve into this PNG.")] = None,
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
     """Search a gallery: how often enrolled people are missed (FNIR) at a rate of false candidates (FPIR)."""
     with reporting(as_json=as_json, debug=debug):
-        from habeas.measure.open_set import open_set  # noqa: PLC0415 - loads inference
+        from habeas.measure.open_set import curve, open_set, search_all  # noqa: PLC0415 - loads inference
+        from habeas.measure.plot import draw_det  # noqa: PLC0415
 
         _, data, loaded = _templates(folder)
-        result = open_set(data, loaded.clock)
+        scores = search_all(data, loaded.clock)
+        result = open_set(scores)
         if plot:
-            _plot(plot, result)
+            draw_det(curve(scores), plot)
         if as_json:
-            fnir = [asdict(miss) for miss in result.misses]
-            put(
-                {
-                    "protocol": "open-set",
-                    "model_id": loaded.pack.model_id,
-                    "gallery": result.gallery,
-                    "mates": result.mates,
-                    "nonmates": result.nonmates,
-                    "rank1": result.rank1,
-                    "fnir": fnir,
-                    "missed": len(data.missed),
-                }
-            )
+            listed = {**asdict(result), "fnir": [asdict(miss) for miss in result.fnir]}
+            put({"protocol": "open-set", **listed, "model_id": loaded.pack.model_id, "missed": len(data.missed)})
             return
         say(f"gallery {result.gallery}, mates {result.mates}, non-mates {result.nonmates}, rank-1 {result.rank1:.2%}")
         say("   FPIR    FNIR   95 % interval      by identity   threshold")
-        for miss in result.misses:
+        for miss in result.fnir:
             interval = f"{miss.low:6.2%} to {miss.high:6.2%}"
-            say(f"{miss.fpir:7.1%} {miss.fnir:7.2%}   {interval:18} {miss.fnir_by_identity:8.2%}      {miss.threshold:.3f}")
+            person = f"{miss.fnir_by_identity:8.2%}"
+            say(f"{miss.fpir:7.1%} {miss.fnir:7.2%}   {interval:18} {person}      {miss.threshold:.3f}")
         _say_missed(data)
 
 
@@ -85,81 +79,57 @@ def open_set_command(
 def calibrate(
     folder: Folder,
     out: Annotated[Path | None, typer.Option("--out", help="Write the table here.")] = None,
-    note: Annotated[str, typer.Option("--note", help="What the images are; printed with the table.")] = "",
+    source: Annotated[str, typer.Option("--source", help="What the images are; kept with the table.")] = "",
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
-    """Make the table that turns similarities into FPIR, and list suspected label errors, with results without them."""
+    """Make the table that turns similarities into FPIR; list suspected label errors, with results with and without."""
     with reporting(as_json=as_json, debug=debug):
-        from habeas.measure.calibrate import calibrate as make  # noqa: PLC0415 - loads inference
-        from habeas.measure.calibrate import collect, suspects, without  # noqa: PLC0415
-        from habeas.measure.promise import check_promise  # noqa: PLC0415
+        from habeas.measure.report import report_calibration  # noqa: PLC0415 - loads inference
 
-        loaded, images, where = _opened(folder)
-        people = len({image.person for image in images})
-        with bar("tracks", people) as progress:
-            impostors = collect(
-                images,
-                where,
-                loaded.detector(),
-                loaded.templater,
-                loaded.clock,
-                report=lambda done: progress.update(progress.task_ids[0], completed=done),
-            )
-        listed = suspects(impostors)
-        made = f"habeas {__version__} evaluate calibrate, {datetime.date.today()}, {len(impostors.people)} people; {note or folder.name}"  # noqa: DTZ011
-        table = make(impostors, loaded.pack.model_id, made)
-        cleaned = make(without(impostors, listed), loaded.pack.model_id, made)
-        promises = check_promise(without(impostors, listed))
+        impostors, model_id = _impostors(folder)
+        people = len(impostors.people)
+        made = f"habeas {__version__} evaluate calibrate, {_today()}, {people} people of {source or folder.name}"
+        report = report_calibration(impostors, model_id, made)
         if out:
-            _write(out, cleaned)
+            _write(out, report.whole)
         if as_json:
-            put(
-                {
-                    "protocol": "calibration",
-                    "made": made,
-                    "suspected_label_errors": [asdict(suspect) for suspect in listed],
-                    "with_suspects": _thresholds(table),
-                    "without_suspects": _thresholds(cleaned),
-                    "promise": [asdict(promise) for promise in promises],
-                }
-            )
-            return
-        _say_table("without suspected label errors (shipped)", cleaned)
-        _say_table("with them", table)
-        say(f"suspected label errors: {len(listed)}")
-        for suspect in listed:
-            say(f"  {suspect.similarity:.2f}  {suspect.one} = {suspect.other} ?")
-        say("FPIR observed on people the threshold was not made with, over promised:")
-        for promise in promises:
-            say(
-                f"  N {promise.gallery_size:4}  promised {promise.fpir:.1%}  observed {promise.observed:.2%} "
-                f"({promise.low:.2%} to {promise.high:.2%}): {'inside' if promise.held else 'OUTSIDE'}"
-            )
+            put(report.as_json())
+        else:
+            _say_calibration(report)
 
 
-def _opened(folder: Path) -> "tuple[App, list[Image], Origin]":
+def _today() -> dt.date:
+    return dt.datetime.now(dt.UTC).date()
+
+
+def _opened(folder: Path) -> "tuple[App, list[Image]]":
     from habeas.app import App  # noqa: PLC0415
-    from habeas.measure.dataset import list_images, still_origin  # noqa: PLC0415
+    from habeas.measure.dataset import list_images  # noqa: PLC0415
 
     images = list_images(folder)
-    return App(before_pull=pull_report), images, still_origin(folder)
+    return App(before_pull=pull_report), images
 
 
 def _templates(folder: Path) -> "tuple[list[Image], TemplateSet, App]":
-    from habeas.measure.dataset import MIN_SCORE, templates_of  # noqa: PLC0415
+    from habeas.measure.dataset import MIN_SCORE, Maker, templates_of  # noqa: PLC0415
 
-    loaded, images, where = _opened(folder)
+    loaded, images = _opened(folder)
+    maker = Maker.of(folder, loaded.detector(MIN_SCORE), loaded.templater, loaded.clock)
     with bar("templates", len(images)) as progress:
-        data = templates_of(
-            images,
-            where,
-            loaded.detector(MIN_SCORE),
-            loaded.templater,
-            loaded.clock,
-            report=lambda done: progress.update(progress.task_ids[0], completed=done),
-        )
+        data = templates_of(images, maker, lambda done: progress.update(progress.task_ids[0], completed=done))
     return images, data, loaded
+
+
+def _impostors(folder: Path) -> "tuple[Impostors, str]":
+    from habeas.measure.calibrate import collect  # noqa: PLC0415
+    from habeas.measure.dataset import Maker  # noqa: PLC0415
+
+    loaded, images = _opened(folder)
+    maker = Maker.of(folder, loaded.detector(), loaded.templater, loaded.clock)
+    with bar("tracks", len({image.person for image in images})) as progress:
+        told = lambda done: progress.update(progress.task_ids[0], completed=done)  # noqa: E731 - a callback
+        return collect(images, maker, report=told), loaded.pack.model_id
 
 
 def _say_missed(data: "TemplateSet") -> None:
@@ -167,16 +137,26 @@ def _say_missed(data: "TemplateSet") -> None:
         say(f"no face found in {len(data.missed)} images, for example {data.missed[0].path}")
 
 
+def _say_calibration(report: "CalibrationReport") -> None:
+    _say_table("similarity thresholds, suspected label errors included (the table)", report.whole)
+    _say_table("without them", report.cleaned)
+    say(f"suspected label errors: {len(report.suspects)}")
+    for suspect in report.suspects:
+        say(f"  {suspect.similarity:.2f}  {suspect.one} = {suspect.other} ?")
+    say("FPIR observed, on people that the threshold was not made with, against FPIR promised:")
+    for promise in report.promises:
+        inside = "inside" if promise.held else "OUTSIDE"
+        found = f"observed {promise.observed:.2%} ({promise.low:.2%} to {promise.high:.2%})"
+        say(f"  gallery {promise.gallery_size:4}  promised {promise.fpir:.1%}  {found}: {inside}")
+
+
 def _say_table(title: str, table: "Calibration") -> None:
     say(title)
     say("  gallery  " + "".join(f"{point.fpir:>10g}" for point in table.rows[0][1]))
     for size, points in table.rows:
-        say(f"  {size:7}  " + "".join(f"{point.similarity:9.3f}{'*' if point.extrapolated else ' '}" for point in points))
+        cells = (f"{point.similarity:9.3f}{'*' if point.extrapolated else ' '}" for point in points)
+        say(f"  {size:7}  " + "".join(cells))
     say("  (* extrapolated: fewer than 30 people in error behind it)")
-
-
-def _thresholds(table: "Calibration") -> list[dict[str, object]]:
-    return [{"gallery_size": size, "points": [asdict(point) for point in points]} for size, points in table.rows]
 
 
 def _write(path: Path, table: "Calibration") -> None:

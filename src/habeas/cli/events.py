@@ -94,8 +94,8 @@ class Printer:
             extrapolated = ", extrapolated" if event.threshold.extrapolated else ""
             say(
                 f"ALERT {seconds(event.at_ns):9.2f} s  {event.subject_id}  similarity {event.similarity:.2f} "
-                f"(threshold {event.threshold.similarity:.2f} for FPIR {event.threshold.expected_fpir:g}{extrapolated})  "
-                f"track {event.track_id}  {event.origin.camera_id}"
+                f"(threshold {event.threshold.similarity:.2f} for FPIR {event.threshold.expected_fpir:g}{extrapolated})"
+                f"  track {event.track_id}  {event.origin.camera_id}"
             )
         else:
             say(
@@ -118,7 +118,9 @@ class Printer:
             self._snapshots.mkdir(parents=True, exist_ok=True)
             Image.fromarray(alert.face_rgb).save(path)
         except OSError as error:
-            raise DiskError(f"cannot write {path}: {error.strerror}", remedy="give --snapshots a folder with room") from error
+            raise DiskError(
+                f"cannot write {path}: {error.strerror}", remedy="give --snapshots a folder with room"
+            ) from error
 
     def _summary(self, watching: "Watch") -> None:
         summary = watching.summary()

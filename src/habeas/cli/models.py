@@ -12,7 +12,9 @@ from habeas.models.manifest import DEFAULT_PACK, PackagedFile
 from habeas.models.pull import copy_from, download_mb, fetch, is_present, missing
 from habeas.settings import load_settings
 
-app = typer.Typer(help="The networks Habeas runs: fetch, list, check.", no_args_is_help=True, rich_markup_mode="markdown")
+app = typer.Typer(
+    help="The networks Habeas runs: fetch, list, check.", no_args_is_help=True, rich_markup_mode="markdown"
+)
 
 
 @app.command(epilog="Example: `habeas models pull --from /media/usb/models`")
@@ -63,7 +65,8 @@ def _show(folder: Path, as_json: bool) -> None:
         if as_json:
             put({"event": "model", "pack": DEFAULT_PACK.name, "state": state, **_described(file)})
         else:
-            say(f"{state:8} {file.name:22} {file.size / 1e6:5.1f} MB  {file.licence:5} {file.carrier.value} {file.requirement}")
+            package = f"{file.carrier.value} {file.requirement}"
+            say(f"{state:8} {file.name:22} {file.size / 1e6:5.1f} MB  {file.licence:5} {package}")
     if not as_json:
         say(f"in {folder}")
 
@@ -83,5 +86,3 @@ def _state(folder: Path, file: PackagedFile) -> str:
     if is_present(file, folder):
         return "present"
     return "wrong" if (folder / file.name).exists() else "missing"
-
-

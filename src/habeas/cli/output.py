@@ -39,7 +39,13 @@ def put(event: Mapping[str, object]) -> None:
 @contextmanager
 def bar(text: str, total: int | None) -> Iterator[Progress]:
     """Show a progress bar on standard error while the block runs; silent where that is no terminal."""
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=ERR, transient=True, disable=not ERR.is_terminal) as progress:
         progress.add_task(text, total=total)
         yield progress

@@ -10,8 +10,8 @@ import typer
 from habeas.cli.events import Printer
 from habeas.cli.options import AsJson, Debug
 from habeas.cli.output import bar, pull_report, reporting
-from habeas.errors import InputError, UsageError
 from habeas.comparison.calibration import DEFAULT_FPIR
+from habeas.errors import InputError, UsageError
 
 
 def watch(
@@ -24,7 +24,8 @@ def watch(
         float, typer.Option("--fpir", help="Share of strangers' tracks that may alert; at most 1e-3.")
     ] = DEFAULT_FPIR,
     snapshots: Annotated[
-        Path | None, typer.Option("--snapshots", help="Write a crop of each alert's face into this folder; of nobody else's.")
+        Path | None,
+        typer.Option("--snapshots", help="Write a crop of each alert's face into this folder; of nobody else's."),
     ] = None,
     as_json: AsJson = False,
     debug: Debug = False,
@@ -38,8 +39,8 @@ def watch(
         began = time.perf_counter(), time.process_time()
         wanted = parse_subjects(subject)
         # Imported late: `habeas --help` loads no video and no inference.
-        from habeas.watching import Watch  # noqa: PLC0415
         from habeas.app import App  # noqa: PLC0415
+        from habeas.watching import Watch  # noqa: PLC0415
 
         printer = Printer(as_json=as_json, snapshots=snapshots)
         with ExitStack() as stack:

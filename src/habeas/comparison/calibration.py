@@ -1,7 +1,7 @@
 """What a similarity means: the share of tracks of people not enrolled (FPIR) that would reach it at a gallery size.
 
-The table is made by `habeas evaluate calibrate` (measure.calibrate) for exactly the decision the line makes, and shipped
-beside this file, one per model pack. It is never computed at run time.
+The table is made by `habeas evaluate calibrate` (measure.calibrate) for exactly the decision the line makes, and is
+shipped beside this file, one per model pack. It is never computed at run time.
 """
 
 import json
@@ -69,7 +69,9 @@ class Calibration:
             RuleError: an FPIR above 1e-3, or a gallery larger than the table covers.
         """
         if not 0 < fpir <= MAX_FPIR:
-            raise RuleError(f"an FPIR of {fpir:g} a track", rule="fpir", remedy=f"choose one above 0, up to {MAX_FPIR:g}")
+            raise RuleError(
+                f"an FPIR of {fpir:g} a track", rule="fpir", remedy=f"choose one above 0, up to {MAX_FPIR:g}"
+            )
         for size, points in self.rows:
             if size >= gallery_size:
                 return _between(points, fpir, gallery_size)
@@ -129,7 +131,9 @@ def from_json(text: str) -> Calibration:
         table = json.loads(text)
         if table["schema"] != SCHEMA:
             raise ModelError(f"calibration schema {table['schema']} is unknown", remedy="upgrade habeas")
-        rows = tuple((int(row["gallery_size"]), tuple(Point(**point) for point in row["points"])) for row in table["rows"])
+        rows = tuple(
+            (int(row["gallery_size"]), tuple(Point(**point) for point in row["points"])) for row in table["rows"]
+        )
         return Calibration(table["model_id"], table["made"], rows)
     except (KeyError, TypeError, ValueError) as error:
         raise ModelError(f"not a calibration table ({error})", remedy="make one: habeas evaluate calibrate") from error
@@ -137,8 +141,6 @@ def from_json(text: str) -> Calibration:
 
 def to_json(calibration: Calibration) -> str:
     """Write a table; `from_json` reads it back exactly."""
-    rows = [
-        {"gallery_size": size, "points": [vars(point) for point in points]} for size, points in calibration.rows
-    ]
+    rows = [{"gallery_size": size, "points": [vars(point) for point in points]} for size, points in calibration.rows]
     table = {"schema": SCHEMA, "model_id": calibration.model_id, "made": calibration.made, "rows": rows}
     return json.dumps(table, indent=1) + "\n"

@@ -43,5 +43,7 @@ def _best_per_subject(probes: F32, references: F32, starts: np.ndarray[tuple[int
     return np.asarray(np.maximum.reduceat(similarities, starts, axis=1), np.float32)
 
 
-def _candidates(subject_ids: "np.ndarray[tuple[int, ...], np.dtype[np.str_]]", similarities: F32, view: GalleryView) -> Candidates:
+def _candidates(
+    subject_ids: "np.ndarray[tuple[int, ...], np.dtype[np.str_]]", similarities: F32, view: GalleryView
+) -> Candidates:
     return Candidates(subject_ids, similarities, len(view), view.view_id, view.model_id)

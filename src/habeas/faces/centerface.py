@@ -1,7 +1,8 @@
 """CenterFace's outputs as boxes and landmarks. Pure.
 
 Source: Star-Clouds/CenterFace ("CenterFace: Joint Face Detection and Alignment Using Face as Point", 2019); layout in
-docs/model-card.md. Outputs at stride 4: heat map, log sizes (h, w), offsets (y, x), landmarks (y, x) in units of the box.
+docs/model-card.md. Outputs at stride 4: heat map, log sizes (h, w), offsets (y, x), landmarks (y, x) in units of the
+box.
 """
 
 from typing import Final

@@ -18,7 +18,7 @@ def eye_distances_px(landmarks_xy_px: F32) -> F32:
     Args:
         landmarks_xy_px: (n, 5, 2) float32.
     """
-    return np.linalg.norm(landmarks_xy_px[:, 1] - landmarks_xy_px[:, 0], axis=1).astype(np.float32)
+    return np.asarray(np.linalg.norm(landmarks_xy_px[:, 1] - landmarks_xy_px[:, 0], axis=1), np.float32)
 
 
 def nose_positions(landmarks_xy_px: F32) -> F32:
@@ -33,7 +33,7 @@ def nose_positions(landmarks_xy_px: F32) -> F32:
     left, right, nose = landmarks_xy_px[:, 0], landmarks_xy_px[:, 1], landmarks_xy_px[:, 2]
     axis = right - left
     square = np.maximum((axis**2).sum(axis=1), 1e-6)
-    return (((nose - left) * axis).sum(axis=1) / square).astype(np.float32)
+    return np.asarray(((nose - left) * axis).sum(axis=1) / square, np.float32)
 
 
 def sharpness(crop_rgb: U8) -> float:
@@ -65,4 +65,4 @@ def quality(landmarks_xy_px: F32, scores: F32, sharpnesses: F32) -> F32:
     size = np.minimum(eye_distances_px(landmarks_xy_px) / _EYES_FULL_PX, 1)
     pose = np.clip(1 - 1.6 * np.abs(nose_positions(landmarks_xy_px) - 0.5), 0, 1)
     sharp = np.minimum(sharpnesses / _SHARP_FULL, 1) ** 0.5
-    return (size * pose * sharp * scores).astype(np.float32)
+    return np.asarray(size * pose * sharp * scores, np.float32)

@@ -62,9 +62,11 @@ class Templater:
 
     def _vector(self, crop_rgb: U8) -> F32:
         pair = np.stack([crop_rgb, crop_rgb[:, ::-1]]).astype(np.float32)
-        one = _only(self._mobilefacenet.infer((pair - 127.5) / 128)).sum(axis=0)
-        two = _only(self._fr_feature.infer(np.ascontiguousarray(((pair - 127) / 128).transpose(0, 3, 1, 2)))).sum(axis=0)
-        return np.concatenate([_unit(one), _unit(two)]) / np.float32(np.sqrt(2))
+        one = _only(self._mobilefacenet.infer(np.asarray((pair - 127.5) / 128, np.float32))).sum(axis=0)
+        two = _only(self._fr_feature.infer(np.ascontiguousarray(((pair - 127) / 128).transpose(0, 3, 1, 2), np.float32))).sum(
+            axis=0
+        )
+        return np.asarray(np.concatenate([_unit(one), _unit(two)]) / np.sqrt(2), np.float32)
 
 
 def fuse(templates: Sequence[F32]) -> F32:

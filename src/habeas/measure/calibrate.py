@@ -18,19 +18,19 @@ from typing import Final
 
 import numpy as np
 
-from habeas.faces import Detector, Look, Templater, fuse
-from habeas.measure.dataset import Image, central_face, still_frame
-from habeas.measure.degrade import FRAMES, degraded, draw_conditions
-from habeas.ports import Clock
 from habeas.comparison.calibration import MIN_ERRORS, Calibration, Point
+from habeas.faces import Look, fuse
+from habeas.measure.dataset import Image, Maker, central_face
+from habeas.measure.degrade import FRAMES, degraded, draw_conditions
 from habeas.tracks.best_shot import MIN_QUALITY
-from habeas.types import F32, F64, Faces, Frame, I64, Origin
+from habeas.types import F32, F64, I64, Faces, Frame
 from habeas.video import ArrayPicture
 
 GALLERY_SIZES: Final = (1, 2, 3, 5, 10, 30, 100, 300, 1000)
 FPIRS: Final = (1e-1, 3e-2, 1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5)
 _TAIL_FPIR: Final = 1e-2
-_GRID: Final = np.round(np.arange(0.10, 0.9005, 0.005), 4)
+GRID: Final = np.round(np.arange(0.10, 0.9005, 0.005), 4)
+"""Similarities at which FPIR is computed; between them its logarithm is interpolated."""
 _RESAMPLES: Final = 200
 _INTERVAL: Final = (2.5, 97.5)
 SUSPECT: Final = 0.55
@@ -68,22 +68,13 @@ class Suspect:
 
 
 def collect(
-    images: list[Image],
-    where: Origin,
-    detector: Detector,
-    templater: Templater,
-    clock: Clock,
-    seed: int = 0,
-    report: Callable[[int], None] = lambda _done: None,
+    images: list[Image], maker: Maker, seed: int = 0, report: Callable[[int], None] = lambda _done: None
 ) -> Impostors:
     """Make a track and a reference of each person's first image, and compare all with all.
 
     Args:
         images: in order of name; the first of each person is used.
-        where: their origin.
-        detector: at the line's score.
-        templater: of the pack to calibrate.
-        clock: dates the frames.
+        maker: with the line's detector score.
         seed: of the conditions.
         report: told how many people are done.
     """
@@ -94,11 +85,11 @@ def collect(
     widths: list[float] = []
     for done, person in enumerate(sorted(first), start=1):
         rng = np.random.default_rng([seed, done])
-        frame = still_frame(first[person].path, where, clock)
-        face = central_face(frame, detector)
-        looks, width = _looks(frame, face, detector, templater, rng) if len(face) else ([], 0.0)
+        frame = maker.frame(first[person].path)
+        face = central_face(frame, maker.detector)
+        looks, width = _looks(frame, face, maker, rng) if len(face) else ([], 0.0)
         if looks:
-            references.append(templater.template(frame, face).vectors[0])
+            references.append(maker.templater.template(frame, face).vectors[0])
             tracks.append(looks)
             people.append(person)
             widths.append(width)
@@ -106,9 +97,7 @@ def collect(
     return Impostors(_maxima(tracks, np.stack(references)), tuple(people), np.array(widths))
 
 
-def _looks(
-    frame: Frame, face: Faces, detector: Detector, templater: Templater, rng: np.random.Generator
-) -> tuple[list[F32], float]:
+def _looks(frame: Frame, face: Faces, maker: Maker, rng: np.random.Generator) -> tuple[list[F32], float]:
     """Return the fused template after each usable frame of a degraded track, and the face's width."""
     width_px = float(face.boxes_xyxy_px[0, 2] - face.boxes_xyxy_px[0, 0])
     conditions = draw_conditions(rng)
@@ -117,9 +106,9 @@ def _looks(
     for _ in range(FRAMES):
         picture = ArrayPicture(degraded(frame.image_rgb, width_px, conditions, rng))
         seen = Frame(frame.origin, 0, frame.captured_at_ns, 0, picture)
-        found = _largest(detector.detect(seen, Look((0, 0, *seen.size_wh), seen.size_wh)))
+        found = _largest(maker.detector.detect(seen, Look((0, 0, *seen.size_wh), seen.size_wh)))
         if len(found) and found.quality[0] >= MIN_QUALITY:
-            shots.append(templater.template(seen, found).vectors[0])
+            shots.append(maker.templater.template(seen, found).vectors[0])
             looks.append(fuse(shots))
     return looks, conditions.face_px
 
@@ -176,29 +165,47 @@ class _Tail:
 
 
 def _tail(impostors: Impostors) -> _Tail:
-    rows, columns = np.nonzero(impostors.similarities > _GRID[0])
-    bins = np.searchsorted(_GRID, impostors.similarities[rows, columns], side="left")
+    rows, columns = np.nonzero(impostors.similarities > GRID[0])
+    bins = np.searchsorted(GRID, impostors.similarities[rows, columns], side="left")
     return _Tail(rows, columns, bins.astype(np.int64), len(impostors.people))
 
 
 def _exceeding(tail: _Tail, weights: F64) -> F64:
     """Return (p, g): the weight of references that each probe exceeds each grid similarity with."""
-    steps = len(_GRID) + 1
+    steps = len(GRID) + 1
     flat = np.bincount(tail.rows * steps + tail.bins, weights[tail.columns], tail.people * steps)
     counts = flat.reshape(tail.people, steps)
     return np.asarray(counts[:, ::-1].cumsum(axis=1)[:, ::-1][:, 1:], np.float64)
 
 
+def exceeding_all(impostors: Impostors) -> F64:
+    """Return (p, g): how many references each track exceeds each grid similarity with."""
+    tail = _tail(impostors)
+    return _exceeding(tail, np.ones(tail.people))
+
+
 def fpir_curve(exceeding: F64, weights: F64, gallery_size: int) -> F64:
-    """Return the FPIR at each grid similarity.
+    """Return the FPIR at each grid similarity: (g,) float64.
 
     Args:
-        exceeding: (p, g): how many references each probe exceeds each similarity with.
+        exceeding: (p, g): how many references each track exceeds each similarity with.
+        weights: (p,) multiplicity of each person, as probe and as reference.
+        gallery_size: N.
+    """
+    chance = chance_of_error(exceeding, weights, gallery_size)
+    return np.asarray((weights[:, None] * chance).sum(axis=0) / weights.sum(), np.float64)
+
+
+def chance_of_error(exceeding: F64, weights: F64, gallery_size: int) -> F64:
+    """Return the chance that N references drawn from the others hold one that a track exceeds a similarity with.
+
+    Args:
+        exceeding: (p, g): how many references each track exceeds each similarity with.
         weights: (p,) multiplicity of each person, as probe and as reference.
         gallery_size: N.
 
     Returns:
-        (g,) float64.
+        (p, g) float64.
     """
     others = (weights.sum() - weights).astype(np.int64)[:, None]
     reached = np.minimum(exceeding.astype(np.int64), others)
@@ -212,8 +219,7 @@ def fpir_curve(exceeding: F64, weights: F64, gallery_size: int) -> F64:
         - log_factorial[others]
         + log_factorial[others - draws]
     )
-    chance = 1 - np.where(missing < 0, 0, np.exp(log_none))
-    return np.asarray((weights[:, None] * chance).sum(axis=0) / weights.sum(), np.float64)
+    return np.asarray(1 - np.where(missing < 0, 0, np.exp(log_none)), np.float64)
 
 
 def calibrate(impostors: Impostors, model_id: str, made: str, seed: int = 0) -> Calibration:
@@ -234,7 +240,9 @@ def calibrate(impostors: Impostors, model_id: str, made: str, seed: int = 0) -> 
     rows = []
     for size in GALLERY_SIZES:
         curve = fpir_curve(exceeding, ones, size)
-        curves = [_with_tail(fpir_curve(counts, weights, size), (counts > 0).sum(axis=0)) for counts, weights in resamples]
+        curves = [
+            _with_tail(fpir_curve(counts, weights, size), (counts > 0).sum(axis=0)) for counts, weights in resamples
+        ]
         fitted = _with_tail(curve, erring)
         rows.append((size, tuple(_point(fpir, fitted, erring, curves) for fpir in FPIRS)))
     return Calibration(model_id, made, tuple(rows))
@@ -251,23 +259,23 @@ def _with_tail(curve: F64, erring: I64) -> F64:
     inside = solid & (curve <= _TAIL_FPIR) & (curve > 0)
     if inside.sum() < 3:  # noqa: PLR2004 - a line needs points
         inside = solid & (curve <= 10 * _TAIL_FPIR) & (curve > 0)
-    slope, start = np.polyfit(_GRID[inside], np.log(curve[inside]), 1)
-    return np.where(solid, curve, np.exp(start + min(slope, -1.0) * _GRID))
+    slope, start = np.polyfit(GRID[inside], np.log(curve[inside]), 1)
+    return np.where(solid, curve, np.exp(start + min(slope, -1.0) * GRID))
 
 
 def _point(fpir: float, fitted: F64, erring: I64, curves: list[F64]) -> Point:
-    similarity = _similarity_at(fitted, fpir)
-    at = np.array([np.exp(np.interp(similarity, _GRID, np.log(np.maximum(curve, 1e-12)))) for curve in curves])
+    similarity = similarity_at(fitted, fpir)
+    at = np.array([np.exp(np.interp(similarity, GRID, np.log(np.maximum(curve, 1e-12)))) for curve in curves])
     low, high = np.percentile(at, _INTERVAL)
-    errors = int(np.interp(similarity, _GRID, erring)) if similarity <= _GRID[-1] else 0
+    errors = int(np.interp(similarity, GRID, erring)) if similarity <= GRID[-1] else 0
     return Point(fpir, round(similarity, 4), errors, float(f"{low:.3g}"), float(f"{high:.3g}"))
 
 
-def _similarity_at(curve: F64, fpir: float) -> float:
-    """Return where the falling curve meets `fpir`, interpolating its logarithm; beyond the grid its last line goes on."""
+def similarity_at(curve: F64, fpir: float) -> float:
+    """Return where the falling curve meets `fpir`, interpolating logs; beyond the grid its line goes on."""
     logs = np.log(np.maximum(np.minimum.accumulate(curve), 1e-12))
     wanted = np.log(fpir)
     if logs[-1] > wanted:
-        slope = (logs[-1] - logs[-11]) / (_GRID[-1] - _GRID[-11])
-        return float(_GRID[-1] + (wanted - logs[-1]) / min(slope, -1e-3))
-    return float(np.interp(-wanted, -logs, _GRID))
+        slope = (logs[-1] - logs[-11]) / (GRID[-1] - GRID[-11])
+        return float(GRID[-1] + (wanted - logs[-1]) / min(slope, -1e-3))
+    return float(np.interp(-wanted, -logs, GRID))

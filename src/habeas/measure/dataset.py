@@ -1,9 +1,9 @@
 """A folder of people, one folder each, and the templates of their images. Templates stay in memory."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 import numpy as np
 
@@ -67,18 +67,34 @@ def list_images(folder: Path) -> list[Image]:
     return images
 
 
-def still_origin(folder: Path) -> Origin:
-    """Return the origin of a folder of still images."""
-    return origin(OriginKind.STILLS, str(folder))
+@dataclass(frozen=True)
+class Maker:
+    """What turns still images into templates.
 
-
-def still_frame(path: Path, where: Origin, clock: Clock) -> Frame:
-    """Read one image as a frame.
-
-    Raises:
-        ImageError: it cannot be read.
+    Args:
+        origin: of the folder.
+        detector: at the protocol's score.
+        templater: of the pack measured.
+        clock: dates the frames.
     """
-    return Frame(where, 0, clock.now_ns(), 0, ArrayPicture(load_image(path)))
+
+    origin: Origin
+    detector: Detector
+    templater: Templater
+    clock: Clock
+
+    @classmethod
+    def of(cls, folder: Path, detector: Detector, templater: Templater, clock: Clock) -> Self:
+        """Return the maker for a folder of still images."""
+        return cls(origin(OriginKind.STILLS, str(folder)), detector, templater, clock)
+
+    def frame(self, path: Path) -> Frame:
+        """Read one image as a frame.
+
+        Raises:
+            ImageError: it cannot be read.
+        """
+        return Frame(self.origin, 0, self.clock.now_ns(), 0, ArrayPicture(load_image(path)))
 
 
 def central_face(frame: Frame, detector: Detector) -> Faces:
@@ -97,14 +113,7 @@ def central_face(frame: Frame, detector: Detector) -> Faces:
     return faces[nearest : nearest + 1]
 
 
-def templates_of(
-    images: list[Image],
-    where: Origin,
-    detector: Detector,
-    templater: Templater,
-    clock: Clock,
-    report: Callable[[int], None] = lambda _done: None,
-) -> TemplateSet:
+def templates_of(images: list[Image], maker: Maker, report: Callable[[int], None] = lambda _done: None) -> TemplateSet:
     """Make the template of the central face of each image.
 
     Raises:
@@ -114,21 +123,17 @@ def templates_of(
     vectors: list[F32] = []
     people: list[str] = []
     missed: list[Image] = []
-    for done, (image, frame, face) in enumerate(_faces(images, where, detector, clock), start=1):
+    for done, image in enumerate(images, start=1):
+        frame = maker.frame(image.path)
+        face = central_face(frame, maker.detector)
         if len(face):
-            vectors.append(templater.template(frame, face).vectors[0])
+            vectors.append(maker.templater.template(frame, face).vectors[0])
             people.append(image.person)
         else:
             missed.append(image)
         report(done)
     if not vectors:
         raise InputError("no face in any image", remedy="give pictures of faces, upright")
-    return TemplateSet(Templates(np.stack(vectors), templater.model_id, where), np.array(people), tuple(missed))
-
-
-def _faces(
-    images: list[Image], where: Origin, detector: Detector, clock: Clock
-) -> Iterator[tuple[Image, Frame, Faces]]:
-    for image in images:
-        frame = still_frame(image.path, where, clock)
-        yield image, frame, central_face(frame, detector)
+    return TemplateSet(
+        Templates(np.stack(vectors), maker.templater.model_id, maker.origin), np.array(people), tuple(missed)
+    )

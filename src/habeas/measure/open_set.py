@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from habeas.authority import evaluation_view
+from habeas.comparison import search
 from habeas.errors import InputError
 from habeas.measure.dataset import TemplateSet
 from habeas.ports import Clock
-from habeas.comparison import search
 from habeas.types import F32, F64, I64, Templates
 
 FPIRS: Final = (0.1, 0.03, 0.01, 0.003)
@@ -53,18 +53,18 @@ class OpenSetResult:
         mates: probes of enrolled people.
         nonmates: probes of others.
         rank1: share of mates whose right person is first, whatever the similarity.
-        misses: one for each FPIR.
+        fnir: one for each FPIR.
     """
 
     gallery: int
     mates: int
     nonmates: int
     rank1: float
-    misses: tuple[Miss, ...]
+    fnir: tuple[Miss, ...]
 
 
 @dataclass(frozen=True)
-class _Scores:
+class Scores:
     """What the searches gave.
 
     Args:
@@ -80,29 +80,39 @@ class _Scores:
     nonmated: F32
 
 
-def open_set(data: TemplateSet, clock: Clock, seed: int = 0) -> OpenSetResult:
-    """Run the protocol.
+def open_set(scores: Scores, seed: int = 0) -> OpenSetResult:
+    """Apply the protocol to the searches.
 
     Args:
-        data: templates of a folder of people, images in order of name.
-        clock: dates the gallery view.
+        scores: of `search_all`.
         seed: of the bootstrap.
-
-    Raises:
-        InputError: nobody has two images, or nobody has one.
     """
-    scores = _search_all(data, clock)
     rng = np.random.default_rng(seed)
     return OpenSetResult(
         gallery=scores.people,
         mates=len(scores.found),
         nonmates=len(scores.nonmated),
         rank1=float((scores.found > -1).mean()),
-        misses=tuple(_miss(scores, fpir, rng) for fpir in FPIRS),
+        fnir=tuple(_miss(scores, fpir, rng) for fpir in FPIRS),
     )
 
 
-def _search_all(data: TemplateSet, clock: Clock) -> _Scores:
+def curve(scores: Scores) -> list[tuple[float, float]]:
+    """Return (FPIR, FNIR) at every non-mate's similarity, FPIR rising."""
+    n = len(scores.nonmated)
+    return [(k / n, float((scores.found <= threshold_at(scores.nonmated, k / n)).mean())) for k in range(n)]
+
+
+def search_all(data: TemplateSet, clock: Clock) -> Scores:
+    """Search the gallery for every mate and non-mate.
+
+    Args:
+        data: templates of a folder of people, images in order of name.
+        clock: dates the gallery view.
+
+    Raises:
+        InputError: nobody has two images, or nobody has one.
+    """
     people, first, count = np.unique(data.people, return_index=True, return_counts=True)
     enrolled = people[count > 1]
     if not len(enrolled) or not (count == 1).any():
@@ -116,7 +126,7 @@ def _search_all(data: TemplateSet, clock: Clock) -> _Scores:
     found = search(_some(data.templates, mates), view, at_ns=clock.now_ns())
     others = search(_some(data.templates, nonmates), view, at_ns=clock.now_ns())
     right = found.subject_ids[:, 0] == data.people[mates]
-    return _Scores(
+    return Scores(
         found=np.where(right, found.similarities[:, 0], np.float32(-1)),
         person=np.searchsorted(enrolled, data.people[mates]).astype(np.int64),
         people=len(enrolled),
@@ -134,7 +144,7 @@ def threshold_at(nonmated: F32, fpir: float) -> float:
     return float(ordered[int(fpir * len(ordered))])
 
 
-def _miss(scores: _Scores, fpir: float, rng: np.random.Generator) -> Miss:
+def _miss(scores: Scores, fpir: float, rng: np.random.Generator) -> Miss:
     threshold = threshold_at(scores.nonmated, fpir)
     missed = scores.found <= threshold
     per_person = _per_person(missed, scores)
@@ -142,13 +152,13 @@ def _miss(scores: _Scores, fpir: float, rng: np.random.Generator) -> Miss:
     return Miss(fpir, threshold, float(missed.mean()), float(low), float(high), float(per_person.mean()))
 
 
-def _per_person(missed: npt.NDArray[np.bool_], scores: _Scores) -> F64:
+def _per_person(missed: npt.NDArray[np.bool_], scores: Scores) -> F64:
     images = np.bincount(scores.person, minlength=scores.people)
     seen = images > 0
     return np.asarray(np.bincount(scores.person, missed, scores.people)[seen] / images[seen], np.float64)
 
 
-def _resampled(scores: _Scores, fpir: float, rng: np.random.Generator) -> F64:
+def _resampled(scores: Scores, fpir: float, rng: np.random.Generator) -> F64:
     """Bootstrap by identity: enrolled people and non-mates are drawn anew, each with all their images."""
     out = np.empty(_RESAMPLES)
     for index in range(_RESAMPLES):

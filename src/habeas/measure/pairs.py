@@ -74,7 +74,7 @@ def measure_pairs(images: list[Image], data: TemplateSet, pairs: I64) -> PairsRe
         data: their templates; images without a face are missing from it.
         pairs: (p, 2) int64, rows of `images`.
     """
-    row_of = {}
+    row_of: dict[int, int] = {}
     missed = set(data.missed)
     for index, image in enumerate(images):
         if image not in missed:
@@ -104,7 +104,9 @@ def _tenfold(similarities: F32, same: npt.NDArray[np.bool_]) -> list[float]:
 
 def _best_threshold(similarities: F32, same: npt.NDArray[np.bool_]) -> float:
     candidates = np.sort(similarities)
-    accuracy = [float(((similarities > value) == same).mean()) for value in candidates[:: max(1, len(candidates) // 500)]]
+    accuracy = [
+        float(((similarities > value) == same).mean()) for value in candidates[:: max(1, len(candidates) // 500)]
+    ]
     return float(candidates[:: max(1, len(candidates) // 500)][int(np.argmax(accuracy))])
 
 

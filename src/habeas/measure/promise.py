@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from habeas.measure.calibrate import Impostors
+from habeas.measure.calibrate import GRID, Impostors, chance_of_error, exceeding_all, fpir_curve, similarity_at
 from habeas.types import F64
 
 FPIRS: Final = (0.03, 0.01)
@@ -40,10 +40,12 @@ class Promise:
 
 
 def check_promise(impostors: Impostors, seed: int = 0) -> list[Promise]:
-    """Split the people 200 times; calibrate on one half, search the other half's tracks in a gallery of N others.
+    """Split the people 200 times; calibrate on one half, search the other half's tracks in galleries of N others.
+
+    The chance that a track errs is exact over all galleries of its half, as in the calibration.
 
     Args:
-        impostors: the comparisons, suspected label errors taken out.
+        impostors: the comparisons.
         seed: of the splits.
     """
     rng = np.random.default_rng(seed)
@@ -53,21 +55,28 @@ def check_promise(impostors: Impostors, seed: int = 0) -> list[Promise]:
     tests = np.zeros(people)
     for _ in range(_SPLITS):
         order = rng.permutation(people)
-        made_on, tested_on = order[: people // 2], order[people // 2 :]
-        tests[tested_on] += 1
+        half, rest = order[: people // 2], order[people // 2 :]
+        tests[rest] += 1
+        made, held = (exceeding_all(_among(impostors, rows)) for rows in (half, rest))
         for size in sizes:
-            reference = _maxima(impostors, made_on, size, rng)
-            observed = _maxima(impostors, tested_on, size, rng)
+            curve = fpir_curve(made, np.ones(len(half)), size)
+            chances = chance_of_error(held, np.ones(len(rest)), size)
             for fpir in FPIRS:
-                threshold = np.sort(reference)[::-1][int(fpir * len(reference))]
-                errors[size, fpir][tested_on] += observed > threshold
+                errors[size, fpir][rest] += _at(chances, similarity_at(curve, fpir))
     return [_promise(size, fpir, errors[size, fpir], tests, rng) for size in sizes for fpir in FPIRS]
 
 
-def _maxima(impostors: Impostors, probes: npt.NDArray[np.intp], size: int, rng: np.random.Generator) -> F64:
-    """Return each probe's best similarity in a gallery of `size` people of the same half, never the probe itself."""
-    gallery = rng.choice(probes, size, replace=False)
-    return np.asarray(impostors.similarities[np.ix_(probes, gallery)].max(axis=1), np.float64)
+def _among(impostors: Impostors, rows: npt.NDArray[np.int64]) -> Impostors:
+    names = tuple(impostors.people[row] for row in rows.tolist())
+    return Impostors(impostors.similarities[np.ix_(rows, rows)], names, impostors.face_px[rows])
+
+
+def _at(chances: F64, similarity: float) -> F64:
+    """Return each track's chance at a similarity between two steps of the grid: (p,) float64."""
+    step = (similarity - GRID[0]) / (GRID[1] - GRID[0])
+    low = int(np.clip(np.floor(step), 0, len(GRID) - 2))
+    share = float(np.clip(step - low, 0, 1))
+    return np.asarray((1 - share) * chances[:, low] + share * chances[:, low + 1], np.float64)
 
 
 def _promise(size: int, fpir: float, errors: F64, tests: F64, rng: np.random.Generator) -> Promise:

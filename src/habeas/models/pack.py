@@ -51,5 +51,7 @@ def load_pack(settings: ModelSettings, *, before_pull: Callable[[list[PackagedFi
     )
 
 
-def _session(file: PackagedFile, settings: ModelSettings, shape: tuple[int, ...], precision: Precision) -> OpenVinoSession:
+def _session(
+    file: PackagedFile, settings: ModelSettings, shape: tuple[int, ...], precision: Precision
+) -> OpenVinoSession:
     return OpenVinoSession(file.name, check_file(settings.folder / file.name, file), shape, precision)

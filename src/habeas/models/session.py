@@ -46,7 +46,9 @@ class OpenVinoSession:
             model.reshape(list(shape))
             compiled = core.compile_model(model, "CPU", hints)
         except RuntimeError as error:
-            raise ModelError(f"{name} cannot be loaded: {str(error).splitlines()[0]}", remedy="upgrade openvino") from error
+            raise ModelError(
+                f"{name} cannot be loaded: {str(error).splitlines()[0]}", remedy="upgrade openvino"
+            ) from error
         self._request = compiled.create_infer_request()
         self._names = tuple(output.any_name for output in compiled.outputs)
 

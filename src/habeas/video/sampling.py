@@ -78,7 +78,9 @@ def region(
     Returns:
         Box inside the picture, and (width, height) of the detector's picture.
     """
-    boxes = [_grown(np.asarray(moved_xyxy_px, np.float32), _AROUND_MOTION)] if moved_xyxy_px[2] > moved_xyxy_px[0] else []
+    boxes = (
+        [_grown(np.asarray(moved_xyxy_px, np.float32), _AROUND_MOTION)] if moved_xyxy_px[2] > moved_xyxy_px[0] else []
+    )
     boxes += [_grown(box, 1.0) for box in tracked_xyxy_px]
     if not boxes:
         box = (0, 0, *plan.size_wh)

@@ -27,7 +27,9 @@ class StillFolder:
     def __init__(self, path: Path, clock: Clock) -> None:
         self._paths = sorted(p for p in path.iterdir() if is_image_name(p)) if path.is_dir() else [path]
         if not self._paths:
-            raise SourceError(f"{path}: no image in this folder", remedy="give a folder of JPEG or PNG files, or a video")
+            raise SourceError(
+                f"{path}: no image in this folder", remedy="give a folder of JPEG or PNG files, or a video"
+            )
         self._path = path
         self._clock = clock
         self._origin = origin(OriginKind.STILLS, str(path))

@@ -1,5 +1,4 @@
 import json
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,21 +6,21 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from habeas import types
-from habeas.clock import ManualClock
-from habeas.errors import DiskError, InputError, RuleError, SourceError
-from habeas.measure import render
-from habeas.measure.render import Head
-from habeas.measure.scenes import Scene, SceneSource, Walk, demo_scene, render_frames, strangers, write_scene
-from habeas.types import NS_PER_S, OriginKind, Seal
+from habeas.errors import DiskError, InputError
+from habeas.measure.figures import EYES_HEIGHT_M
+from habeas.measure.heads import EYES_XY_PX, HEAD_SIZE_WH, Head
+from habeas.measure.scenes import Scene, demo_scene, render_frames, write_scene
+from habeas.measure.street import Camera
+from habeas.measure.walks import Walk
+from habeas.types import NS_PER_S
 
 
 def head(colour: tuple[int, int, int] = (220, 60, 60)) -> Head:
     """A plain oval with eyes."""
-    image = Image.new("RGBA", render.HEAD_SIZE_WH, (0, 0, 0, 0))
+    image = Image.new("RGBA", HEAD_SIZE_WH, (0, 0, 0, 0))
     pen = ImageDraw.Draw(image)
     pen.ellipse((50, 30, 190, 240), fill=(*colour, 255))
-    x, y = render.EYES_XY_PX
+    x, y = EYES_XY_PX
     points = np.array([(x - 28, y), (x + 28, y), (x, y + 29), (x - 23, y + 55), (x + 23, y + 55)], np.float32)
     return Head(np.array(image), points)
 
@@ -66,9 +65,9 @@ def test_a_face_grows_as_it_comes_nearer() -> None:
 
 
 def test_who_is_nearer_covers_who_is_behind() -> None:
-    camera = render.Camera((640, 360))
+    camera = Camera((640, 360))
     behind = walk("behind", (0.0, 5.0), (0.01, 5.0))
-    x, y, _ = camera.project(0, render.EYES_HEIGHT_M, 5.0)
+    x, y, _ = camera.project(0, EYES_HEIGHT_M, 5.0)
     chest = camera.project(0, 1.1, 3.2)
     assert abs(y - chest[1]) < 400
     before = replace(behind, person_id="before", from_xz_m=(0.0, 4.6), to_xz_m=(0.01, 4.6))
@@ -84,7 +83,7 @@ def test_who_is_nearer_covers_who_is_behind() -> None:
 
 
 def test_a_face_partly_outside_the_picture_counts_as_partly_visible() -> None:
-    camera = render.Camera((320, 180))
+    camera = Camera((320, 180))
     edge_m = -camera.size_wh[0] / 2 / (camera.focal_px / 3)
     scene = replace(SMALL, walks=(walk("edge", (edge_m, 3.0), (edge_m + 0.1, 3.0)),), duration_s=0.1)
     ((_, (face,)),) = render_frames(scene)
@@ -130,59 +129,6 @@ def test_writing_that_fails_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(DiskError) as caught:
         write_scene(SMALL, blocked / "out")
     assert caught.value.remedy
-
-
-def test_a_source_gives_the_scene_back_decoded_and_deletes_its_files(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    clock = ManualClock()
-    drawn = [image for image, _ in render_frames(SMALL)]
-    with SceneSource(SMALL, camera_id="demo", clock=clock) as source:
-        assert any(tmp_path.iterdir())
-        frames = list(source.frames())
-        assert [frame.index for frame in frames] == list(range(5))
-        assert [frame.pts_ns for frame in frames] == [i * NS_PER_S // 10 for i in range(5)]
-        assert all(frame.origin.kind is OriginKind.SCENE for frame in frames)
-        assert {frame.camera_id for frame in frames} == {"demo"}
-        assert source.duration_ns == NS_PER_S // 2
-        assert source.rate_hz == 10
-        for frame, image in zip(frames, drawn, strict=True):
-            assert np.abs(frame.image_rgb.astype(int) - image).mean() < 8
-        with pytest.raises(SourceError, match="once"):
-            next(source.frames())
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_real_time_waits_for_each_picture_and_drops_none() -> None:
-    clock = ManualClock()
-    start_ns = clock.now_ns()
-    with SceneSource(SMALL, real_time=True, clock=clock) as source:
-        captured = [frame.captured_at_ns - start_ns for frame in source.frames()]
-    assert captured == [i * NS_PER_S // 10 for i in range(5)]
-
-
-def test_a_closed_source_gives_no_further_picture() -> None:
-    source = SceneSource(SMALL, clock=ManualClock())
-    frames = source.frames()
-    next(frames)
-    source.close()
-    assert list(frames) == []
-
-
-def test_only_scenes_may_call_their_pictures_a_scene() -> None:
-    with pytest.raises(RuleError):
-        types.claim_seal(Seal.SCENE)
-    with pytest.raises(RuleError):
-        types.Origin(OriginKind.SCENE, "camera", object())
-
-
-def test_strangers_are_as_many_as_asked_for_and_repeatable() -> None:
-    heads = {"a": head(), "b": head((90, 60, 40))}
-    first, again = ([h.image_rgba for h in strangers(heads, 3, seed=5)] for _ in range(2))
-    assert len(first) == 3
-    assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
-    assert not np.array_equal(first[0], first[1])
 
 
 def test_the_demo_casts_twelve_with_the_astronaut_once() -> None:

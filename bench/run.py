@@ -1,0 +1,119 @@
+"""Measure, and write the result with machine and commit: `python bench/run.py NAME... --data DIR`.
+
+Names: open-set, pairs, calibration, sharpness, concert. Results go to bench/results/NAME.json.
+"""
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
+
+
+def habeas(*args: str, cpus: str = "") -> list[dict[str, object]]:
+    """Run the command line with --json; return its objects."""
+    command = [*(["taskset", "-c", cpus] if cpus else []), sys.executable, "-m", "habeas", *args, "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def open_set(data: Path) -> dict[str, object]:
+    return habeas("evaluate", "open-set", str(data / "lfw-dev"))[0]
+
+
+def pairs(data: Path) -> dict[str, object]:
+    return habeas("evaluate", "pairs", str(data / "lfw-dev"))[0]
+
+
+def calibration(data: Path) -> dict[str, object]:
+    table = HERE / "results" / "table.json"
+    source = "the even half of Labeled Faces in the Wild (deep-funneled), one degraded track a person"
+    return habeas("evaluate", "calibrate", str(data / "lfw-dev"), "--out", str(table), "--source", source)[0]
+
+
+def concert(data: Path) -> dict[str, object]:
+    """The concert clip on one core, for each reference; real time means wall_s below video_s."""
+    clip = data / "clips" / "concert.mp4"
+    out: dict[str, object] = {}
+    for name in ("performer", "pianist"):
+        reference = f"{name}={data / 'clips' / name}.png"
+        out[name] = habeas("watch", str(clip), "--subject", reference, "--basis", "consent", cpus="0")
+    return out
+
+
+def sharpness(data: Path) -> dict[str, object]:
+    """The percentiles behind the quality gate's limits (authority.references)."""
+    import numpy as np
+
+    from habeas.app import App
+    from habeas.faces.align import align
+    from habeas.faces.quality import eye_distances_px, nose_positions, sharpness
+    from habeas.measure.dataset import Maker, central_face, list_images
+
+    folder = data / "lfw-dev"
+    app = App()
+    maker = Maker.of(folder, app.detector(), app.templater, app.clock)
+    values = []
+    for image in list_images(folder):
+        frame = maker.frame(image.path)
+        face = central_face(frame, maker.detector)
+        if len(face):
+            crop = align(frame.picture, face.landmarks_xy_px[0])
+            eyes, nose = eye_distances_px(face.landmarks_xy_px)[0], nose_positions(face.landmarks_xy_px)[0]
+            values.append((sharpness(crop), float(eyes), float(nose), float(face.quality[0])))
+    columns = np.array(values).T
+    names = ("sharpness", "eyes_px", "nose", "quality")
+    percentiles = (0.5, 1, 5, 50, 95, 99)
+    return {
+        "images": len(values),
+        **{
+            name: {str(p): round(float(np.percentile(column, p)), 3) for p in percentiles}
+            for name, column in zip(names, columns, strict=True)
+        },
+    }
+
+
+BENCHES: dict[str, Callable[[Path], dict[str, object]]] = {
+    "open-set": open_set,
+    "pairs": pairs,
+    "calibration": calibration,
+    "sharpness": sharpness,
+    "concert": concert,
+}
+
+
+def machine() -> dict[str, object]:
+    model = next(
+        (line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
+        platform.processor(),
+    )
+    return {"cpu": model, "cores": os.cpu_count(), "python": platform.python_version(), "system": platform.system()}
+
+
+def commit() -> str:
+    git = ["git", "-C", str(ROOT)]
+    head = subprocess.run([*git, "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True).stdout
+    dirty = subprocess.run([*git, "status", "--porcelain"], capture_output=True, text=True, check=True).stdout
+    return head.strip() + ("+changes" if dirty.strip() else "")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="+", choices=sorted(BENCHES))
+    parser.add_argument("--data", type=Path, required=True, help="folder with lfw-dev/ and clips/")
+    given = parser.parse_args()
+    for name in given.names:
+        result = {"bench": name, "commit": commit(), "machine": machine(), "result": BENCHES[name](given.data)}
+        text = json.dumps(result, indent=1).replace(str(given.data), "DATA")
+        (HERE / "results" / f"{name}.json").write_text(text + "\n")
+        print(f"{name}: bench/results/{name}.json")
+
+
+if __name__ == "__main__":
+    main()
