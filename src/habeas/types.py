@@ -39,7 +39,7 @@ class Seal(enum.Enum):
     """Kinds of record that only their owner may build."""
 
     SOURCE = "habeas.video"
-    SCENE = "habeas.measure.scenes"
+    SCENE = "habeas.measure.scene_source"
     GALLERY_VIEW = "habeas.authority.views"
 
 
@@ -75,7 +75,9 @@ class OriginKind(enum.Enum):
 
 @dataclass(frozen=True, eq=False)
 class Origin:
-    """Where a picture, and every record made from it, came from. Built by `video`, and by `measure.scenes` for scenes.
+    """Where a picture, and every record made from it, came from.
+
+    Built by `video`, and by `measure.scene_source` for scenes.
 
     Each opened source has its own; two are the same only if they are one object.
 

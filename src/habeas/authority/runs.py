@@ -41,7 +41,7 @@ class RunAuthorisation:
 
     Raises:
         RuleError: another basis, or too many subjects.
-        InputError: no subject, or two with the same face.
+        InputError: no subject, two with the same face, or references of different models.
     """
 
     def __init__(self, subjects: Sequence[Subject], basis: str, clock: Clock) -> None:
@@ -151,6 +151,8 @@ def _check_subjects(subjects: Sequence[Subject]) -> None:
     names = [subject.subject_id for subject in subjects]
     if len(set(names)) < len(names):
         raise InputError("two subjects have the same name", remedy="give each a name of its own")
+    if len({reference.model_id for subject in subjects for reference in subject.references}) > 1:
+        raise InputError("references of different models", remedy="enrol all of them with the model in use")
     twins = look_alikes(list(subjects), SAME_FACE)
     if twins:
         one, other, similarity = twins[0]

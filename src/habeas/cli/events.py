@@ -1,5 +1,6 @@
 """How a watch prints itself, and the crops it writes."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,11 +50,15 @@ class Printer:
     Args:
         as_json: objects instead of lines.
         snapshots: where crops of alerts go; made when the first is written.
+        on_alert: also told of each alert.
     """
 
-    def __init__(self, *, as_json: bool, snapshots: Path | None) -> None:
+    def __init__(
+        self, *, as_json: bool, snapshots: Path | None, on_alert: Callable[[Alert], None] = lambda _alert: None
+    ) -> None:
         self._as_json = as_json
         self._snapshots = snapshots
+        self._on_alert = on_alert
 
     def opened(self, watching: "Watch") -> None:
         """Say that an authorisation was opened, for this run only, and what it covers."""
@@ -88,6 +93,7 @@ class Printer:
     def _event(self, event: Alert | AlertEnd) -> None:
         if isinstance(event, Alert):
             self._write_snapshot(event)
+            self._on_alert(event)
         if self._as_json:
             put(alert_json(event) if isinstance(event, Alert) else end_json(event))
         elif isinstance(event, Alert):

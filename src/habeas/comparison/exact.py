@@ -4,6 +4,7 @@ from typing import Final
 
 import numpy as np
 
+from habeas.errors import RuleError
 from habeas.types import F32, Candidates, GalleryView, Templates
 
 _BLOCK_ROWS: Final = 65_536
@@ -22,9 +23,11 @@ def search(templates: Templates, view: GalleryView, *, at_ns: int, k: int = 1) -
         Candidates (n, min(k, subjects)), best first; ties in ascending order of id.
 
     Raises:
-        RuleError: the view is not for these probes, or not now.
+        RuleError: the view is not one of `authority`'s, not for these probes, or not now.
         InputError: probes of another model.
     """
+    if type(view) is not GalleryView:  # a subclass or a look-alike would bring its own `admit`
+        raise RuleError("only a gallery view may be searched", rule="gallery-view", remedy="enrol the references")
     view.admit(templates.origin, templates.model_id, at_ns)
     subjects, starts = np.unique(view.subject_ids, return_index=True)
     if not len(subjects) or not len(templates):

@@ -48,6 +48,10 @@ def decode(outputs: dict[str, F32], min_score: float) -> tuple[F32, F32, F32]:
     """
     heat = outputs[_HEAT][0, 0]
     ys, xs = np.nonzero(heat > min_score)
+    # A cell that is not all numbers would hide every other face from the suppression: NaN overlaps nothing and all.
+    cells = np.concatenate([outputs[name][0][:, ys, xs] for name in (_HEAT, _SIZE, _OFFSET, _POINTS)])
+    finite = np.isfinite(cells).all(axis=0)
+    ys, xs = ys[finite], xs[finite]
     scores = heat[ys, xs]
     tall, wide = np.exp(np.minimum(outputs[_SIZE][0][:, ys, xs], 10)) * STRIDE
     off_y, off_x = outputs[_OFFSET][0][:, ys, xs]

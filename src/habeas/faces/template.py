@@ -63,9 +63,9 @@ class Templater:
     def _vector(self, crop_rgb: U8) -> F32:
         pair = np.stack([crop_rgb, crop_rgb[:, ::-1]]).astype(np.float32)
         one = _only(self._mobilefacenet.infer(np.asarray((pair - 127.5) / 128, np.float32))).sum(axis=0)
-        two = _only(self._fr_feature.infer(np.ascontiguousarray(((pair - 127) / 128).transpose(0, 3, 1, 2), np.float32))).sum(
-            axis=0
-        )
+        two = _only(
+            self._fr_feature.infer(np.ascontiguousarray(((pair - 127) / 128).transpose(0, 3, 1, 2), np.float32))
+        ).sum(axis=0)
         return np.asarray(np.concatenate([_unit(one), _unit(two)]) / np.sqrt(2), np.float32)
 
 
@@ -91,4 +91,4 @@ def _only(outputs: dict[str, F32]) -> F32:
 def _unit(vector: F32) -> F32:
     """Return the vector at length one; NaN where it has none, which no record accepts."""
     length = float(np.linalg.norm(vector))
-    return (vector / length).astype(np.float32) if length > _SHORTEST else np.full_like(vector, np.nan, np.float32)
+    return (vector / length).astype(np.float32) if _SHORTEST < length < np.inf else np.full_like(vector, np.nan, np.float32)

@@ -13,9 +13,10 @@ from typing import Final, Self
 
 from habeas.clock import SystemClock
 from habeas.errors import DiskError, SourceError
-from habeas.measure.scenes import Scene, silent, write_scene
+from habeas.measure.scenes import Scene, read_truth, silent, write_scene
+from habeas.measure.walks import FaceTruth
 from habeas.ports import Clock, FrameSource
-from habeas.types import NS_PER_S, Frame, Origin, OriginKind, Seal, claim_seal
+from habeas.types import NS_PER_S, U8, Frame, Origin, OriginKind, Seal, claim_seal
 from habeas.video import open_source
 
 _SEAL: Final = claim_seal(Seal.SCENE)
@@ -55,7 +56,8 @@ class SceneSource:
         except OSError as error:
             raise DiskError(f"no temporary folder: {error.strerror}", remedy="set TMPDIR to one with room") from error
         try:
-            self._source: FrameSource = open_source(str(write_scene(scene, Path(self._folder.name), report=report)))
+            self._video = write_scene(scene, Path(self._folder.name), report=report)
+            self._source: FrameSource = open_source(str(self._video))
         except BaseException:
             self._folder.cleanup()
             raise
@@ -97,6 +99,26 @@ class SceneSource:
             if self._closed:
                 return
             yield dataclasses.replace(frame, origin=self._origin, captured_at_ns=self._clock.now_ns())
+
+    def still(self, pts_ns: int) -> tuple[U8, list[FaceTruth]]:
+        """Return the picture at a time, decoded anew, and who is truly in it.
+
+        Args:
+            pts_ns: of a picture that `frames` gave out.
+
+        Returns:
+            (h, w, 3) uint8, and the truth of that picture.
+
+        Raises:
+            SourceError: closed, or no picture has that time.
+        """
+        if self._closed:
+            raise SourceError("the scene is closed", remedy="ask before closing it")
+        with open_source(str(self._video)) as again:
+            for frame in again.frames():
+                if frame.pts_ns >= pts_ns:
+                    return frame.image_rgb.copy(), read_truth(self._video.with_name("truth.json"))[frame.index]
+        raise SourceError(f"the scene ends before {pts_ns} ns", remedy="ask for an earlier picture")
 
     def _next(self, decoded: Iterator[Frame]) -> Frame | None:
         """Decode one picture, unless closed: the lock keeps `close` from freeing a decoder at work."""

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from PIL import Image, ImageChops
@@ -188,6 +188,26 @@ def write_scene(scene: Scene, folder: Path, *, report: Callable[[float], None] =
         what = error.strerror or str(error)
         raise DiskError(f"{folder}: {what}", remedy="free some room, or name another folder") from error
     return video
+
+
+def read_truth(path: Path) -> list[list[FaceTruth]]:
+    """Read `truth.json` back: the faces of each picture, in order.
+
+    Raises:
+        InputError: unreadable, or of a schema this version does not know.
+    """
+    try:
+        written = json.loads(path.read_text(encoding="utf-8"))
+        if (written["schema"], written["version"]) != (TRUTH_SCHEMA, TRUTH_VERSION):
+            raise InputError(f"{path}: truth of another version", remedy="draw the scene again")
+        return [[_face_from(face) for face in frame["faces"]] for frame in written["frames"]]
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path}: not the truth of a scene ({error})", remedy="draw the scene again") from error
+
+
+def _face_from(written: dict[str, Any]) -> FaceTruth:
+    x0, y0, x1, y1 = written["box_xyxy_px"]
+    return FaceTruth(written["person_id"], (x0, y0, x1, y1), written["eye_distance_px"], written["visible_fraction"])
 
 
 def _reported(scene: Scene, truth: list[list[FaceTruth]], report: Callable[[float], None]) -> Iterator[U8]:

@@ -179,7 +179,7 @@ def _region_weights(count: int, rng: np.random.Generator) -> F32:
 
 
 def _seen_only(weights: F32, layers: Sequence[F32]) -> F32:
-    """Give no weight to a layer where it is transparent, and more to the leading layer, so that no edge shows through."""
+    """Give hardly any weight to a layer where it is transparent, and more to the leading one: no edge shows through."""
     opaque = np.stack([layer[..., 3] for layer in layers]) / np.float32(255)
     sharp = weights**_LEADING * (opaque**4 + np.float32(1e-4))
     return np.asarray(sharp / sharp.sum(0), np.float32)

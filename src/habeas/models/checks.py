@@ -63,11 +63,11 @@ def check_bytes(data: bytes, file: PackagedFile) -> None:
 def has_external_data(data: bytes) -> bool:
     """Tell whether an ONNX file refers to tensors in other files (onnx.proto, TensorProto fields 13 and 14).
 
-    Bytes that are no protocol buffer are not ONNX and refer to nothing; their hash refuses them.
+    Bytes that are no protocol buffer, or nested beyond any real one, refer to nothing; their hash refuses them.
     """
     try:
         return _external(memoryview(data), "model")
-    except (IndexError, ValueError):
+    except (IndexError, ValueError, RecursionError):
         return False
 
 

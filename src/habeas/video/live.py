@@ -18,13 +18,11 @@ from habeas.errors import SourceError
 from habeas.ports import Clock
 from habeas.settings import LiveSettings
 from habeas.types import NS_PER_S, Frame, Origin, OriginKind
-from habeas.video.edge import origin, quiet, translated
-from habeas.video.file import FrameNumbering
+from habeas.video.edge import Flaws, origin, quiet, translated
+from habeas.video.file import FrameNumbering, video_stream
 
 _RATE_HZ: Final = 25.0
 _PROTOCOLS: Final = "rtsp,rtsps,rtp,rtcp,srtp,tcp,tls,udp"
-_MAX_FLAWS: Final = 1000
-"""A camera that fails for months must not fill memory with the story of it."""
 
 
 def public_name(url: str) -> str:
@@ -56,12 +54,13 @@ class LiveStream:
         except ValueError:
             raise SourceError("a stream's address cannot be parsed", remedy="write rtsp://host:port/path") from None
         if not urlsplit(url).hostname:
-            raise SourceError(f"{name}: names no host", remedy="write rtsp://host:port/path")
+            # Not printed: without a host, a password would be part of the path.
+            raise SourceError("a stream's address names no host", remedy="write rtsp://host:port/path")
         self._url = url
         self._settings = settings
         self._clock = clock
         self._origin = origin(OriginKind.LIVE, name)
-        self._flaws: list[str] = []
+        self._flaws = Flaws()
         self._closed = threading.Event()
         self._jitter = random.Random()  # noqa: S311 - spreads reconnections, guards nothing
 
@@ -83,7 +82,7 @@ class LiveStream:
     @property
     def flaws(self) -> tuple[str, ...]:
         """Stalls and reconnections, oldest first."""
-        return tuple(self._flaws)
+        return self._flaws.noted()
 
     def frames(self) -> Iterator[Frame]:
         """Yield frames until `close`; reconnect after every stall or disconnection.
@@ -96,25 +95,28 @@ class LiveStream:
         failures = 0
         while not self._closed.is_set():
             before = numbered.count
+            failure = SourceError(f"{self._origin.camera_id}: the stream ended", remedy="check the camera")
             try:
                 yield from self._connection(numbered)
-                reason = "the stream ended"
             except SourceError as error:
-                reason = error.message
-                waited_ns = self._clock.monotonic_ns() - began_ns
-                if not numbered.count and waited_ns >= self._settings.stall_s * NS_PER_S:
-                    raise
+                failure = error
+            waited_ns = self._clock.monotonic_ns() - began_ns
+            if not numbered.count and waited_ns >= self._settings.stall_s * NS_PER_S and not self._closed.is_set():
+                raise failure
             failures = 0 if numbered.count > before else failures + 1
-            self._note(f"disconnected: {reason}")
+            if self._closed.is_set():
+                return
+            self._flaws.note(f"disconnected: {failure.message}")
             self._closed.wait(self._pause_s(failures))
 
     def _connection(self, numbered: FrameNumbering) -> Iterator[Frame]:
         with ExitStack() as stack, translated(self._origin.camera_id):
-            container = stack.enter_context(av.open(self._url, mode="r", options=self._options()))
-            if not container.streams.video:
-                raise SourceError(f"{self._origin.camera_id}: has no video", remedy="check the stream's path")
-            stream = container.streams.video[0]
-            stream.thread_count = 1
+            # The socket's timeout sees silence; the deadline for each packet sees a camera that talks but sends none.
+            deadline_s = self._settings.stall_s
+            container = stack.enter_context(
+                av.open(self._url, mode="r", options=self._options(), timeout=(deadline_s, deadline_s))
+            )
+            stream = video_stream(container, self._origin.camera_id)
             numbered.restart()
             for packet in container.demux(stream):
                 if self._closed.is_set():
@@ -129,7 +131,7 @@ class LiveStream:
             "timeout": str(half_us),
             "allowed_media_types": "video",
             "protocol_whitelist": _PROTOCOLS,
-            "fflags": "nobuffer",
+            # Not `nobuffer`: it throws away what was read for analysis, and with it the first keyframe.
             "analyzeduration": "500000",
             "probesize": "65536",
         }
@@ -138,10 +140,6 @@ class LiveStream:
         """Full jitter: a random wait below a ceiling that doubles with every failure in a row."""
         ceiling = min(self._settings.backoff_max_s, self._settings.backoff_s * 2.0 ** min(failures, 16))
         return self._jitter.uniform(0.1, 1.0) * ceiling
-
-    def _note(self, flaw: str) -> None:
-        if len(self._flaws) < _MAX_FLAWS:
-            self._flaws.append(flaw)
 
     def close(self) -> None:
         """Stop reconnecting and reading; a read in progress ends within the stall limit."""

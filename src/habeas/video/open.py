@@ -2,12 +2,12 @@
 
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
 from habeas.clock import SystemClock
 from habeas.errors import SourceError, UsageError
 from habeas.ports import Clock, FrameSource
 from habeas.settings import LiveSettings
+from habeas.video.edge import translated
 from habeas.video.file import VideoFile
 from habeas.video.image import is_image_name
 from habeas.video.live import LiveStream
@@ -18,7 +18,7 @@ _LIVE_SCHEMES: Final = frozenset({"rtsp", "rtsps"})
 
 def is_live(uri: str) -> bool:
     """Tell whether a source is a live stream, by its scheme alone."""
-    return urlsplit(uri).scheme.lower() in _LIVE_SCHEMES
+    return uri.partition(":")[0].lower() in _LIVE_SCHEMES
 
 
 def open_source(uri: str, *, live: LiveSettings | None = None, clock: Clock | None = None) -> FrameSource:
@@ -38,11 +38,13 @@ def open_source(uri: str, *, live: LiveSettings | None = None, clock: Clock | No
         return LiveStream(uri, live or LiveSettings(), clock)
     if "://" in uri:
         raise UsageError(
-            f"{urlsplit(uri).scheme}: is not a source Habeas opens", remedy="give rtsp://, rtsps://, a file or a folder"
+            f"{uri.partition(':')[0]}: is not a source Habeas opens",
+            remedy="give rtsp://, rtsps://, a file or a folder",
         )
     path = Path(uri)
-    if not path.exists():
-        raise SourceError(f"{uri}: no such file or folder", remedy="check the path")
-    if path.is_dir() or is_image_name(path):
-        return StillFolder(path, clock)
-    return VideoFile(path, clock)
+    with translated(uri):
+        if not path.exists():
+            raise SourceError(f"{uri}: no such file or folder", remedy="check the path")
+        if path.is_dir() or is_image_name(path):
+            return StillFolder(path, clock)
+        return VideoFile(path, clock)

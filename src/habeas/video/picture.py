@@ -41,7 +41,7 @@ class DecodedPicture:
         return self._plane(0)
 
     def rgb(self, box_xyxy_px: tuple[int, int, int, int], size_wh: tuple[int, int]) -> U8:
-        """Return the box scaled to `size_wh`: (h, w, 3) uint8. Odd edges are widened to the chroma grid and cut after."""
+        """Return the box scaled to `size_wh`: (h, w, 3) uint8. Odd edges widen to the chroma grid and are cut after."""
         x0, y0, x1, y1 = box_xyxy_px
         width, height = self.size_wh
         if box_xyxy_px == (0, 0, width, height):

@@ -55,15 +55,22 @@ def test_a_head_at_the_edge_of_its_portrait_is_transparent_beyond_it() -> None:
     assert cut.image_rgba[140, 120, 3] > 250
 
 
-def test_a_wall_of_the_hair_and_of_another_colour_is_gone_beside_a_turned_head() -> None:
+def test_a_second_colour_behind_the_head_is_gone_close_to_it() -> None:
     image_rgb, points = portrait()
     image = Image.fromarray(image_rgb)
     ImageDraw.Draw(image).rectangle((0, 0, 110, 400), fill=(30, 30, 40))
-    turned = points + np.array([(0, 0), (0, 0), (-10, 0), (-8, 0), (-8, 0)], np.float32)
-    alpha = cut_out(np.asarray(image), turned).image_rgba[..., 3]
+    alpha = cut_out(np.asarray(image), points).image_rgba[..., 3]
     x, y = (round(c) for c in EYES_XY_PX)
     assert alpha[y, x] > 250
-    assert alpha[y - 60 : y + 40, : x - 80].max() < 30
+    assert alpha[y - 60 : y + 40, : x - 66].max() < 30
+
+
+def test_a_turned_head_lies_on_the_side_that_the_nose_points_away_from() -> None:
+    grey, points = np.full((400, 400, 3), 128, np.uint8), portrait()[1]
+    straight, turned = (cut_out(grey, points - [(0, 0), (0, 0), (dx, 0), (0, 0), (0, 0)]) for dx in (0, 12))
+    y = round(EYES_XY_PX[1])
+    reach = [np.flatnonzero(cut.image_rgba[y, :, 3] > 128)[[0, -1]] for cut in (straight, turned)]
+    assert (reach[1] > reach[0] + 10).all()
 
 
 @pytest.mark.parametrize(
