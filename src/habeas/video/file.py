@@ -118,11 +118,11 @@ class VideoFile:
         if damaged:
             self._flaws.note(f"{damaged} damaged packets or pictures")
 
-    def _step(self, packets: Iterator[av.Packet]) -> list[av.VideoFrame] | None:
+    def _step(self, packets: "Iterator[av.Packet[av.VideoStream]]") -> list[av.VideoFrame] | None:
         """Decode one packet; None at the end, or once the file was closed, from whichever thread."""
         with self._lock:
             packet = None if self._closed else next(packets, None)
-            return None if packet is None else [p for p in packet.decode() if isinstance(p, av.VideoFrame)]
+            return None if packet is None else packet.decode()
 
     def close(self) -> None:
         """Close the file; a `frames()` in another thread ends."""

@@ -99,7 +99,7 @@ def _histogram(cells: F32) -> npt.NDArray[np.float64]:
 def _differs(background: F32, cells: F32) -> npt.NDArray[np.bool_]:
     difference = np.abs(cells - background)
     noise = float(np.median(difference))
-    return difference > max(_MIN_STEP, _NOISE_FACTOR * noise)
+    return np.asarray(difference > max(_MIN_STEP, _NOISE_FACTOR * noise))
 
 
 def _solid(moved: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:

@@ -155,9 +155,9 @@ class LiveStream:
         return f"LiveStream({self._origin.camera_id!r})"
 
 
-def _decode(packet: av.Packet) -> list[av.VideoFrame]:
+def _decode(packet: "av.Packet[av.VideoStream]") -> list[av.VideoFrame]:
     """Return a packet's pictures; a damaged packet has none."""
     try:
-        return [picture for picture in packet.decode() if isinstance(picture, av.VideoFrame)]
+        return packet.decode()
     except av.error.InvalidDataError:
         return []

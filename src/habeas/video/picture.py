@@ -55,8 +55,8 @@ class DecodedPicture:
 
     def _plane(self, number: int) -> U8:
         plane = self._decoded.planes[number]
-        rows = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
-        return rows[:, : plane.width]
+        rows = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)
+        return np.asarray(rows[:, : plane.width], np.uint8)
 
     def _cut(self, box_xyxy_px: tuple[int, int, int, int]) -> av.VideoFrame:
         x0, y0, x1, y1 = box_xyxy_px
@@ -66,7 +66,7 @@ class DecodedPicture:
             rows = np.zeros((target.height, target.line_size), np.uint8)
             source = self._plane(number)[y0 // step : -(-y1 // step), x0 // step : -(-x1 // step)]
             rows[:, : target.width] = source
-            target.update(rows)
+            target.update(rows)  # type: ignore[arg-type]  # any buffer will do, av's annotation is too narrow
         part.colorspace = self._decoded.colorspace
         part.color_range = self._decoded.color_range
         return part

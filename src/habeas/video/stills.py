@@ -7,7 +7,7 @@ from typing import Final, Self
 from habeas.errors import ImageError, SourceError
 from habeas.ports import Clock
 from habeas.types import NS_PER_S, Frame, Origin, OriginKind
-from habeas.video.edge import origin
+from habeas.video.edge import Flaws, origin
 from habeas.video.image import ArrayPicture, is_image_name, load_image
 
 _RATE_HZ: Final = 1.0
@@ -33,7 +33,8 @@ class StillFolder:
         self._path = path
         self._clock = clock
         self._origin = origin(OriginKind.STILLS, str(path))
-        self._flaws: list[str] = []
+        self._flaws = Flaws()
+        self._closed = False
 
     @property
     def origin(self) -> Origin:
@@ -53,7 +54,7 @@ class StillFolder:
     @property
     def flaws(self) -> tuple[str, ...]:
         """Images that could not be read."""
-        return tuple(self._flaws)
+        return self._flaws.noted()
 
     def frames(self) -> Iterator[Frame]:
         """Yield every readable image.
@@ -63,18 +64,21 @@ class StillFolder:
         """
         count = 0
         for index, path in enumerate(self._paths):
+            if self._closed:
+                return
             try:
                 picture = ArrayPicture(load_image(path))
             except ImageError as error:
-                self._flaws.append(error.message)
+                self._flaws.note(error.message)
                 continue
             count += 1
             yield Frame(self._origin, index, self._clock.now_ns(), index * NS_PER_S, picture)
         if not count:
-            raise SourceError(f"{self._path}: {'; '.join(self._flaws[:3])}", remedy="give readable images")
+            raise SourceError(f"{self._path}: {'; '.join(self.flaws[:3])}", remedy="give readable images")
 
     def close(self) -> None:
-        """Nothing stays open."""
+        """Read no further image."""
+        self._closed = True
 
     def __enter__(self) -> Self:
         return self
