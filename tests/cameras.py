@@ -189,6 +189,7 @@ class ScriptedServer:
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listening.getsockname()[1])
         self.requests: list[bytes] = []
+        self.connections = 0
         self._open: list[socket.socket] = []
         self._thread = threading.Thread(target=self._serve, daemon=True)
 
@@ -198,6 +199,7 @@ class ScriptedServer:
                 connection, _ = self._listening.accept()
             except OSError:
                 return
+            self.connections += 1
             self._open.append(connection)
             threading.Thread(target=self._talk, args=(connection,), daemon=True).start()
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from habeas.authority.views import build_view
@@ -14,7 +14,13 @@ from habeas.video.edge import origin
 NOW_NS = 1_700_000_000 * NS_PER_S
 FOREVER_NS = 1 << 62
 
-PROPERTY = settings(deadline=None, max_examples=60, derandomize=True, database=None)
+PROPERTY = settings(
+    deadline=None,
+    max_examples=60,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 """No clock and no luck: the same examples on every machine."""
 
 seeds = st.integers(0, 2**32 - 1)

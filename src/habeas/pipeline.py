@@ -38,16 +38,19 @@ from habeas.types import (
     Frame,
     GalleryView,
     Origin,
+    OriginKind,
     Templates,
     Threshold,
     Tracks,
 )
-from habeas.video import MotionGate, StreamPlan, plan_stream, region
+from habeas.video import Motion, MotionGate, StreamPlan, plan_stream, regions
 
 Event = Alert | AlertEnd
 ViewOf = Callable[[Origin], GalleryView]
 """What may be compared on a source at this moment; asked again for every comparison."""
 
+_VIDEO_SIGHTINGS: Final = 2
+"""Looks a face must be seen in before it is compared; stills are compared at once."""
 _SNAPSHOT_MARGIN: Final = 0.4
 _SNAPSHOT_PX: Final = 256
 
@@ -148,9 +151,9 @@ class Line:
         self._view_of = view_of
         self._plan: StreamPlan | None = None
         self._gate = MotionGate()
-        self._tracker = Tracker()
+        self._tracker = Tracker(1 if origin.kind is OriginKind.STILLS else _VIDEO_SIGHTINGS)
         self._fusions: dict[int, _Fusion] = {}
-        self._looked_ns: int | None = None
+        self._whole_ns: int | None = None
 
     def process(self, frame: Frame) -> Iterator[Event]:
         """Take one frame through the line.
@@ -163,11 +166,10 @@ class Line:
         if motion.cut:
             yield from self._end(self._tracker.close_all())
         expected = self._tracker.expected_xyxy_px(frame.pts_ns)
-        idle = not motion.moved and not len(expected)
-        if idle and self._looked_ns is not None and 0 <= frame.pts_ns - self._looked_ns < plan.idle_every_ns:
+        looks = self._looks(frame, plan, motion, expected)
+        if not looks:
             return
-        moved = (0, 0, 0, 0) if idle else motion.box_xyxy_px
-        faces = self._detect(frame, Look(*region(plan, moved, expected)))
+        faces = self._detect(frame, looks)
         tracks = self._tracker.update(faces, frame.pts_ns)
         self.counts.tracks = self._tracker.count
         yield from self._match(frame, tracks)
@@ -177,16 +179,24 @@ class Line:
         """End every open track: the source ended."""
         yield from self._end(self._tracker.close_all())
 
+    def _looks(self, frame: Frame, plan: StreamPlan, motion: Motion, expected_xyxy_px: F32) -> list[Look]:
+        """Return what to look at: all of it now and then, else what moved and what is tracked, if anything."""
+        if self._whole_ns is None or not 0 <= frame.pts_ns - self._whole_ns < plan.idle_every_ns:
+            self._whole_ns = frame.pts_ns
+            return [Look(*part) for part in regions(plan, (), expected_xyxy_px[:0])]
+        if not motion.moved and not len(expected_xyxy_px):
+            return []
+        return [Look(*part) for part in regions(plan, motion.boxes_xyxy_px, expected_xyxy_px)]
+
     def _plan_for(self, frame: Frame) -> StreamPlan:
         """Return how to look at this stream; a stream that changes its size is planned anew (the gate calls a cut)."""
         if self._plan is None or self._plan.size_wh != frame.size_wh:
             self._plan = plan_stream(frame.size_wh, self._rate_hz, self._stages.detect)
         return self._plan
 
-    def _detect(self, frame: Frame, look: Look) -> Faces:
-        self._looked_ns = frame.pts_ns
+    def _detect(self, frame: Frame, looks: list[Look]) -> Faces:
         self.counts.frames_analysed += 1
-        faces = self._stages.detector.detect(frame, look, self._stages.detect.min_face_px / 2)
+        faces = self._stages.detector.detect(frame, looks, self._stages.detect.min_face_px / 2)
         self.counts.faces_detected += len(faces)
         return faces
 

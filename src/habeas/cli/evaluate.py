@@ -9,7 +9,7 @@ import typer
 
 from habeas import __version__
 from habeas.cli.options import AsJson, Debug
-from habeas.cli.output import bar, pull_report, put, reporting, say
+from habeas.cli.output import bar, check_writable, pull_report, put, reporting, say
 from habeas.errors import DiskError
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from habeas.comparison import Calibration
     from habeas.measure.calibrate import Impostors
     from habeas.measure.dataset import Image, TemplateSet
+    from habeas.measure.open_set import Miss
     from habeas.measure.report import CalibrationReport
 
 app = typer.Typer(
@@ -54,6 +55,8 @@ def open_set_command(
 ) -> None:
     """Search a gallery: how often enrolled people are missed (FNIR) at a rate of false candidates (FPIR)."""
     with reporting(as_json=as_json, debug=debug):
+        if plot:
+            check_writable(plot, "--plot")
         from habeas.measure.open_set import curve, open_set, search_all  # noqa: PLC0415 - loads inference
         from habeas.measure.plot import draw_det  # noqa: PLC0415
 
@@ -63,7 +66,7 @@ def open_set_command(
         if plot:
             draw_det(curve(scores), plot)
         if as_json:
-            listed = {**asdict(result), "fnir": [asdict(miss) for miss in result.fnir]}
+            listed = {**asdict(result), "fnir": [_miss_json(miss) for miss in result.fnir]}
             put({"protocol": "open-set", **listed, "model_id": loaded.pack.model_id, "missed": len(data.missed)})
             return
         say(f"gallery {result.gallery}, mates {result.mates}, non-mates {result.nonmates}, rank-1 {result.rank1:.2%}")
@@ -85,6 +88,8 @@ def calibrate(
 ) -> None:
     """Make the table that turns similarities into FPIR; list suspected label errors, with results with and without."""
     with reporting(as_json=as_json, debug=debug):
+        if out:
+            check_writable(out, "--out")
         from habeas.measure.report import report_calibration  # noqa: PLC0415 - loads inference
 
         impostors, model_id = _impostors(folder)
@@ -99,6 +104,12 @@ def calibrate(
             _say_calibration(report)
 
 
+def _miss_json(miss: "Miss") -> dict[str, float]:
+    """Return the FNIR at one FPIR; the threshold last."""
+    listed = asdict(miss)
+    return {**{key: listed[key] for key in ("fpir", "fnir", "low", "high", "fnir_by_identity")}, **listed}
+
+
 def _today() -> dt.date:
     return dt.datetime.now(dt.UTC).date()
 
@@ -106,9 +117,10 @@ def _today() -> dt.date:
 def _opened(folder: Path) -> "tuple[App, list[Image]]":
     from habeas.app import App  # noqa: PLC0415
     from habeas.measure.dataset import list_images  # noqa: PLC0415
+    from habeas.settings import exact, load_settings  # noqa: PLC0415
 
     images = list_images(folder)
-    return App(before_pull=pull_report), images
+    return App(exact(load_settings()), before_pull=pull_report), images
 
 
 def _templates(folder: Path) -> "tuple[list[Image], TemplateSet, App]":

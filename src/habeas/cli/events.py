@@ -2,16 +2,19 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from PIL import Image
 
-from habeas.cli.output import ERR, note, put, say
+from habeas.cli.output import note, put, say
 from habeas.errors import EXIT_INTERRUPTED, DiskError
 from habeas.types import Alert, AlertEnd, seconds
 
 if TYPE_CHECKING:
     from habeas.watching import Watch
+
+_NAME_CHARS: Final = 40
+"""Of a subject's name in a file name; file systems stop at 255 bytes."""
 
 
 def alert_json(alert: Alert) -> dict[str, object]:
@@ -59,6 +62,7 @@ class Printer:
         self._as_json = as_json
         self._snapshots = snapshots
         self._on_alert = on_alert
+        self._written: set[Path] = set()
 
     def opened(self, watching: "Watch") -> None:
         """Say that an authorisation was opened, for this run only, and what it covers."""
@@ -113,13 +117,12 @@ class Printer:
         if self._as_json:
             put({"event": "flaw", "camera": camera, "flaw": flaw})
         else:
-            ERR.print(f"{camera}: {flaw}", markup=False, style="yellow")
+            note(f"{camera}: {flaw}", "yellow")
 
     def _write_snapshot(self, alert: Alert) -> None:
         if self._snapshots is None:
             return
-        name = "".join(char if char.isalnum() else "-" for char in alert.subject_id)
-        path = self._snapshots / f"{name}-track{alert.track_id}-{alert.at_ns // 1_000_000:09d}ms.png"
+        path = self._snapshot_path(self._snapshots, alert)
         try:
             self._snapshots.mkdir(parents=True, exist_ok=True)
             Image.fromarray(alert.face_rgb).save(path)
@@ -127,6 +130,17 @@ class Printer:
             raise DiskError(
                 f"cannot write {path}: {error.strerror}", remedy="give --snapshots a folder with room"
             ) from error
+
+    def _snapshot_path(self, folder: Path, alert: Alert) -> Path:
+        """Return a name of letters and digits: a subject's own may hold anything. Cameras may share track and time."""
+        subject = "".join(char if char.isalnum() else "-" for char in alert.subject_id)[:_NAME_CHARS].lstrip("-")
+        name = f"{subject or 'subject'}-track{alert.track_id}-{alert.at_ns // 1_000_000:09d}ms"
+        path, number = folder / f"{name}.png", 1
+        while path in self._written:
+            number += 1
+            path = folder / f"{name}-{number}.png"
+        self._written.add(path)
+        return path
 
     def _summary(self, watching: "Watch") -> None:
         summary = watching.summary()

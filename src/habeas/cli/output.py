@@ -4,14 +4,16 @@ import json
 import os
 import sys
 import traceback
+import unicodedata
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Final, NoReturn
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
-from habeas.errors import EXIT_INTERRUPTED, HabeasError
+from habeas.errors import EXIT_INTERRUPTED, DiskError, HabeasError
 from habeas.models.manifest import PackagedFile
 from habeas.models.pull import Progress as PullProgress
 from habeas.models.pull import Report, download_mb
@@ -20,20 +22,88 @@ _OUT: Final = Console(highlight=False, soft_wrap=True)
 ERR: Final = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
+_COMMANDS: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
+"""Unicode categories that steer a terminal, break a line, or cannot be encoded."""
+_TURNS: Final = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""Characters that turn the direction of writing: they make a name read as another."""
+
+
+class _OutputLostError(DiskError):
+    """Standard output cannot be written: errors go to standard error, whatever was asked for."""
+
+
+def plain(text: str) -> str:
+    """Return a text as one line that a terminal takes for nothing but text: names of people and files are not ours."""
+    return "".join(
+        char.encode("unicode_escape").decode("ascii")
+        if char in _TURNS or unicodedata.category(char) in _COMMANDS
+        else char
+        for char in text
+    )
+
+
 def say(text: str) -> None:
-    """Print a line for people, to standard output."""
-    _OUT.print(text, markup=False)
+    """Print a line for people, to standard output.
+
+    Raises:
+        DiskError: it cannot be written.
+    """
+    with _writing():
+        _OUT.print(_encodable(plain(text), _OUT), markup=False)
 
 
-def note(text: str) -> None:
-    """Print a line about what is going on, to standard error."""
-    ERR.print(text, markup=False, style="dim")
+def note(text: str, style: str = "dim") -> None:
+    """Print a line about what is going on, to standard error; where that cannot be written, it is lost."""
+    with suppress(OSError):
+        ERR.print(_encodable(plain(text), ERR), markup=False, style=style)
 
 
 def put(event: Mapping[str, object]) -> None:
-    """Print one JSON object on a line, at once."""
-    sys.stdout.write(json.dumps(event, allow_nan=False) + "\n")
-    sys.stdout.flush()
+    """Print one JSON object on a line, at once.
+
+    Raises:
+        DiskError: it cannot be written.
+    """
+    if sys.stdout is None:  # closed by whoever started us: nobody listens
+        return
+    with _writing():
+        sys.stdout.write(json.dumps(event, allow_nan=False) + "\n")
+        sys.stdout.flush()
+
+
+def _encodable(text: str, console: Console) -> str:
+    """Return a text with escapes for what the console's encoding lacks."""
+    encoding = console.encoding
+    return text.encode(encoding, "backslashreplace").decode(encoding)
+
+
+@contextmanager
+def _writing() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        _give_up_stdout()
+        reason = error.strerror or str(error)
+        raise _OutputLostError(
+            f"cannot write to standard output: {reason}", remedy="send it to a place with room, or to a terminal"
+        ) from error
+
+
+def _give_up_stdout() -> None:
+    """Send what is still to come nowhere: Python would try again at exit, and complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def check_writable(path: Path, option: str) -> None:
+    """Find out before minutes of work rather than after them.
+
+    Raises:
+        DiskError: no file can be made there.
+    """
+    if path.is_dir() or not path.resolve().parent.is_dir():
+        raise DiskError(f"{path}: cannot be written", remedy=f"give {option} a file name in a folder that exists")
 
 
 @contextmanager
@@ -70,11 +140,11 @@ def reporting(*, as_json: bool, debug: bool) -> Iterator[None]:
     except HabeasError as error:
         _fail(error, as_json=as_json, debug=debug)
     except KeyboardInterrupt:
-        ERR.print("interrupted", markup=False)
+        note("interrupted", "default")
         raise SystemExit(EXIT_INTERRUPTED) from None
     except BrokenPipeError:
         # Whoever read our output has gone; say nothing more, and keep Python from trying at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up_stdout()
         raise SystemExit(0) from None
     except Exception as error:  # noqa: BLE001 - command top level: a bug becomes one line and exit 70
         _fail(_as_bug(error), as_json=as_json, debug=debug)
@@ -89,10 +159,19 @@ def _as_bug(error: Exception) -> HabeasError:
 def _fail(error: HabeasError, *, as_json: bool, debug: bool) -> NoReturn:
     if debug:
         traceback.print_exception(error)
-    if as_json:
-        put({"event": "error", "error": error.as_json()})
-    else:
-        ERR.print(f"habeas: {error.message}", markup=False, style="bold red")
-        if error.remedy:
-            ERR.print(f"  {error.remedy}", markup=False)
+    try:
+        if as_json and not isinstance(error, _OutputLostError):
+            put({"event": "error", "error": error.as_json()})
+        else:
+            _tell(error)
+    except _OutputLostError:
+        _tell(error)
+    except BrokenPipeError:
+        _give_up_stdout()
     raise SystemExit(error.exit_code)
+
+
+def _tell(error: HabeasError) -> None:
+    note(f"habeas: {error.message}", "bold red")
+    if error.remedy:
+        note(f"  {error.remedy}", "default")

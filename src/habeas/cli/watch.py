@@ -65,6 +65,8 @@ def parse_subjects(given: list[str]) -> dict[str, list[Path]]:
         paths = [Path(image) for image in images.split(",") if image]
         if not separator or not name.strip() or not paths:
             raise UsageError(f"--subject {text}: not NAME=IMAGE", remedy="write --subject ada=ada.jpg,ada2.jpg")
+        if any(0xD800 <= ord(char) <= 0xDFFF for char in name):  # noqa: PLR2004 - bytes that are no text arrive so
+            raise UsageError(f"--subject {name}: the name is not text", remedy="write the name in UTF-8")
         if name.strip() in wanted:
             raise InputError(f"--subject {name} is given twice", remedy="join one person's images by commas")
         wanted[name.strip()] = paths

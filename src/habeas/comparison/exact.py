@@ -4,7 +4,7 @@ from typing import Final
 
 import numpy as np
 
-from habeas.errors import RuleError
+from habeas.errors import InputError, RuleError
 from habeas.types import F32, Candidates, GalleryView, Templates
 
 _BLOCK_ROWS: Final = 65_536
@@ -28,6 +28,8 @@ def search(templates: Templates, view: GalleryView, *, at_ns: int, k: int = 1) -
     """
     if type(view) is not GalleryView:  # a subclass or a look-alike would bring its own `admit`
         raise RuleError("only a gallery view may be searched", rule="gallery-view", remedy="enrol the references")
+    if k < 1:
+        raise InputError(f"k is {k}", remedy="ask for at least one subject a probe")
     view.admit(templates.origin, templates.model_id, at_ns)
     subjects, starts = np.unique(view.subject_ids, return_index=True)
     if not len(subjects) or not len(templates):

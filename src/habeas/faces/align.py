@@ -31,6 +31,7 @@ def align(picture: Picture, landmarks_xy_px: F32) -> U8:
     corners = apply_affine(to_picture, np.array([[0, 0], [CROP_PX, 0], [0, CROP_PX], [CROP_PX, CROP_PX]], np.float64))
     around = np.concatenate([corners.min(axis=0) - 1, corners.max(axis=0) + 1]).astype(np.float32)
     x0, y0, x1, y1 = clip_box(around, picture.size_wh)
+    x0, y0 = x0 & ~1, y0 & ~1  # even corners: a camera's colour is stored for two pixels at a time
     if x1 <= x0 or y1 <= y0:
         return np.zeros((CROP_PX, CROP_PX, 3), np.uint8)
     scale = min(1.0, _MAX_REDUCTION / max(float(np.hypot(*to_picture[:, 0])), 1e-6))

@@ -1,12 +1,14 @@
 """Frame to faces."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from habeas.faces.align import align
-from habeas.faces.centerface import decode, network_input
+from habeas.faces.centerface import MAX_OVERLAP, decode, network_input
 from habeas.faces.quality import quality, sharpness
+from habeas.geometry import suppress
 from habeas.ports import Session
 from habeas.types import F32, Faces, Frame
 
@@ -36,28 +38,32 @@ class Detector:
         self._session = session
         self._min_score = min_score
 
-    def detect(self, frame: Frame, look: Look | None = None, min_face_px: float = 0) -> Faces:
+    def detect(self, frame: Frame, looks: Sequence[Look] = (), min_face_px: float = 0) -> Faces:
         """Find faces.
 
         Args:
             frame: where.
-            look: part and scale; None: the whole frame at its own size.
+            looks: parts and scales; none: the whole frame at its own size. A face seen twice counts once.
             min_face_px: narrower faces are left out.
 
         Returns:
             Faces in pixels of the full frame, highest score first.
         """
         width, height = frame.size_wh
-        look = look or Look((0, 0, width, height), (width, height))
+        seen = [self._look(frame, look) for look in looks or (Look((0, 0, width, height), (width, height)),)]
+        boxes, scores, landmarks = (np.concatenate(part) for part in zip(*seen, strict=True))
+        usable = np.isfinite(boxes).all(axis=1) & (boxes[:, 2] - boxes[:, 0] >= min_face_px)
+        rows = np.flatnonzero(usable)[suppress(boxes[usable], scores[usable], MAX_OVERLAP)]
+        return _graded(frame, boxes[rows], scores[rows], landmarks[rows])
+
+    def _look(self, frame: Frame, look: Look) -> tuple[F32, F32, F32]:
+        """Return boxes, scores and landmarks of one part, in pixels of the full frame."""
         x0, y0, x1, y1 = look.box_xyxy_px
         image_rgb = frame.picture.rgb(look.box_xyxy_px, look.size_wh)
         boxes, scores, landmarks = decode(self._session.infer(network_input(image_rgb)), self._min_score)
         ratio_xy = np.array([(x1 - x0) / look.size_wh[0], (y1 - y0) / look.size_wh[1]], np.float32)
         corner_xy = np.array([x0, y0], np.float32)
-        boxes = boxes * np.tile(ratio_xy, 2) + np.tile(corner_xy, 2)
-        landmarks = landmarks * ratio_xy + corner_xy
-        usable = np.isfinite(boxes).all(axis=1) & (boxes[:, 2] - boxes[:, 0] >= min_face_px)
-        return _graded(frame, boxes[usable], scores[usable], landmarks[usable])
+        return boxes * np.tile(ratio_xy, 2) + np.tile(corner_xy, 2), scores, landmarks * ratio_xy + corner_xy
 
 
 def _graded(frame: Frame, boxes: F32, scores: F32, landmarks: F32) -> Faces:

@@ -9,6 +9,8 @@ from habeas.faces.align import align
 from habeas.ports import Session
 from habeas.types import F32, U8, Faces, Frame, Origin, Templates, unit_rows
 
+DIMENSIONS: Final = 704
+"""192 of MobileFaceNet and 512 of fr_feature."""
 _SHORTEST: Final = 1e-6
 
 
@@ -17,7 +19,7 @@ class Templater:
 
     Args:
         mobilefacenet: MobileFaceNet, NHWC, batch 2.
-        fr_feature: fr_feature, NCHW, batch 2.
+        fr_feature: fr_feature, NCHW, batch 1.
         model_id: name of the pack and the precision it runs at.
     """
 
@@ -56,16 +58,15 @@ class Templater:
             InputError: a network gave NaN or nothing for a crop.
         """
         vectors = [self._vector(crop) for crop in crops_rgb]
-        dimensions = 704
-        stacked = np.stack(vectors) if vectors else np.zeros((0, dimensions), np.float32)
+        stacked = np.stack(vectors) if vectors else np.zeros((0, DIMENSIONS), np.float32)
         return Templates(stacked, self.model_id, origin)
 
     def _vector(self, crop_rgb: U8) -> F32:
         pair = np.stack([crop_rgb, crop_rgb[:, ::-1]]).astype(np.float32)
         one = _only(self._mobilefacenet.infer(np.asarray((pair - 127.5) / 128, np.float32))).sum(axis=0)
-        two = _only(
-            self._fr_feature.infer(np.ascontiguousarray(((pair - 127) / 128).transpose(0, 3, 1, 2), np.float32))
-        ).sum(axis=0)
+        planes = np.ascontiguousarray(((pair - 127) / 128).transpose(0, 3, 1, 2), np.float32)
+        # One at a time: a batch of two comes back as one row of both, which cannot be added.
+        two = _only(self._fr_feature.infer(planes[:1]))[0].copy() + _only(self._fr_feature.infer(planes[1:]))[0]
         return np.asarray(np.concatenate([_unit(one), _unit(two)]) / np.sqrt(2), np.float32)
 
 
@@ -91,4 +92,8 @@ def _only(outputs: dict[str, F32]) -> F32:
 def _unit(vector: F32) -> F32:
     """Return the vector at length one; NaN where it has none, which no record accepts."""
     length = float(np.linalg.norm(vector))
-    return (vector / length).astype(np.float32) if _SHORTEST < length < np.inf else np.full_like(vector, np.nan, np.float32)
+    return (
+        (vector / length).astype(np.float32)
+        if _SHORTEST < length < np.inf
+        else np.full_like(vector, np.nan, np.float32)
+    )

@@ -19,7 +19,8 @@ from typing import Final
 import numpy as np
 
 from habeas.comparison.calibration import MIN_ERRORS, Calibration, Point
-from habeas.faces import Look, fuse
+from habeas.errors import InputError
+from habeas.faces import fuse
 from habeas.measure.dataset import Image, Maker, central_face
 from habeas.measure.degrade import FRAMES, degraded, draw_conditions
 from habeas.tracks.best_shot import MIN_QUALITY
@@ -31,6 +32,7 @@ FPIRS: Final = (1e-1, 3e-2, 1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5)
 _TAIL_FPIR: Final = 1e-2
 GRID: Final = np.round(np.arange(0.10, 0.9005, 0.005), 4)
 """Similarities at which FPIR is computed; between them its logarithm is interpolated."""
+_LINE_POINTS: Final = 3
 _RESAMPLES: Final = 200
 _INTERVAL: Final = (2.5, 97.5)
 SUSPECT: Final = 0.55
@@ -106,7 +108,7 @@ def _looks(frame: Frame, face: Faces, maker: Maker, rng: np.random.Generator) ->
     for _ in range(FRAMES):
         picture = ArrayPicture(degraded(frame.image_rgb, width_px, conditions, rng))
         seen = Frame(frame.origin, 0, frame.captured_at_ns, 0, picture)
-        found = _largest(maker.detector.detect(seen, Look((0, 0, *seen.size_wh), seen.size_wh)))
+        found = _largest(maker.detector.detect(seen))
         if len(found) and found.quality[0] >= MIN_QUALITY:
             shots.append(maker.templater.template(seen, found).vectors[0])
             looks.append(fuse(shots))
@@ -257,16 +259,19 @@ def _with_tail(curve: F64, erring: I64) -> F64:
     """Continue a curve below 30 errors by the straight line through its logarithm over the top 1 % of maxima."""
     solid = erring >= MIN_ERRORS
     inside = solid & (curve <= _TAIL_FPIR) & (curve > 0)
-    if inside.sum() < 3:  # noqa: PLR2004 - a line needs points
+    if inside.sum() < _LINE_POINTS:
         inside = solid & (curve <= 10 * _TAIL_FPIR) & (curve > 0)
+    if inside.sum() < _LINE_POINTS:
+        raise InputError("too few people to calibrate with", remedy="give some hundreds of people, one folder each")
     slope, start = np.polyfit(GRID[inside], np.log(curve[inside]), 1)
     return np.where(solid, curve, np.exp(start + min(slope, -1.0) * GRID))
 
 
 def _point(fpir: float, fitted: F64, erring: I64, curves: list[F64]) -> Point:
     similarity = similarity_at(fitted, fpir)
-    at = np.array([np.exp(np.interp(similarity, GRID, np.log(np.maximum(curve, 1e-12)))) for curve in curves])
-    low, high = np.percentile(at, _INTERVAL)
+    logs = np.array([np.interp(similarity, GRID, np.log(np.maximum(curve, 1e-12))) for curve in curves])
+    # Drawing people with repetition makes a large gallery poorer than it is: the spread counts, not the centre.
+    low, high = fpir * np.exp(np.percentile(logs - logs.mean(), _INTERVAL))
     errors = int(np.interp(similarity, GRID, erring)) if similarity <= GRID[-1] else 0
     return Point(fpir, round(similarity, 4), errors, float(f"{low:.3g}"), float(f"{high:.3g}"))
 

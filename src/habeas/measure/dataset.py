@@ -105,7 +105,7 @@ def central_face(frame: Frame, detector: Detector) -> Faces:
     width, height = frame.size_wh
     scale = min(1.0, _LARGEST_PX / max(width, height))
     size = tuple(-(-round(side * scale) // _MULTIPLE) * _MULTIPLE for side in (width, height))
-    faces = detector.detect(frame, Look((0, 0, width, height), (size[0], size[1])))
+    faces = detector.detect(frame, [Look((0, 0, width, height), (size[0], size[1]))])
     if not len(faces):
         return faces
     centres = (faces.boxes_xyxy_px[:, :2] + faces.boxes_xyxy_px[:, 2:]) / 2

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from PIL import Image, ImageChops
@@ -200,14 +200,21 @@ def read_truth(path: Path) -> list[list[FaceTruth]]:
         written = json.loads(path.read_text(encoding="utf-8"))
         if (written["schema"], written["version"]) != (TRUTH_SCHEMA, TRUTH_VERSION):
             raise InputError(f"{path}: truth of another version", remedy="draw the scene again")
-        return [[_face_from(face) for face in frame["faces"]] for frame in written["frames"]]
+        return [
+            [
+                FaceTruth(
+                    face["person_id"], _box(*face["box_xyxy_px"]), face["eye_distance_px"], face["visible_fraction"]
+                )
+                for face in frame["faces"]
+            ]
+            for frame in written["frames"]
+        ]
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path}: not the truth of a scene ({error})", remedy="draw the scene again") from error
 
 
-def _face_from(written: dict[str, Any]) -> FaceTruth:
-    x0, y0, x1, y1 = written["box_xyxy_px"]
-    return FaceTruth(written["person_id"], (x0, y0, x1, y1), written["eye_distance_px"], written["visible_fraction"])
+def _box(x0: float, y0: float, x1: float, y1: float) -> tuple[float, float, float, float]:
+    return x0, y0, x1, y1
 
 
 def _reported(scene: Scene, truth: list[list[FaceTruth]], report: Callable[[float], None]) -> Iterator[U8]:

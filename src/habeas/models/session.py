@@ -5,6 +5,7 @@ Threads are not pinned: two single-thread processes would land on the same core 
 
 import sys
 import tempfile
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Final, Literal, cast
@@ -15,7 +16,7 @@ from habeas.types import F32
 if TYPE_CHECKING:
     import openvino as ov
 
-Precision = Literal["f32", "bf16"]
+Precision = Literal["auto", "f32", "bf16"]
 DYNAMIC: Final = -1
 
 
@@ -26,7 +27,7 @@ class OpenVinoSession:
         name: file name, for messages; its ending tells the format.
         data: the whole file, already checked against the manifest.
         shape: input shape to run with, `DYNAMIC` where it varies from call to call.
-        precision: arithmetic; part of a pack's `model_id`.
+        precision: arithmetic; `auto` is bf16 where the processor has it. `.precision` says what it became.
 
     Raises:
         ModelError: OpenVINO cannot read or compile it.
@@ -34,10 +35,11 @@ class OpenVinoSession:
 
     def __init__(self, name: str, data: bytes, shape: tuple[int, ...], precision: Precision = "f32") -> None:
         ov = _openvino()
-        self.precision: str = precision
         core = ov.Core()
+        able = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        self.precision: str = ("bf16" if able else "f32") if precision == "auto" else precision
         hints = {
-            "INFERENCE_PRECISION_HINT": precision,
+            "INFERENCE_PRECISION_HINT": self.precision,
             "INFERENCE_NUM_THREADS": 1,
             "NUM_STREAMS": 1,
             "ENABLE_CPU_PINNING": False,
@@ -69,13 +71,11 @@ class OpenVinoSession:
 def _openvino() -> ModuleType:
     """Import OpenVINO without its telemetry.
 
-    The package reports every import to a web analytics service, without asking, through `openvino_telemetry`. Where that
-    module cannot be imported it uses a stub that sends nothing; so it cannot.
+    The package reports every import to a web analytics service, without asking, through `openvino_telemetry`. Where
+    that module cannot be imported it uses a stub that sends nothing; so it cannot (docs/decisions/0007).
     """
     sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # how Python is told: no such module
-    import openvino  # noqa: PLC0415 - importing habeas loads no inference engine
-
-    return openvino
+    return import_module("openvino")
 
 
 def _read(core: "ov.Core", name: str, data: bytes) -> "ov.Model":

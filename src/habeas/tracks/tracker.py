@@ -29,6 +29,7 @@ class _Open:
     box_xyxy_px: F32
     velocity_px_s: F32 = field(default_factory=lambda: np.zeros(2, np.float32))
     shots: Shots = field(default_factory=Shots)
+    sightings: int = 1
 
     def predicted(self, pts_ns: int) -> F32:
         ahead_s = min(pts_ns - self.last_seen_ns, _COAST_NS) / NS_PER_S
@@ -43,12 +44,19 @@ class _Open:
             self.velocity_px_s = share * newest + (1 - share) * self.velocity_px_s
         self.box_xyxy_px = box_xyxy_px.copy()
         self.last_seen_ns = pts_ns
+        self.sightings += 1
 
 
 class Tracker:
-    """Tracks the faces of one source. Holds boxes and times, no pixels and no templates."""
+    """Tracks the faces of one source. Holds boxes and times, no pixels and no templates.
 
-    def __init__(self) -> None:
+    Args:
+        min_sightings: frames a track is seen in before its first best shot; what is seen in one frame of a video only
+            is often no face, or half of one behind a cut.
+    """
+
+    def __init__(self, min_sightings: int = 1) -> None:
+        self._min_sightings = min_sightings
         self._open: list[_Open] = []
         self._next_id = 1
 
@@ -112,9 +120,8 @@ class Tracker:
         track.seen(box_xyxy_px, pts_ns)
         return track
 
-    @staticmethod
-    def _shoot(track: _Open, quality: float, pts_ns: int) -> bool:
-        if not worth(track.shots, quality, pts_ns):
+    def _shoot(self, track: _Open, quality: float, pts_ns: int) -> bool:
+        if track.sightings < self._min_sightings or not worth(track.shots, quality, pts_ns):
             return False
         track.shots = taken(track.shots, quality, pts_ns)
         return True

@@ -4,7 +4,7 @@ from habeas.video.encode import encode_h264
 from habeas.video.gate import Motion, MotionGate
 from habeas.video.image import ArrayPicture, load_image
 from habeas.video.open import is_live, open_source
-from habeas.video.sampling import Sampler, StreamPlan, detector_size, plan_stream, region
+from habeas.video.sampling import Sampler, StreamPlan, detector_size, plan_stream, regions
 
 __all__ = [
     "ArrayPicture",
@@ -18,5 +18,5 @@ __all__ = [
     "load_image",
     "open_source",
     "plan_stream",
-    "region",
+    "regions",
 ]

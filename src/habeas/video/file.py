@@ -54,6 +54,7 @@ class VideoFile:
             self._rate_hz = float(self._stream.average_rate or self._stream.guessed_rate or _FALLBACK_RATE_HZ)
             ticks = self._container.duration
             self._duration_ns = None if ticks is None or ticks <= 0 else ticks * (NS_PER_S // av.time_base)
+            self._end_ns = (self._container.start_time or 0) * (NS_PER_S // av.time_base) + (self._duration_ns or 0)
             self._close = stack.pop_all()
 
     @property
@@ -84,10 +85,10 @@ class VideoFile:
         """
         numbered = FrameNumbering(self._origin, self.rate_hz, self._flaws)
         step_ns = round(NS_PER_S / self.rate_hz)
-        expected_ns = 0
+        expected_ns: int | None = None
         for decoded in self._decoded():
             frame = numbered.frame(decoded, self._opened_at_ns)
-            if frame.pts_ns - expected_ns > _GAP_STEPS * step_ns:
+            if expected_ns is not None and frame.pts_ns - expected_ns > _GAP_STEPS * step_ns:
                 self._flaws.note(f"no picture from {expected_ns / NS_PER_S:.2f} s to {frame.pts_ns / NS_PER_S:.2f} s")
             expected_ns = frame.pts_ns + step_ns
             yield frame
@@ -95,9 +96,8 @@ class VideoFile:
             return
         if not numbered.count:
             raise SourceError(f"{self._path}: holds no picture that can be decoded", remedy="check it in a player")
-        if (self.duration_ns or 0) - expected_ns > max(NS_PER_S, _GAP_STEPS * step_ns):
-            length_s = (self.duration_ns or 0) / NS_PER_S
-            self._flaws.note(f"ends at {expected_ns / NS_PER_S:.2f} s of {length_s:.2f} s")
+        if expected_ns is not None and self._end_ns - expected_ns > max(NS_PER_S, _GAP_STEPS * step_ns):
+            self._flaws.note(f"ends at {expected_ns / NS_PER_S:.2f} s of {self._end_ns / NS_PER_S:.2f} s")
 
     def _decoded(self) -> Iterator[av.VideoFrame]:
         damaged = 0
@@ -173,7 +173,7 @@ def _stamp_ns(decoded: av.VideoFrame) -> int | None:
 class FrameNumbering:
     """Gives decoded pictures their index and time, and notes changes of size.
 
-    Time starts at 0 and never runs backwards: a stream whose timestamps do, or leap, is shifted from there on.
+    Time is the stream's own, and never runs backwards: a stream whose timestamps do, or leap, is shifted from there on.
 
     Args:
         origin: of the frames.
@@ -210,7 +210,9 @@ class FrameNumbering:
     def _time(self, decoded: av.VideoFrame, captured_at_ns: int) -> int:
         following_ns = self._following(captured_at_ns)
         stamp_ns, pts_ns = _stamp_ns(decoded), following_ns
-        if stamp_ns is not None and self._shift_ns is None:
+        if stamp_ns is not None and self._last_ns is None and 0 <= stamp_ns < _LEAP_NS:
+            self._shift_ns, pts_ns = 0, stamp_ns
+        elif stamp_ns is not None and self._shift_ns is None:
             self._shift_ns = following_ns - stamp_ns
         elif stamp_ns is not None and self._shift_ns is not None:
             pts_ns = stamp_ns + self._shift_ns

@@ -1,8 +1,8 @@
-"""Is anything happening? A motion gate on the decoder's brightness plane, and the detection of scene cuts. Pure arrays.
+"""Is anything happening, and where? A motion gate on the decoder's brightness plane, and the detection of scene cuts.
 
 Cells of 8 x 8 pixels are compared with a slowly following background. A cell has moved when it differs by more than
-the picture's own noise explains; single cells are noise. A cut is a picture that is laid out and lit differently from
-the one before.
+the picture's own noise, and by more than that cell usually does: a tree that waves all day moves nobody. Single cells
+are noise. A cut is a picture that is laid out and lit differently from the one before.
 """
 
 from dataclasses import dataclass
@@ -17,13 +17,22 @@ from habeas.types import F32, U8
 CELL_PX: Final = 8
 _FOLLOW: Final = 0.1
 """Share of each new picture that enters the background."""
+_LEARN: Final = 0.05
+"""Share of each new difference that enters what is usual for a cell."""
+_UNUSUAL: Final = 4.0
+"""So many times its usual difference is motion."""
 _MIN_STEP: Final = 6.0
 """Grey levels below which a difference is never motion."""
 _NOISE_FACTOR: Final = 5.0
 _MIN_CELLS: Final = 3
+_BLOCK_CELLS: Final = 6
+"""Moved cells are gathered into blocks of 48 x 48 pixels; blocks that touch are one thing."""
 _CUT_LIKENESS: Final = 0.35
 _CUT_HISTOGRAM: Final = 0.15
 _BINS: Final = 32
+
+Box = tuple[int, int, int, int]
+Cells = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -31,21 +40,25 @@ class Motion:
     """What the gate saw in one picture.
 
     Args:
-        moved: something moved.
         cut: the shot changed; tracks end here.
-        box_xyxy_px: around everything that moved; empty when nothing did.
+        boxes_xyxy_px: around each thing that moved; none when nothing did.
     """
 
-    moved: bool
     cut: bool
-    box_xyxy_px: tuple[int, int, int, int]
+    boxes_xyxy_px: tuple[Box, ...]
+
+    @property
+    def moved(self) -> bool:
+        """Whether anything moved."""
+        return bool(self.boxes_xyxy_px)
 
 
 class MotionGate:
-    """Watches one stream. Its state is one small grey picture; no frame is kept."""
+    """Watches one stream. Its state is three small grey pictures; no frame is kept."""
 
     def __init__(self) -> None:
         self._background: F32 | None = None
+        self._usual: F32 | None = None
         self._previous: F32 | None = None
 
     def look(self, luma: U8) -> Motion:
@@ -56,19 +69,24 @@ class MotionGate:
         """
         cells = np.asarray(Image.fromarray(luma).reduce(CELL_PX), np.float32)
         height, width = luma.shape
-        whole = (0, 0, width, height)
-        if self._background is None or self._previous is None or self._background.shape != cells.shape:
-            self._background = self._previous = cells
-            return Motion(moved=True, cut=True, box_xyxy_px=whole)
-        cut = is_cut(self._previous, cells)
-        moved = _solid(_differs(self._background, cells))
-        self._previous = cells
-        self._background = cells if cut else self._background + _FOLLOW * (cells - self._background)
-        if cut:
-            return Motion(moved=True, cut=True, box_xyxy_px=whole)
-        if int(moved.sum()) < _MIN_CELLS:
-            return Motion(moved=False, cut=False, box_xyxy_px=(0, 0, 0, 0))
-        return Motion(moved=True, cut=False, box_xyxy_px=_around(moved, width, height))
+        before, self._previous = self._previous, cells
+        if before is None or before.shape != cells.shape or is_cut(before, cells):
+            self._background, self._usual = cells, np.zeros_like(cells)
+            return Motion(cut=True, boxes_xyxy_px=((0, 0, width, height),))
+        moved = _solid(self._unusual(cells))
+        boxes = _boxes(moved, width, height) if int(moved.sum()) >= _MIN_CELLS else ()
+        return Motion(cut=False, boxes_xyxy_px=boxes)
+
+    def _unusual(self, cells: F32) -> Cells:
+        """Return the cells that differ unusually, and learn from the picture."""
+        background = cells if self._background is None else self._background
+        usual = np.zeros_like(cells) if self._usual is None else self._usual
+        difference = np.abs(cells - background)
+        noise = float(np.median(difference))
+        limit = np.maximum(max(_MIN_STEP, _NOISE_FACTOR * noise), _UNUSUAL * usual)
+        self._background = background + _FOLLOW * (cells - background)
+        self._usual = usual + _LEARN * (difference - usual)
+        return np.asarray(difference > limit, np.bool_)
 
 
 def is_cut(before: F32, after: F32) -> bool:
@@ -80,8 +98,10 @@ def is_cut(before: F32, after: F32) -> bool:
         before: (h, w) float32, grey levels.
         after: same shape.
     """
+    if _likeness(before, after) >= _CUT_LIKENESS:
+        return False
     spread = float(np.abs(_histogram(after) - _histogram(before)).sum()) / 2
-    return spread > _CUT_HISTOGRAM and _likeness(before, after) < _CUT_LIKENESS
+    return spread > _CUT_HISTOGRAM
 
 
 def _likeness(before: F32, after: F32) -> float:
@@ -96,23 +116,43 @@ def _histogram(cells: F32) -> npt.NDArray[np.float64]:
     return np.asarray(counts / cells.size, np.float64)
 
 
-def _differs(background: F32, cells: F32) -> npt.NDArray[np.bool_]:
-    difference = np.abs(cells - background)
-    noise = float(np.median(difference))
-    return np.asarray(difference > max(_MIN_STEP, _NOISE_FACTOR * noise))
-
-
-def _solid(moved: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """Keep cells with a moving neighbour beside, above or below."""
+def _near(moved: Cells) -> Cells:
+    """Return the cells beside, above or below a moved one."""
     near = np.zeros_like(moved)
     near[1:] |= moved[:-1]
     near[:-1] |= moved[1:]
     near[:, 1:] |= moved[:, :-1]
     near[:, :-1] |= moved[:, 1:]
-    return moved & near
+    return near
 
 
-def _around(moved: npt.NDArray[np.bool_], width: int, height: int) -> tuple[int, int, int, int]:
-    ys, xs = np.nonzero(moved)
-    x0, y0 = int(xs.min()) * CELL_PX, int(ys.min()) * CELL_PX
-    return x0, y0, min((int(xs.max()) + 1) * CELL_PX, width), min((int(ys.max()) + 1) * CELL_PX, height)
+def _solid(moved: Cells) -> Cells:
+    return np.asarray(moved & _near(moved), np.bool_)
+
+
+def _boxes(moved: Cells, width: int, height: int) -> tuple[Box, ...]:
+    """Return a box around each group of touching blocks that hold moved cells."""
+    tall, wide = (-(-side // _BLOCK_CELLS) for side in moved.shape)
+    padded = np.zeros((tall * _BLOCK_CELLS, wide * _BLOCK_CELLS), np.bool_)
+    padded[: moved.shape[0], : moved.shape[1]] = moved
+    blocks: Cells = np.asarray(padded.reshape(tall, _BLOCK_CELLS, wide, _BLOCK_CELLS).any(axis=(1, 3)), np.bool_)
+    side_px = _BLOCK_CELLS * CELL_PX
+    boxes = []
+    while blocks.any():
+        group = _group(blocks)
+        blocks &= ~group
+        ys, xs = np.nonzero(group)
+        x1, y1 = (int(xs.max()) + 1) * side_px, (int(ys.max()) + 1) * side_px
+        boxes.append((int(xs.min()) * side_px, int(ys.min()) * side_px, min(x1, width), min(y1, height)))
+    return tuple(boxes)
+
+
+def _group(blocks: Cells) -> Cells:
+    """Return the blocks that touch the first one, directly or through others."""
+    group = np.zeros_like(blocks)
+    group.flat[int(np.argmax(blocks))] = True
+    while True:
+        grown = (group | _near(group)) & blocks
+        if (grown == group).all():
+            return np.asarray(group, np.bool_)
+        group = grown

@@ -1,5 +1,6 @@
 """Still images as pictures: whatever Pillow opens safely becomes 8-bit RGB, upright."""
 
+import struct
 import warnings
 from pathlib import Path
 from typing import Final
@@ -12,7 +13,11 @@ from habeas.types import U8
 
 MAX_PIXELS: Final = 60_000_000
 """Larger images are refused before decoding: a 60-megapixel RGB picture takes 180 MB."""
+_FORMATS: Final = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
+"""What is opened, whatever the ending says. Pillow knows more: for one (EPS) it runs a program on what it is given."""
 _ENDINGS: Final = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
+_DAMAGE: Final = (OSError, ValueError, SyntaxError, EOFError, TypeError, LookupError, ArithmeticError, struct.error)
+"""What Pillow raises on damaged data."""
 _WIDE: Final = frozenset({"I", "I;16", "I;16B", "I;16L", "I;16N", "F"})
 
 
@@ -37,17 +42,19 @@ def load_image(path: Path) -> U8:
     """
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own bound below is stricter
-            with Image.open(path) as image:
+            warnings.simplefilter("ignore")  # of odd tags, and of sizes that our own, stricter bound refuses
+            if path.exists() and not path.is_file():
+                raise ImageError(f"{path}: is not a plain file", remedy="give a file")
+            with Image.open(path, formats=_FORMATS) as image:
                 _check(path, image)
                 return _as_rgb(image)
     except FileNotFoundError:
         raise ImageError(f"{path}: no such file", remedy="check the path") from None
-    except (UnidentifiedImageError, IsADirectoryError):
+    except UnidentifiedImageError:
         raise ImageError(f"{path}: not an image", remedy="give a JPEG, PNG, WebP, BMP or TIFF file") from None
     except Image.DecompressionBombError:
         raise _too_large(path) from None
-    except (OSError, ValueError, SyntaxError, EOFError) as error:
+    except _DAMAGE as error:
         raise ImageError(f"{path}: cannot be read ({error})", remedy="export the image again") from error
 
 
@@ -57,7 +64,7 @@ def _check(path: Path, image: Image.Image) -> None:
         raise ImageError(f"{path}: has no pixels ({width}x{height})", remedy="give another image")
     if width * height > MAX_PIXELS:
         raise _too_large(path)
-    if getattr(image, "n_frames", 1) > 1:
+    if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:  # MPO: a phone's photograph with extras behind it
         raise ImageError(f"{path}: animated ({image.n_frames} pictures)", remedy="give one still picture of it")  # type: ignore[attr-defined]
 
 

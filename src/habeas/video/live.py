@@ -53,6 +53,9 @@ class LiveStream:
             name = public_name(url)
         except ValueError:
             raise SourceError("a stream's address cannot be parsed", remedy="write rtsp://host:port/path") from None
+        if any(character <= " " or character == "\x7f" for character in url):
+            # A line break would become a line of the request.
+            raise SourceError("a stream's address has spaces or control characters", remedy="write them as %20")
         if not urlsplit(url).hostname:
             # Not printed: without a host, a password would be part of the path.
             raise SourceError("a stream's address names no host", remedy="write rtsp://host:port/path")

@@ -47,6 +47,8 @@ class DecodedPicture:
         if box_xyxy_px == (0, 0, width, height):
             return self._scaled(self._decoded, size_wh)
         even = x0 & ~1, y0 & ~1, min(x1 + (x1 & 1), width), min(y1 + (y1 & 1), height)
+        if even == box_xyxy_px:
+            return self._scaled(self._cut(even), size_wh)
         whole = self._scaled(self._cut(even), (even[2] - even[0], even[3] - even[1]))
         part = whole[y0 - even[1] : y1 - even[1], x0 - even[0] : x1 - even[0]]
         if size_wh == (x1 - x0, y1 - y0):

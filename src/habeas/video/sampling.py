@@ -1,5 +1,6 @@
 """Which frames and which part of them are looked at, how often and how closely: chosen per stream. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,6 +16,13 @@ _GRID_PX: Final = 64
 """Looked-at parts are rounded to this, so that the detector sees few different sizes."""
 _AROUND_MOTION: Final = 0.25
 """Margin around what moved: a face may stand still while the hand moves."""
+_MAX_PARTS: Final = 6
+_NEARLY_WHOLE: Final = 0.7
+"""From this share of the picture on, one look at all of it is simpler."""
+_JOIN_COST: Final = 1.15
+"""Two parts are joined where the box around both is hardly larger than they are."""
+
+Box = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True)
@@ -24,8 +32,8 @@ class StreamPlan:
     Args:
         size_wh: of its pictures.
         scale: detector pixels per picture pixel, at most 1.
-        every_ns: least time between two looks while something happens.
-        idle_every_ns: least time between two looks while nothing does.
+        every_ns: least time between two looks.
+        idle_every_ns: time between two looks at the whole picture, whatever moves.
     """
 
     size_wh: tuple[int, int]
@@ -65,35 +73,56 @@ class Sampler:
         return True
 
 
-def region(
-    plan: StreamPlan, moved_xyxy_px: tuple[int, int, int, int], tracked_xyxy_px: F32
-) -> tuple[tuple[int, int, int, int], tuple[int, int]]:
-    """Return the part to look at and the detector's size of it: what moved and what is tracked, with margin.
+def regions(plan: StreamPlan, moved: Sequence[Box], tracked_xyxy_px: F32) -> list[tuple[Box, tuple[int, int]]]:
+    """Return the parts to look at: what moved and what is tracked, with margin; the whole picture if neither.
 
     Args:
         plan: of the stream.
-        moved_xyxy_px: what moved; empty: nothing.
+        moved: boxes around what moved.
         tracked_xyxy_px: (n, 4) float32, where tracked faces are expected.
 
     Returns:
-        Box inside the picture, and (width, height) of the detector's picture.
+        Each part's box inside the picture, and (width, height) of the detector's picture of it.
     """
-    boxes = (
-        [_grown(np.asarray(moved_xyxy_px, np.float32), _AROUND_MOTION)] if moved_xyxy_px[2] > moved_xyxy_px[0] else []
-    )
+    boxes = [_grown(np.asarray(box, np.float32), _AROUND_MOTION) for box in moved]
     boxes += [_grown(box, 1.0) for box in tracked_xyxy_px]
-    if not boxes:
-        box = (0, 0, *plan.size_wh)
-    else:
-        stacked = np.stack(boxes)
-        around = np.concatenate([stacked[:, :2].min(axis=0), stacked[:, 2:].max(axis=0)])
-        box = _on_grid(clip_box(around, plan.size_wh), plan)
-    return box, detector_size(plan, box)
+    inside = [clip_box(box, plan.size_wh) for box in boxes]
+    parts = merged([_on_grid(box, plan) for box in inside if _area(box)])
+    whole = (0, 0, *plan.size_wh)
+    if not parts or len(parts) > _MAX_PARTS or sum(map(_area, parts)) > _NEARLY_WHOLE * _area(whole):
+        parts = [whole]
+    return [(box, detector_size(plan, box)) for box in parts]
 
 
-def detector_size(plan: StreamPlan, box_xyxy_px: tuple[int, int, int, int]) -> tuple[int, int]:
+def merged(boxes: Sequence[Box]) -> list[Box]:
+    """Join boxes until no two are cheaper to look at as one."""
+    parts = list(boxes)
+    index = 0
+    while index < len(parts):
+        other = next((k for k in range(index + 1, len(parts)) if _worth_joining(parts[index], parts[k])), None)
+        if other is None:
+            index += 1
+        else:
+            parts[index] = _around(parts[index], parts.pop(other))
+            index = 0
+    return parts
+
+
+def _worth_joining(one: Box, other: Box) -> bool:
+    return _area(_around(one, other)) <= _JOIN_COST * (_area(one) + _area(other))
+
+
+def _around(one: Box, other: Box) -> Box:
+    return min(one[0], other[0]), min(one[1], other[1]), max(one[2], other[2]), max(one[3], other[3])
+
+
+def _area(box: Box) -> int:
+    return (box[2] - box[0]) * (box[3] - box[1])
+
+
+def detector_size(plan: StreamPlan, box: Box) -> tuple[int, int]:
     """Return the size of the detector's picture of a part."""
-    x0, y0, x1, y1 = box_xyxy_px
+    x0, y0, x1, y1 = box
     return max(1, round((x1 - x0) * plan.scale)), max(1, round((y1 - y0) * plan.scale))
 
 
@@ -102,14 +131,14 @@ def _grown(box_xyxy_px: F32, margin: float) -> F32:
     return np.concatenate([box_xyxy_px[:2] - margin * sides, box_xyxy_px[2:] + margin * sides])
 
 
-def _on_grid(box_xyxy_px: tuple[int, int, int, int], plan: StreamPlan) -> tuple[int, int, int, int]:
-    """Grow a box to whole steps of the detector's grid, shifted to stay inside the picture."""
+def _on_grid(box: Box, plan: StreamPlan) -> Box:
+    """Grow a box to whole steps of the detector's grid, on even pixels, shifted to stay inside the picture."""
     low: list[int] = []
     high: list[int] = []
-    for start, end, limit in zip(box_xyxy_px[:2], box_xyxy_px[2:], plan.size_wh, strict=True):
+    for start, end, limit in zip(box[:2], box[2:], plan.size_wh, strict=True):
         step = _GRID_PX / plan.scale
-        side = min(limit, round(-(-(end - start) // step) * step))
-        first = max(0, min(start, limit - side))
+        side = min(limit, 2 * round(-(-(end - start) // step) * step / 2))
+        first = max(0, min(start, limit - side)) & ~1
         low.append(first)
         high.append(first + side)
     return low[0], low[1], high[0], high[1]

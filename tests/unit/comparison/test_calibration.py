@@ -4,6 +4,7 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.strategies import PROPERTY
 
 from habeas.app import App
 from habeas.comparison.calibration import (
@@ -16,7 +17,6 @@ from habeas.comparison.calibration import (
     to_json,
 )
 from habeas.errors import ModelError, RuleError
-from tests.strategies import PROPERTY
 
 FPIRS = (1e-2, 1e-3, 1e-4, 1e-5)
 SIZES = (1, 3, 10, 100)
@@ -144,10 +144,6 @@ def test_the_pack_in_use_has_a_table(app: App) -> None:
     assert load_calibration(app.pack.model_id).model_id == app.pack.model_id == PACK
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="the bootstrap draws references with repetition, which makes a large gallery smaller: intervals lie too low",
-)
 def test_each_shipped_fpir_lies_in_its_interval() -> None:
     """Interpolated as an alert's is, at the step of the table."""
     outside = [

@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests import oracles, strategies
+from tests.strategies import NOW_NS, PROPERTY, probes, seeds, view
 
 from habeas.comparison import search
 from habeas.errors import InputError, RuleError
 from habeas.types import Basis, GalleryView, OriginKind, Templates
 from habeas.video.edge import origin
-from tests import oracles, strategies
-from tests.strategies import NOW_NS, PROPERTY, probes, seeds, view
 
 AXES = np.eye(8, dtype=np.float32)
 
@@ -107,7 +107,7 @@ def test_templates_of_another_model_are_not_compared() -> None:
 
 def test_nothing_but_a_gallery_view_is_searched() -> None:
     class Mine(GalleryView):
-        def __post_init__(self) -> None:
+        def __post_init__(self, seal: object = None) -> None:
             """No seal asked for."""
 
         def admit(self, *_anything: object) -> None:

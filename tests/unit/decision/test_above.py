@@ -3,10 +3,10 @@ import math
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.strategies import PROPERTY
 
 from habeas.decision import Decision, decide
 from habeas.types import Candidates, Threshold
-from tests.strategies import PROPERTY
 
 
 def threshold(similarity: float) -> Threshold:

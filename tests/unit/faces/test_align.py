@@ -2,12 +2,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.strategies import PROPERTY, seeds
 
 from habeas.faces.align import CROP_PX, TARGET_XY_PX, align
 from habeas.geometry import apply_affine, similarity_transform
 from habeas.types import U8
 from habeas.video import ArrayPicture
-from tests.strategies import PROPERTY, seeds
 
 REACH = 7
 

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.strategies import PROPERTY
 
 from habeas.faces.centerface import decode, network_input
 from habeas.types import F32
-from tests.strategies import PROPERTY
 
 Maps = dict[str, F32]
 
@@ -102,7 +102,9 @@ def test_the_networks_input_is_the_picture_padded_with_black(height: int, width:
     batch = network_input(image)
     assert batch.dtype == np.float32
     assert batch.shape[:2] == (1, 3)
-    assert all(side % 32 == 0 and 0 <= side - given < 32 for side, given in zip(batch.shape[2:], image.shape, strict=False))
+    assert all(
+        side % 32 == 0 and 0 <= side - given < 32 for side, given in zip(batch.shape[2:], image.shape, strict=False)
+    )
     for channel in range(3):
         np.testing.assert_array_equal(batch[0, channel, :height, :width], image[..., channel])
     assert batch.sum() == image.sum(dtype=np.float64)

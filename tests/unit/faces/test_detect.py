@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 from PIL import Image
+from tests.strategies import still
 
 from habeas.app import App
 from habeas.faces import Detector, Look
 from habeas.faces.centerface import network_input
 from habeas.types import F32, U8
-from tests.strategies import still
 
 
 class Maps:
@@ -38,7 +38,7 @@ NOISE = np.random.default_rng(0).integers(0, 256, (120, 200, 3), np.uint8)
 
 def test_a_look_is_at_its_part_and_answers_in_pixels_of_the_frame() -> None:
     session = Maps(one_face((4, 6), 16.0))
-    found = Detector(session, 0.5).detect(still(NOISE), Look((40, 20, 168, 84), (64, 32)))
+    found = Detector(session, 0.5).detect(still(NOISE), [Look((40, 20, 168, 84), (64, 32))])
     (batch,) = session.batches
     assert batch.shape == (1, 3, 32, 64)
     np.testing.assert_array_equal(batch, network_input(still(NOISE).picture.rgb((40, 20, 168, 84), (64, 32))))
@@ -83,7 +83,7 @@ def reduced(image: U8, longest: int) -> Look:
 
 def test_each_portrait_has_a_face_where_a_face_can_be(app: App, portraits: dict[str, U8]) -> None:
     for name, image in portraits.items():
-        found = app.detector().detect(still(image), reduced(image, 640))
+        found = app.detector().detect(still(image), [reduced(image, 640)])
         assert len(found), name
         box, landmarks = found.boxes_xyxy_px[0], found.landmarks_xy_px[0]
         height, width = image.shape[:2]

@@ -3,11 +3,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageFilter
+from tests.strategies import PROPERTY, seeds
 
 from habeas.faces.align import CROP_PX, TARGET_XY_PX
 from habeas.faces.quality import eye_distances_px, nose_positions, quality, sharpness
 from habeas.types import U8
-from tests.strategies import PROPERTY, seeds
 
 
 def blurred(crop: U8, radius: float) -> U8:

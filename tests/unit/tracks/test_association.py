@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests import oracles
+from tests.strategies import PROPERTY, boxes
 
 from habeas.geometry import areas, expand, iou
 from habeas.tracks.association import associate
-from tests import oracles
-from tests.strategies import PROPERTY, boxes
 
 MARGIN, MIN_OVERLAP, MAX_AREA_RATIO = 0.75, 0.08, 4.0
 """The association's rules, written down a second time."""

@@ -1,10 +1,10 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.strategies import PROPERTY
 
 from habeas.tracks.best_shot import MAX_SHOTS, MIN_QUALITY, Shots, taken, worth
 from habeas.types import NS_PER_S
-from tests.strategies import PROPERTY
 
 Look = tuple[float, int]
 

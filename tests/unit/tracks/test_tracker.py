@@ -2,12 +2,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.strategies import PROPERTY, boxes, faces
 
 from habeas.tracks import Tracker
 from habeas.tracks.best_shot import MAX_SHOTS
 from habeas.tracks.tracker import MAX_GAP_NS
 from habeas.types import NS_PER_S, Faces, Tracks
-from tests.strategies import PROPERTY, boxes, faces
 
 STEP_NS = NS_PER_S // 8
 

@@ -1,0 +1,249 @@
+"""Several sources at once, through the real line: readers, queues, what is dropped and what is not."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import pytest
+from PIL import Image
+from tests.cameras import RtspCamera, moving_pictures, write_video
+
+from habeas.app import App
+from habeas.engine import Run, SourceReport
+from habeas.engine.local import _QUEUE_FRAMES
+from habeas.errors import HabeasError, SourceError
+from habeas.ports import FrameSource
+from habeas.settings import LiveSettings
+from habeas.types import NS_PER_S, Frame, GalleryView, Origin, OriginKind
+from habeas.video import Sampler, encode_h264, open_source
+from habeas.video.edge import origin
+
+QUICK = LiveSettings(stall_s=1.0, backoff_s=0.1, backoff_max_s=0.3)
+SOON_S = 10.0
+
+
+def nobody(_origin: Origin) -> GalleryView:
+    raise AssertionError("there is no face in these pictures")
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    encode_h264(moving_pictures(50), tmp_path / "clip.mp4", 25)
+    return tmp_path / "clip.mp4"
+
+
+@pytest.fixture
+def broken(tmp_path: Path) -> Path:
+    """A video that opens and then gives no picture."""
+    path = tmp_path / "broken.mp4"
+    encode_h264(moving_pictures(5), path, 25)
+    data = path.read_bytes()
+    start, end = data.index(b"mdat") + 4, data.index(b"moov") - 4
+    path.write_bytes(data[:start] + bytes(end - start) + data[end:])
+    return path
+
+
+def looks(app: App) -> int:
+    """How many of the clip's 50 pictures are sampled."""
+    sampler = Sampler(round(NS_PER_S / app.settings.detect.rate_hz))
+    return sum(sampler.due(number * NS_PER_S // 25) for number in range(50))
+
+
+class Faulty:
+    """A source with a fault of ours: what no file can do to the reader."""
+
+    rate_hz = 25.0
+    duration_ns: int | None = None
+    flaws: tuple[str, ...] = ()
+    closed = False
+
+    def __init__(self) -> None:
+        self.origin = origin(OriginKind.STILLS, "faulty")
+
+    def frames(self) -> Iterator[Frame]:
+        raise ZeroDivisionError("a bug")
+
+    def close(self) -> None:
+        self.closed = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+class Analyser(threading.Thread):
+    """Iterates a run's events in a thread, as fast as `pace` lets it."""
+
+    def __init__(self, app: App, sources: list[FrameSource]) -> None:
+        super().__init__(daemon=True)
+        self.pace = threading.Event()
+        self.pace.set()
+        self.turns: list[int] = []
+        self.took = threading.Condition()
+        self.run_ = Run(sources, app.stages(), nobody, self._on_frame)
+
+    def _on_frame(self, number: int, _report: SourceReport, _length_ns: int | None) -> None:
+        with self.took:
+            self.turns.append(number)
+            self.took.notify_all()
+        self.pace.wait(SOON_S)
+
+    def run(self) -> None:
+        assert list(self.run_.events()) == []
+        with self.took:
+            self.took.notify_all()
+
+    def until(self, holds: object) -> None:
+        with self.took:
+            for _ in range(round(SOON_S / 0.05)):
+                if holds():  # type: ignore[operator]
+                    return
+                self.took.wait(0.05)
+        raise AssertionError(f"not within {SOON_S} s: {self.run_.reports}")
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.pace.set()
+        self.run_.close()
+        self.join(SOON_S)
+        assert not self.is_alive()
+
+
+def test_files_wait_for_a_slow_analyser_and_lose_nothing(app: App, clip: Path) -> None:
+    with Analyser(app, [open_source(str(clip))]) as analyser:
+        analyser.pace.clear()
+        analyser.until(lambda: len(analyser.turns) == 1)
+        (feed,) = analyser.run_._feeds
+        analyser.until(lambda: len(feed.queue) == _QUEUE_FRAMES)
+        assert feed.report.frames_decoded < 50  # it waits
+        analyser.pace.set()
+        analyser.join(SOON_S)
+    (report,) = analyser.run_.reports
+    assert report.frames_decoded == 50
+    assert report.frames_dropped == 0
+    assert len(analyser.turns) == looks(app)
+    assert report.video_ns == 2_000_000_000
+    assert report.failure is None
+
+
+def test_a_live_source_drops_its_oldest_frames_when_the_analyser_is_slow_and_counts_them(app: App) -> None:
+    with RtspCamera() as camera, Analyser(app, [open_source(camera.url, live=QUICK)]) as analyser:
+        analyser.until(lambda: len(analyser.turns) > 2)
+        (feed,) = analyser.run_._feeds
+        assert feed.report.frames_dropped == 0  # the control: an analyser that keeps up drops nothing
+        analyser.pace.clear()
+        analyser.until(lambda: feed.report.frames_dropped >= 3)
+        with analyser.run_._changed:
+            waiting = [frame.index for frame in feed.queue]
+            newest = feed.report.frames_decoded - 1
+        assert len(waiting) == _QUEUE_FRAMES
+        assert waiting == sorted(waiting)
+        assert newest - waiting[-1] <= 5  # the newest stay: alerts are of now
+        taken = len(analyser.turns)
+        analyser.pace.set()
+        analyser.until(lambda: len(analyser.turns) > taken + _QUEUE_FRAMES)
+        assert feed.report.failure is None
+
+
+def test_two_sources_take_turns(app: App, clip: Path, tmp_path: Path) -> None:
+    encode_h264(moving_pictures(50, seed=4), tmp_path / "other.mp4", 25)
+    with Analyser(app, [open_source(str(clip)), open_source(str(tmp_path / "other.mp4"))]) as analyser:
+        analyser.pace.clear()
+        for feed in analyser.run_._feeds:
+            analyser.until(lambda feed=feed: len(feed.queue) >= _QUEUE_FRAMES - 1)
+        analyser.pace.set()
+        analyser.join(SOON_S)
+    assert sorted(analyser.turns) == [0] * looks(app) + [1] * looks(app)
+    middle = analyser.turns[2:18]
+    assert 6 <= middle.count(0) <= 10
+
+
+def test_a_source_that_fails_ends_alone(app: App, clip: Path, broken: Path) -> None:
+    faulty = Faulty()
+    sources: list[FrameSource] = [open_source(str(broken)), open_source(str(clip)), faulty]
+    with Analyser(app, sources) as analyser:
+        analyser.join(SOON_S)
+        assert not analyser.is_alive()
+    unreadable, whole, bug = analyser.run_.reports
+    assert isinstance(unreadable.failure, SourceError)
+    assert unreadable.video_ns == 0
+    assert (whole.failure, whole.frames_decoded) == (None, 50)
+    assert type(bug.failure) is HabeasError
+    assert "ZeroDivisionError: a bug" in bug.failure.message
+    assert faulty.closed
+
+
+def test_a_frozen_camera_does_not_hold_up_another(app: App) -> None:
+    with RtspCamera() as first, RtspCamera() as second:
+        sources = [open_source(camera.url, live=QUICK) for camera in (first, second)]
+        with Analyser(app, sources) as analyser:
+            analyser.until(lambda: {0, 1} <= set(analyser.turns))
+            first.freeze()
+            analyser.until(lambda: bool(analyser.run_.flaws))
+            frozen, healthy = analyser.run_.reports
+            before = frozen.frames_decoded, healthy.frames_decoded
+            analyser.until(lambda: healthy.frames_decoded >= before[1] + 25)
+            assert frozen.frames_decoded == before[0]
+            assert healthy.frames_dropped == 0
+            assert {camera_id for camera_id, _flaw in analyser.run_.flaws} == {sources[0].origin.camera_id}
+            first.thaw()
+            analyser.until(lambda: frozen.frames_decoded > before[0])
+
+
+def test_stop_from_another_thread_ends_the_events_soon(app: App) -> None:
+    with RtspCamera() as camera, Analyser(app, [open_source(camera.url, live=QUICK)]) as analyser:
+        analyser.until(lambda: len(analyser.turns) > 1)
+        analyser.run_.stop()
+        analyser.join(SOON_S)
+        assert not analyser.is_alive()
+        assert analyser.run_.reports[0].failure is None
+
+
+def test_a_run_is_closed_while_a_camera_is_frozen_or_the_queue_is_full(app: App, tmp_path: Path) -> None:
+    encode_h264(moving_pictures(1500, (64, 48)), tmp_path / "long.mp4", 25)
+    with RtspCamera() as camera:
+        with Analyser(app, [open_source(camera.url, live=QUICK), open_source(str(tmp_path / "long.mp4"))]) as analyser:
+            analyser.until(lambda: 1 in analyser.turns)
+            analyser.pace.clear()
+            analyser.until(lambda: analyser.run_.reports[0].frames_decoded > 0)
+            camera.freeze()
+            analyser.until(lambda: len(analyser.run_._feeds[1].queue) == _QUEUE_FRAMES)
+            analyser.pace.set()
+            closing = threading.Thread(target=analyser.run_.close)
+            closing.start()
+            closing.join(QUICK.stall_s + 5)
+            assert not closing.is_alive()
+        assert all(feed.thread and not feed.thread.is_alive() for feed in analyser.run_._feeds)
+        assert all(not feed.queue for feed in analyser.run_._feeds)
+
+
+def test_a_run_that_never_began_closes_its_sources(app: App, clip: Path) -> None:
+    source = open_source(str(clip))
+    with Run([source], app.stages(), nobody):
+        pass
+    assert list(source.frames()) == []
+
+
+def test_stills_and_a_video_of_changing_size_go_through_one_run(app: App, tmp_path: Path) -> None:
+    (tmp_path / "stills").mkdir()
+    for number, size in enumerate([(64, 48), (640, 480), (1, 1), (33, 999)]):
+        Image.fromarray(np.full((size[1], size[0], 3), 90, np.uint8)).save(tmp_path / "stills" / f"{number}.png")
+    parts = [
+        write_video(tmp_path / "part", moving_pictures(10, size), container_format="mpegts").read_bytes()
+        for size in [(160, 120), (320, 240)]
+    ]
+    (tmp_path / "x.ts").write_bytes(b"".join(parts))
+    sources = [open_source(str(tmp_path / "stills")), open_source(str(tmp_path / "x.ts"))]
+    with Analyser(app, sources) as analyser:
+        analyser.join(SOON_S)
+    stills, video = analyser.run_.reports
+    assert (stills.frames_decoded, stills.failure) == (4, None)
+    assert (video.frames_decoded, video.failure) == (20, None)
+    assert any("size" in flaw for _camera, flaw in analyser.run_.flaws)
