@@ -1,6 +1,7 @@
 """Measure, and write the result with machine and commit: `python bench/run.py NAME... --data DIR`.
 
-Names: open-set, pairs, calibration, sharpness, concert. Results go to bench/results/NAME.json.
+Names: open-set, pairs, calibration, sharpness, concert, install, nothing-kept, rtsp.
+Results go to bench/results/NAME.json.
 """
 
 import argparse
@@ -9,6 +10,8 @@ import os
 import platform
 import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -79,12 +82,67 @@ def sharpness(data: Path) -> dict[str, object]:
     }
 
 
+def install(_data: Path) -> dict[str, object]:
+    """From nothing to the demo's first alert: fresh virtual environment, fresh home, package caches empty."""
+    with tempfile.TemporaryDirectory() as folder:
+        home, venv = Path(folder) / "home", Path(folder) / "venv"
+        home.mkdir()
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("HABEAS_")} | {"HOME": str(home)}
+        began = time.monotonic()
+        subprocess.run([sys.executable, "-m", "venv", str(venv)], check=True, env=environment)
+        subprocess.run([str(venv / "bin" / "pip"), "install", "-q", str(ROOT)], check=True, env=environment)
+        installed_s = time.monotonic() - began
+        size = sum(path.lstat().st_blocks * 512 for path in venv.rglob("*"))
+        command = [str(venv / "bin" / "habeas"), "demo", "--headless", "--json"]
+        demo = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=folder, env=environment)
+        assert demo.stdout is not None
+        events = []
+        first_alert_s = None
+        for line in demo.stdout:
+            events.append(json.loads(line))
+            if first_alert_s is None and events[-1]["event"] == "alert":
+                first_alert_s = time.monotonic() - began
+        return {
+            "installed_s": round(installed_s, 1),
+            "first_alert_s": round(first_alert_s or -1, 1),
+            "ended_s": round(time.monotonic() - began, 1),
+            "virtual_environment_mb": round(size / 1e6),
+            "exit": demo.wait(),
+            "events": events,
+        }
+
+
+def suite(*options: str) -> dict[str, object]:
+    """Run part of the tests; return what pytest said of each."""
+    command = [sys.executable, "-m", "pytest", "-q", "-rA", "-p", "no:cacheprovider", *options]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    told = [
+        line
+        for line in done.stdout.splitlines()
+        if line.startswith(("PASSED", "FAILED", "ERROR", "SKIPPED", "MEASURED"))
+    ]
+    return {"exit": done.returncode, "tests": told, "summary": done.stdout.strip().splitlines()[-1]}
+
+
+def nothing_kept(_data: Path) -> dict[str, object]:
+    """200 strangers rendered and 200 photographed, 20 kills, every encoding planted and found."""
+    return suite("-m", "long or shared or not long", "tests/privacy")
+
+
+def rtsp(_data: Path) -> dict[str, object]:
+    """Cameras killed, frozen, restarted, at the default settings."""
+    return suite("-s", "-m", "long or not long", "tests/fault")
+
+
 BENCHES: dict[str, Callable[[Path], dict[str, object]]] = {
     "open-set": open_set,
     "pairs": pairs,
     "calibration": calibration,
     "sharpness": sharpness,
     "concert": concert,
+    "install": install,
+    "nothing-kept": nothing_kept,
+    "rtsp": rtsp,
 }
 
 

@@ -1,4 +1,4 @@
-"""Write docs/settings.md and docs/api.md from the source: `python docs/generate.py [--check]`.
+"""Write settings.md and api.md from the source, measured figures into two pages: `python docs/generate.py [--check]`.
 
 `--check` writes nothing, prints what differs, and exits 1 if anything does.
 """
@@ -9,21 +9,25 @@ import ast
 import difflib
 import importlib
 import inspect
+import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Final, Literal, get_args, get_origin
+from typing import Any, Final, Literal, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 import habeas
+from habeas.comparison.calibration import from_json
 from habeas.settings import Settings
 
 _Definition = ast.FunctionDef | ast.ClassDef
 HERE: Final = Path(__file__).resolve().parent
-_HOMES: Final = ("habeas.api", "habeas.types", "habeas.errors")
+_HOMES: Final = ("habeas.api", "habeas.decision.above", "habeas.types", "habeas.errors")
+_BEGIN: Final = "<!-- measured:begin -->"
+_END: Final = "<!-- measured:end -->"
 _UNITS: Final = {"px": "px", "hz": "1/s", "s": "s"}
 
 _SIGNS: Final = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
@@ -31,7 +35,12 @@ _SIGNS: Final = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
 
 def pages() -> dict[str, str]:
     """Return what each generated page should hold, by file name."""
-    return {"settings.md": settings_page(), "api.md": api_page()}
+    return {
+        "settings.md": settings_page(),
+        "api.md": api_page(),
+        "model-card.md": _with_figures("model-card.md", accuracy()),
+        "calibration.md": _with_figures("calibration.md", thresholds()),
+    }
 
 
 def main() -> int:
@@ -52,6 +61,55 @@ def main() -> int:
         else:
             path.write_text(wanted, encoding="utf-8")
     return 1 if check and stale else 0
+
+
+# --- figures --------------------------------------------------------------------------------------------------------
+
+
+def _with_figures(name: str, lines: list[str]) -> str:
+    """Return a hand-written page with its figures, between two marks, brought up to date."""
+    before, _, rest = (HERE / name).read_text(encoding="utf-8").partition(_BEGIN)
+    return "\n".join([f"{before}{_BEGIN}", *lines, _END]) + rest.partition(_END)[2]
+
+
+def _result(name: str) -> Mapping[str, Any]:
+    result: Mapping[str, Any] = json.loads((HERE.parent / "bench/results" / f"{name}.json").read_text())["result"]
+    return result
+
+
+def accuracy() -> list[str]:
+    """Return the accuracy of the default pack, as the committed results have it."""
+    found, pairs = _result("open-set"), _result("pairs")
+    rows = [
+        f"| {100 * miss['fpir']:g} % | {100 * miss['fnir']:.1f} % "
+        f"| {100 * miss['low']:.1f} to {100 * miss['high']:.1f} % "
+        f"| {100 * miss['fnir_by_identity']:.1f} % | {miss['threshold']:.3f} |"
+        for miss in found["fnir"]
+    ]
+    tars = ", ".join(f"{100 * tar:.1f} % at FAR {100 * far:g} %" for far, tar in pairs["tar"])
+    return [
+        f"Half of Labeled Faces in the Wild (deep-funneled): {found['gallery']} people enrolled,",
+        f"{found['mates']:,} mates, {found['nonmates']:,} non-mates (`bench/results/open-set.json`):",
+        "",
+        "| FPIR | FNIR | 95 % interval | averaged over people | similarity needed |",
+        "|---|---|---|---|---|",
+        *rows,
+        "",
+        f"Rank 1: {100 * found['rank1']:.1f} %. Pairs (`bench/results/pairs.json`):",
+        f"{100 * pairs['accuracy']:.1f} % over ten folds; TAR {tars}.",
+    ]
+
+
+def thresholds() -> list[str]:
+    """Return some of the shipped thresholds."""
+    (table,) = (HERE.parent / "src/habeas/comparison/tables").glob("*.json")
+    lines = ["| N | 1e-3 | 1e-4 | 95 % interval of the FPIR at the 1e-4 threshold | 1e-5 |", "|---|---|---|---|---|"]
+    for size, points in from_json(table.read_text(encoding="utf-8")).rows:
+        at = {point.fpir: point for point in points}
+        cells = [f"{at[fpir].similarity:.3f}{' *' if at[fpir].extrapolated else ''}" for fpir in (1e-3, 1e-4, 1e-5)]
+        interval = f"{at[1e-4].fpir_low * 1e4:.2f}e-4 to {at[1e-4].fpir_high * 1e4:.2f}e-4"
+        lines.append(f"| {size} | {cells[0]} | {cells[1]} | {interval} | {cells[2]} |")
+    return lines
 
 
 # --- settings -------------------------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         track,
         watch,
     )
+    from habeas.decision.above import Decision
     from habeas.errors import HabeasError, InputError, ModelError, RuleError
     from habeas.types import (
         Alert,
@@ -35,6 +36,7 @@ __all__ = [
     "Alert",
     "AlertEnd",
     "Candidates",
+    "Decision",
     "Faces",
     "Frame",
     "GalleryView",
@@ -56,7 +58,7 @@ __all__ = [
     "watch",
 ]
 
-_HOMES = ("habeas.api", "habeas.types", "habeas.errors")
+_HOMES = ("habeas.api", "habeas.decision.above", "habeas.types", "habeas.errors")
 
 
 def __getattr__(name: str) -> object:

@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import Final
 from weakref import WeakKeyDictionary
 
+import numpy as np
+
 from habeas.app import App
 from habeas.authority import RunAuthorisation
 from habeas.comparison import search as _search
 from habeas.comparison.calibration import DEFAULT_FPIR
 from habeas.decision import Decision
 from habeas.decision import decide as _decide
-from habeas.errors import RuleError
+from habeas.errors import InputError, RuleError
 from habeas.pipeline import Event
 from habeas.ports import FrameSource
 from habeas.tracks import Tracker
@@ -198,4 +200,8 @@ def _several(images: Images) -> Sequence[str | Path | U8]:
 
 
 def _image(image: str | Path | U8) -> Path | U8:
-    return Path(image) if isinstance(image, str) else image
+    if isinstance(image, str | Path):
+        return Path(image)
+    if isinstance(image, np.ndarray):
+        return image
+    raise InputError(f"an image is a {type(image).__name__}", remedy="give a path, or an (h, w, 3) uint8 RGB array")

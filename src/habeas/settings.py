@@ -4,14 +4,18 @@ Every key can also be set by environment, `HABEAS_` before and `__` between leve
 What policy decides (FPIR, ceilings, model pack) is not a setting.
 """
 
+import os
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from habeas.errors import UsageError
+
+_NOT_SETTINGS: Final = frozenset({"HABEAS_TEST_DATA"})
+"""What the tests use; the program ignores it."""
 
 
 class _Part(BaseModel):
@@ -86,6 +90,10 @@ def load_settings() -> Settings:
     Raises:
         UsageError: an unknown key, a value of the wrong kind or out of bounds.
     """
+    known = {f"HABEAS_{name}".upper() for name in Settings.model_fields}
+    for key in sorted(os.environ):
+        if key.startswith("HABEAS_") and key not in _NOT_SETTINGS and key.split("__")[0].upper() not in known:
+            raise UsageError(f"{key}: no such setting", remedy="see docs/settings.md")
     try:
         return Settings()
     except ValidationError as error:

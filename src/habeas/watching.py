@@ -92,6 +92,7 @@ class Watch:
                 opened.append(_opened(source, app))
                 view = self.authorisation.whole_view()
                 view.admit(opened[-1].origin, view.model_id, app.clock.now_ns())
+                stages.calibration.threshold(fpir, len(view))
         except BaseException:
             for source in opened:
                 source.close()
@@ -99,6 +100,8 @@ class Watch:
             raise
         self._lengths_ns = [source.duration_ns for source in opened]
         self.camera_ids = [source.origin.camera_id for source in opened]
+        self._clock = app.clock
+        self._over = False
         self._run = Run(opened, stages, self.authorisation.view, self._progressed)
         self._started = time.perf_counter(), time.process_time()
 
@@ -112,18 +115,24 @@ class Watch:
     def flaws(self) -> list[tuple[str, str]]:
         """What was survived, and which source failed: (camera, what)."""
         failed = [(report.camera_id, report.failure.message) for report in self._run.reports if report.failure]
-        return self._run.flaws + failed
+        over = [("", "the authorisation of this run is over: nothing is compared any more")] if self._over else []
+        return self._run.flaws + failed + over
 
     def _progressed(self, _number: int, _report: SourceReport, _length_ns: int | None) -> None:
         self.on_progress(sum(report.video_ns for report in self._run.reports) / NS_PER_S)
+        if self._clock.now_ns() >= self.authorisation.ends_at_ns:
+            self._over = True
+            self._run.stop()
 
     def events(self) -> Iterator[Event]:
-        """Yield alerts at their first crossing, and their ends.
-
-        Raises:
-            RuleError: eight hours are over.
-        """
-        yield from self._run.events()
+        """Yield alerts at their first crossing, and their ends; finish when the eight hours are over."""
+        try:
+            yield from self._run.events()
+        except RuleError as error:
+            if error.rule != "window":
+                raise
+            self._over = True
+            yield from self.interrupted()
 
     def interrupted(self) -> Iterator[Event]:
         """Stop, and yield the ends of what was still open."""

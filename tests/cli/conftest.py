@@ -140,9 +140,9 @@ def empty_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def long_clip(portraits: Mapping[str, U8], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Ten minutes that begin with the astronaut: nobody waits for its end."""
+    """Four minutes that begin with the astronaut: nobody waits for their end."""
     path = tmp_path_factory.mktemp("clip") / "long.mp4"
     small = np.asarray(Image.fromarray(portraits["astronaut"]).resize((256, 256)))
     street = empty_street(3)[:256, :256]
-    encode_h264((small if index < 16 else np.roll(street, 3 * index, 1) for index in range(4800)), path, RATE_HZ)
+    encode_h264((small if index < 16 else np.roll(street, 3 * index, 1) for index in range(2000)), path, RATE_HZ)
     return path

@@ -80,12 +80,8 @@ def test_folders_of_faces_that_will_not_do(habeas: Habeas, tmp_path: Path) -> No
     (tmp_path / "text" / "ada.jpg").write_text("no picture")
     (tmp_path / "faceless").mkdir()
     Image.new("RGB", (200, 200), (40, 90, 40)).save(tmp_path / "faceless" / "ada.png")
-    for name, said in (
-        ("missing", "cannot be read"),
-        ("empty", "no image"),
-        ("text", "not an image"),
-        ("faceless", "ada"),
-    ):
+    said = {"missing": "cannot be read", "empty": "no image", "text": "not an image", "faceless": "ada"}
+    for name, reason in said.items():
         ran = habeas("demo", "--headless", "--json", "--faces", tmp_path / name, "--out", tmp_path / "sheet.png")
         assert ran.status == 4
         assert reason in ran.error["message"]

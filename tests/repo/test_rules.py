@@ -24,6 +24,7 @@ PUBLIC = [
     "Alert",
     "AlertEnd",
     "Candidates",
+    "Decision",
     "Faces",
     "Frame",
     "GalleryView",

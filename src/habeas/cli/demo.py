@@ -12,13 +12,13 @@ from habeas.cli.events import Printer
 from habeas.cli.options import AsJson, Debug
 from habeas.cli.output import bar, check_writable, note, pull_report, put, reporting, say
 from habeas.errors import DiskError, InputError
-from habeas.types import Alert
+from habeas.types import Alert, seconds
 
 if TYPE_CHECKING:
     from habeas.app import App
     from habeas.measure.heads import Head
     from habeas.measure.scene_source import SceneSource
-    from habeas.measure.sheet import Street
+    from habeas.measure.sheet import Found
     from habeas.types import U8
     from habeas.watching import Watch
 
@@ -64,9 +64,9 @@ def demo(
                 )
             wanted = {star: [portraits[star]]}
             watching = stack.enter_context(Watch(app, [source], wanted, basis="demo", began=began))
-            alerts, streets = _play(watching, source, as_json)
-            _sheet(out, portraits[star], alerts, streets)
-            _tell(watching, star, alerts, len(scene.walks) - 1, out, as_json)
+            found = _play(watching, source, as_json)
+            _sheet(out, portraits[star], found)
+            _tell(watching, star, found, len(scene.walks) - 1, out, as_json)
         if not headless and not as_json and sys.stdout.isatty():
             typer.launch(str(out))
 
@@ -109,60 +109,54 @@ def _heads(app: "App", portraits: "dict[str, U8]") -> "dict[str, Head]":
     return heads
 
 
-def _play(watching: "Watch", source: "SceneSource", as_json: bool) -> "tuple[list[Alert], list[Street]]":
-    """Watch in real time, printing; return the alerts, and the street at the first of them."""
-    alerts: list[Alert] = []
-    streets: list[Street] = []
-
-    def keep(alert: Alert) -> None:
-        if not alerts:
-            streets.append(_street(alert, source))
-        alerts.append(alert)
-
-    printer = Printer(as_json=as_json, snapshots=None, on_alert=keep)
+def _play(watching: "Watch", source: "SceneSource", as_json: bool) -> "list[Found]":
+    """Watch in real time, printing; return what was found, held against the truth of the scene."""
+    found: list[Found] = []
+    printer = Printer(as_json=as_json, snapshots=None, on_alert=lambda alert: found.append(_found(alert, source)))
     printer.opened(watching)
     with bar("watching, in real time", watching.length_s) as progress:
         task = progress.task_ids[0]
         watching.on_progress = lambda seconds: progress.update(task, completed=seconds)
         printer.follow(watching)
-    return alerts, streets
+    return found
 
 
-def _street(alert: Alert, source: "SceneSource") -> "Street":
-    from habeas.measure.sheet import Street  # noqa: PLC0415
+def _found(alert: Alert, source: "SceneSource") -> "Found":
+    from habeas.measure.sheet import Found  # noqa: PLC0415
 
     image_rgb, truth = source.still(alert.at_ns)
-    others = [face.box_xyxy_px for face in truth if face.person_id != alert.subject_id]
-    x0, y0, x1, y1 = (float(edge) for edge in alert.box_xyxy_px)
-    return Street(image_rgb, others, (x0, y0, x1, y1))
+    return Found.judged(alert, image_rgb, truth)
 
 
-def _sheet(out: Path, reference_rgb: "U8", alerts: list[Alert], streets: "list[Street]") -> None:
+def _sheet(out: Path, reference_rgb: "U8", found: "list[Found]") -> None:
     from habeas.measure.sheet import contact_sheet  # noqa: PLC0415
 
-    title = "Habeas demo: found. Everybody else is painted over; nothing of them is kept."
+    verdict = "found" if any(one.right for one in found) else "not found"
+    title = f"Habeas demo: {verdict}. Everybody else is painted over; nothing of them is kept."
     try:
-        contact_sheet(title, reference_rgb, alerts, streets).save(out, "PNG")
+        contact_sheet(title, reference_rgb, found).save(out, "PNG")
     except OSError as error:
         raise DiskError(f"cannot write {out}: {error.strerror}", remedy="give --out another place") from error
 
 
-def _tell(watching: "Watch", star: str, alerts: list[Alert], others: int, out: Path, as_json: bool) -> None:
-    summary = watching.summary()
-    right = sum(alert.subject_id == star for alert in alerts)
+def _tell(watching: "Watch", star: str, found: "list[Found]", others: int, out: Path, as_json: bool) -> None:
+    kept = watching.summary().templates_kept
+    right = [one for one in found if one.right]
     if as_json:
         put(
             {
                 "event": "demo",
                 "subject": star,
-                "found": right > 0,
+                "found": bool(right),
+                "false_alerts": len(found) - len(right),
                 "others_passed": others,
-                "templates_kept": summary.templates_kept,
+                "templates_kept": kept,
                 "contact_sheet": str(out),
                 "accounted": False,
             }
         )
         return
-    verdict = f"found {star} at {alerts[0].at_ns / 1e9:.1f} s" if alerts else f"did not find {star}"
-    kept = "nothing of them kept" if not summary.templates_kept else f"{summary.templates_kept} templates still held"
-    say(f"{verdict}; {others} others passed, {kept}. Contact sheet: {out}")
+    verdict = f"found {star} at {seconds(right[0].alert.at_ns):.1f} s" if right else f"did not find {star}"
+    false = f", {len(found) - len(right)} false alerts" if len(found) > len(right) else ""
+    held = "nothing of them kept" if not kept else f"{kept} templates still held"
+    say(f"{verdict}{false}; {others} others passed, {held}. Contact sheet: {out}")

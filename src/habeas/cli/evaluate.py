@@ -38,7 +38,7 @@ def pairs(folder: Folder, as_json: AsJson = False, debug: Debug = False) -> None
         images, data, loaded = _templates(folder)
         result = measure_pairs(images, data, draw_pairs([image.person for image in images]))
         if as_json:
-            put({"protocol": "pairs", "model_id": loaded.pack.model_id, **asdict(result), "missed": len(data.missed)})
+            put({"protocol": "pairs", **asdict(result), **_ran(loaded, data)})
             return
         say(f"{result.pairs} pairs: accuracy {result.accuracy:.2%} (± {result.accuracy_std:.2%} over ten folds)")
         for far, tar in result.tar:
@@ -67,7 +67,7 @@ def open_set_command(
             draw_det(curve(scores), plot)
         if as_json:
             listed = {**asdict(result), "fnir": [_miss_json(miss) for miss in result.fnir]}
-            put({"protocol": "open-set", **listed, "model_id": loaded.pack.model_id, "missed": len(data.missed)})
+            put({"protocol": "open-set", **listed, **_ran(loaded, data)})
             return
         say(f"gallery {result.gallery}, mates {result.mates}, non-mates {result.nonmates}, rank-1 {result.rank1:.2%}")
         say("   FPIR    FNIR   95 % interval      by identity   threshold")
@@ -142,6 +142,11 @@ def _impostors(folder: Path) -> "tuple[Impostors, str]":
     with bar("tracks", len({image.person for image in images})) as progress:
         told = lambda done: progress.update(progress.task_ids[0], completed=done)  # noqa: E731 - a callback
         return collect(images, maker, report=told), loaded.pack.model_id
+
+
+def _ran(loaded: "App", data: "TemplateSet") -> dict[str, object]:
+    """Return what every measurement says of itself."""
+    return {"model_id": loaded.pack.model_id, "missed": len(data.missed), "accounted": False}
 
 
 def _say_missed(data: "TemplateSet") -> None:

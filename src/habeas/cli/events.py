@@ -70,7 +70,7 @@ class Printer:
         names = ", ".join(subject.subject_id for subject in run.subjects)
         note(
             f"authorisation {run.authorisation_id}, basis {run.basis.value}, for this run only (at most 8 h): "
-            f"looking for {names} on {len(watching.camera_ids)} sources; nothing about anybody else is kept"
+            f"looking for {names} on {_counted(len(watching.camera_ids), 'source')}; nothing about anybody else is kept"
         )
 
     def follow(self, watching: "Watch") -> None:
@@ -117,7 +117,7 @@ class Printer:
         if self._as_json:
             put({"event": "flaw", "camera": camera, "flaw": flaw})
         else:
-            note(f"{camera}: {flaw}", "yellow")
+            note(f"{camera}: {flaw}" if camera else flaw, "yellow")
 
     def _write_snapshot(self, alert: Alert) -> None:
         if self._snapshots is None:
@@ -148,3 +148,7 @@ class Printer:
             put(summary.as_json())
         else:
             say(summary.as_text())
+
+
+def _counted(count: int, thing: str) -> str:
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"

@@ -13,6 +13,7 @@ from habeas.types import U8
 from habeas.video.image import is_image_name, load_image
 
 _FACE_RECOGNITION: Final = "face_recognition==1.3.0"
+_FACE_RECOGNITION_SHA256: Final = "5e5efdd1686aa566af0d3cc1313b131e4b197657a8ffd03669e6d3fad92705ec"
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,9 @@ class Portrait:
 def _test_image(name: str, sha256: str, size: int) -> PackagedFile:
     """One of the photographs among the tests of the `face_recognition` source archive."""
     member = f"tests/test_images/{name}"
-    return PackagedFile(name, Carrier.SDIST, _FACE_RECOGNITION, member, sha256, size, "MIT", 3)
+    return PackagedFile(
+        name, Carrier.SDIST, _FACE_RECOGNITION, member, sha256, size, "MIT", 3, _FACE_RECOGNITION_SHA256
+    )
 
 
 ASTRONAUT: Final = Portrait(

@@ -29,6 +29,7 @@ class CalibrationReport:
         """Return the object that `--json` prints."""
         return {
             "protocol": "calibration",
+            "accounted": False,
             "made": self.made,
             "suspected_label_errors": [asdict(suspect) for suspect in self.suspects],
             "without_suspects": _rows(self.cleaned),

