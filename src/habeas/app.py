@@ -5,9 +5,9 @@ from pathlib import Path
 
 from habeas.authority import Subject, make_reference
 from habeas.clock import SystemClock
-from habeas.comparison import load_calibration
-from habeas.comparison.calibration import DEFAULT_FPIR, MAX_FPIR
-from habeas.errors import InputError, RuleError
+from habeas.comparison import check_fpir, load_calibration
+from habeas.comparison.calibration import DEFAULT_FPIR
+from habeas.errors import InputError
 from habeas.faces import Detector, Templater
 from habeas.models.manifest import PackagedFile
 from habeas.models.pack import LoadedPack, load_pack
@@ -56,10 +56,7 @@ class App:
         Raises:
             RuleError: a higher FPIR.
         """
-        if not 0 < fpir <= MAX_FPIR:
-            raise RuleError(
-                f"an FPIR of {fpir:g} a track", rule="fpir", remedy=f"choose one above 0, up to {MAX_FPIR:g}"
-            )
+        check_fpir(fpir)
         return Stages(
             detector=self.detector(),
             templater=self.templater,

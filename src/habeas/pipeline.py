@@ -43,7 +43,7 @@ from habeas.types import (
     Threshold,
     Tracks,
 )
-from habeas.video import Motion, MotionGate, StreamPlan, plan_stream, regions
+from habeas.video import ArrayPicture, Motion, MotionGate, StreamPlan, plan_stream, regions
 
 Event = Alert | AlertEnd
 ViewOf = Callable[[Origin], GalleryView]
@@ -53,6 +53,9 @@ _VIDEO_SIGHTINGS: Final = 2
 """Looks a face must be seen in before it is compared; stills are compared at once."""
 _SNAPSHOT_MARGIN: Final = 0.4
 _SNAPSHOT_PX: Final = 256
+_OTHERS_MARGIN: Final = 0.25
+_PAINT: Final = 51
+"""Grey over faces of others that a crop of an alert would show."""
 
 
 class TemplateLedger:
@@ -253,7 +256,7 @@ def _alert(
         similarity=decision.similarity,
         threshold=threshold,
         box_xyxy_px=tracks.faces.boxes_xyxy_px[row],
-        face_rgb=_snapshot(frame, tracks.faces[row : row + 1]),
+        face_rgb=_snapshot(frame, tracks.faces, row),
         at_ns=frame.pts_ns,
         first_seen_ns=int(tracks.first_seen_ns[row]),
         captured_at_ns=frame.captured_at_ns,
@@ -262,9 +265,19 @@ def _alert(
     )
 
 
-def _snapshot(frame: Frame, face: Faces) -> U8:
-    """Return the face with margin, at most 256 px wide: (h, w, 3) uint8."""
-    box = clip_box(expand(face.boxes_xyxy_px, _SNAPSHOT_MARGIN)[0], frame.size_wh)
+def _snapshot(frame: Frame, faces: Faces, row: int) -> U8:
+    """Return one face with margin, at most 256 px wide, every other face in it painted over: (h, w, 3) uint8."""
+    own = faces.boxes_xyxy_px[row]
+    box = clip_box(expand(own[None], _SNAPSHOT_MARGIN)[0], frame.size_wh)
     width, height = max(1, box[2] - box[0]), max(1, box[3] - box[1])
+    crop_rgb = frame.picture.rgb(box, (width, height)).copy()
+    kept_rgb = crop_rgb.copy()
+    inside = np.tile(np.array(box[:2], np.float32), 2)
+    for other in np.delete(faces.boxes_xyxy_px, row, axis=0):
+        left, top, right, bottom = clip_box(expand(other[None], _OTHERS_MARGIN)[0] - inside, (width, height))
+        crop_rgb[top:bottom, left:right] = _PAINT
+    x0, y0, x1, y1 = clip_box(own - inside, (width, height))
+    crop_rgb[y0:y1, x0:x1] = kept_rgb[y0:y1, x0:x1]
     scale = min(1.0, _SNAPSHOT_PX / width)
-    return frame.picture.rgb(box, (max(1, round(width * scale)), max(1, round(height * scale)))).copy()
+    size_wh = max(1, round(width * scale)), max(1, round(height * scale))
+    return ArrayPicture(crop_rgb).rgb((0, 0, width, height), size_wh)

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Self
 
 from habeas.app import App
-from habeas.authority import RunAuthorisation
+from habeas.authority import RunAuthorisation, check_request
 from habeas.authority.runs import MAX_LIVE_SOURCES
+from habeas.comparison import check_fpir
 from habeas.comparison.calibration import DEFAULT_FPIR
 from habeas.engine import Run, SourceReport
 from habeas.errors import InputError, RuleError
@@ -81,7 +82,7 @@ class Watch:
         began: tuple[float, float] | None = None,
     ) -> None:
         self._began = began or (time.perf_counter(), time.process_time())
-        _check_sources(sources)
+        check_limits(sources, len(subjects), basis=basis, fpir=fpir)
         stages = app.stages(fpir)
         self._ledger = stages.ledger
         self.on_progress: Callable[[float], None] = lambda _seconds: None
@@ -187,9 +188,17 @@ class Watch:
         self.close()
 
 
-def _check_sources(sources: Sequence[str | FrameSource]) -> None:
+def check_limits(sources: Sequence[str | FrameSource], subjects: int, *, basis: str, fpir: float) -> None:
+    """Check what is allowed without a workspace, before anything is loaded or fetched.
+
+    Raises:
+        InputError: no source.
+        RuleError: too many subjects or live sources, another basis, a higher FPIR.
+    """
     if not sources:
         raise InputError("no source to watch", remedy="give a video file, a folder of images or an rtsp:// address")
+    check_request(basis, subjects)
+    check_fpir(fpir)
     live = sum(isinstance(source, str) and is_live(source) for source in sources)
     if live > MAX_LIVE_SOURCES:
         raise RuleError(

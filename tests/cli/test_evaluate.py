@@ -135,7 +135,6 @@ def test_an_unreadable_image_is_named(habeas: Habeas, people: Path, tmp_path: Pa
     assert "broken/1.jpg" in ran.error["message"]
 
 
-@pytest.mark.xfail(reason="measure.pairs.measure_pairs: zip(*[]) where no pair has two faces", strict=True)
 def test_pairs_all_of_whose_faces_of_two_people_are_lost(habeas: Habeas, people: Path, tmp_path: Path) -> None:
     """One person keeps faces, the other has none: no pair of two people is left."""
     (tmp_path / "person-1").symlink_to(people / "person-1")

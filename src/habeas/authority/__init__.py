@@ -4,6 +4,6 @@ So far: authorisations that hold for one run, without a workspace.
 """
 
 from habeas.authority.references import Reference, Subject, make_reference
-from habeas.authority.runs import RunAuthorisation, evaluation_view
+from habeas.authority.runs import RunAuthorisation, check_request, evaluation_view
 
-__all__ = ["Reference", "RunAuthorisation", "Subject", "evaluation_view", "make_reference"]
+__all__ = ["Reference", "RunAuthorisation", "Subject", "check_request", "evaluation_view", "make_reference"]

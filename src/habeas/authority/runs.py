@@ -45,7 +45,7 @@ class RunAuthorisation:
     """
 
     def __init__(self, subjects: Sequence[Subject], basis: str, clock: Clock) -> None:
-        _check_basis(basis)
+        check_request(basis, len(subjects))
         _check_subjects(subjects)
         self.authorisation_id = f"run-{secrets.token_hex(4)}"
         self.basis = _BASES[basis]
@@ -73,11 +73,7 @@ class RunAuthorisation:
         with _lock:
             listed = sum(len(run.subjects) for run in _open_runs) + len(self.subjects)
             if listed > MAX_SUBJECTS:
-                raise RuleError(
-                    f"{listed} subjects without a workspace, {MAX_SUBJECTS} allowed",
-                    rule="subject-limit",
-                    remedy="look for fewer people, or make a workspace",
-                )
+                raise _too_many(listed)
             _open_runs.append(self)
 
     def whole_view(self) -> GalleryView:
@@ -136,13 +132,32 @@ class RunAuthorisation:
         return f"RunAuthorisation({self.authorisation_id!r}, basis={self.basis.value!r}, subjects={len(self.subjects)})"
 
 
-def _check_basis(basis: str) -> None:
+def check_request(basis: str, subjects: int) -> None:
+    """Check what can be checked before anything is loaded or fetched.
+
+    Args:
+        basis: asked for.
+        subjects: how many people.
+
+    Raises:
+        RuleError: another basis, or too many people.
+    """
+    if subjects > MAX_SUBJECTS:
+        raise _too_many(subjects)
     if basis not in _BASES:
         raise RuleError(
             f"the basis {basis!r} needs a workspace",
             rule="basis",
             remedy="without one, only people who consent: --basis consent",
         )
+
+
+def _too_many(subjects: int) -> RuleError:
+    return RuleError(
+        f"{subjects} subjects without a workspace, {MAX_SUBJECTS} allowed",
+        rule="subject-limit",
+        remedy="look for fewer people, or make a workspace",
+    )
 
 
 def _check_subjects(subjects: Sequence[Subject]) -> None:

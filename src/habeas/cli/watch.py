@@ -40,8 +40,9 @@ def watch(
         wanted = parse_subjects(subject)
         # Imported late: `habeas --help` loads no video and no inference.
         from habeas.app import App  # noqa: PLC0415
-        from habeas.watching import Watch  # noqa: PLC0415
+        from habeas.watching import Watch, check_limits  # noqa: PLC0415
 
+        check_limits(sources, len(wanted), basis=basis, fpir=fpir)
         printer = Printer(as_json=as_json, snapshots=snapshots)
         with ExitStack() as stack:
             app = App(before_pull=pull_report)

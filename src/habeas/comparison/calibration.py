@@ -68,10 +68,7 @@ class Calibration:
         Raises:
             RuleError: an FPIR above 1e-3, or a gallery larger than the table covers.
         """
-        if not 0 < fpir <= MAX_FPIR:
-            raise RuleError(
-                f"an FPIR of {fpir:g} a track", rule="fpir", remedy=f"choose one above 0, up to {MAX_FPIR:g}"
-            )
+        check_fpir(fpir)
         for size, points in self.rows:
             if size >= gallery_size:
                 return _between(points, fpir, gallery_size)
@@ -80,6 +77,16 @@ class Calibration:
             rule="calibration",
             remedy="enrol fewer references, or calibrate for more",
         )
+
+
+def check_fpir(fpir: float) -> None:
+    """Check a promised FPIR against the compiled maximum.
+
+    Raises:
+        RuleError: it is not above 0 and at most 1e-3.
+    """
+    if not 0 < fpir <= MAX_FPIR:
+        raise RuleError(f"an FPIR of {fpir:g} a track", rule="fpir", remedy=f"choose one above 0, up to {MAX_FPIR:g}")
 
 
 def _between(points: tuple[Point, ...], fpir: float, gallery_size: int) -> Threshold:

@@ -73,6 +73,9 @@ def measure_pairs(images: list[Image], data: TemplateSet, pairs: I64) -> PairsRe
         images: all images, as the pairs number them.
         data: their templates; images without a face are missing from it.
         pairs: (p, 2) int64, rows of `images`.
+
+    Raises:
+        InputError: no pair of one person, or none of two, has a face in both images.
     """
     row_of: dict[int, int] = {}
     missed = set(data.missed)
@@ -80,6 +83,9 @@ def measure_pairs(images: list[Image], data: TemplateSet, pairs: I64) -> PairsRe
         if image not in missed:
             row_of[index] = len(row_of)
     usable = [(row_of[a], row_of[b]) for a, b in pairs.tolist() if a in row_of and b in row_of]
+    kinds = {data.people[i] == data.people[j] for i, j in usable}
+    if len(kinds) < 2:  # noqa: PLR2004 - of one person, of two
+        raise InputError("too few faces for pairs of one person and of two", remedy="give pictures of faces, upright")
     a, b = (data.templates.vectors[list(side)] for side in zip(*usable, strict=True))
     similarities = np.asarray((a * b).sum(axis=1), np.float32)
     same = np.array([data.people[i] == data.people[j] for i, j in usable])

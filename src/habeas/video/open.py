@@ -42,9 +42,10 @@ def open_source(uri: str, *, live: LiveSettings | None = None, clock: Clock | No
             remedy="give rtsp://, rtsps://, a file or a folder",
         )
     path = Path(uri)
-    with translated(uri):
+    with translated(uri.rpartition("@")[2]):
         if not path.exists():
-            raise SourceError(f"{uri}: no such file or folder", remedy="check the path")
+            name = uri.rpartition("@")[2]  # an address that lost its scheme may begin with a password
+            raise SourceError(f"{name}: no such file or folder", remedy="check the path; cameras begin with rtsp://")
         if path.is_dir() or is_image_name(path):
             return StillFolder(path, clock)
         return VideoFile(path, clock)
