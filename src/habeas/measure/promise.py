@@ -1,6 +1,7 @@
 """Is the promise kept? Thresholds made on half of the people, false candidates counted on the other half."""
 
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 import numpy as np
@@ -9,8 +10,10 @@ import numpy.typing as npt
 from habeas.measure.calibrate import GRID, Impostors, chance_of_error, exceeding_all, fpir_curve, similarity_at
 from habeas.types import F64
 
-FPIRS: Final = (0.03, 0.01)
-GALLERY_SIZES: Final = (10, 100, 400)
+_RATES: Final = (0.03, 0.01)
+_LOW_RATES: Final = (*_RATES, 0.001, 0.0001)
+CELLS: Final = MappingProxyType({1: _LOW_RATES, 3: _LOW_RATES, 10: _RATES, 100: _RATES, 400: _RATES})
+"""FPIRs checked at each gallery size: as low as half of the people can tell."""
 _SPLITS: Final = 200
 _INTERVAL: Final = (2.5, 97.5)
 
@@ -50,20 +53,20 @@ def check_promise(impostors: Impostors, seed: int = 0) -> list[Promise]:
     """
     rng = np.random.default_rng(seed)
     people = len(impostors.people)
-    sizes = [size for size in GALLERY_SIZES if size < people // 4]
-    errors = {(size, fpir): np.zeros(people) for size in sizes for fpir in FPIRS}
+    cells = {size: fpirs for size, fpirs in CELLS.items() if size < people // 4}
+    errors = {(size, fpir): np.zeros(people) for size, fpirs in cells.items() for fpir in fpirs}
     tests = np.zeros(people)
     for _ in range(_SPLITS):
         order = rng.permutation(people)
         half, rest = order[: people // 2], order[people // 2 :]
         tests[rest] += 1
         made, held = (exceeding_all(_among(impostors, rows)) for rows in (half, rest))
-        for size in sizes:
+        for size, fpirs in cells.items():
             curve = fpir_curve(made, np.ones(len(half)), size)
             chances = chance_of_error(held, np.ones(len(rest)), size)
-            for fpir in FPIRS:
+            for fpir in fpirs:
                 errors[size, fpir][rest] += _at(chances, similarity_at(curve, fpir))
-    return [_promise(size, fpir, errors[size, fpir], tests, rng) for size in sizes for fpir in FPIRS]
+    return [_promise(size, fpir, chances, tests, rng) for (size, fpir), chances in errors.items()]
 
 
 def _among(impostors: Impostors, rows: npt.NDArray[np.int64]) -> Impostors:

@@ -13,7 +13,7 @@ class CalibrationReport:
 
     Args:
         made: how and on what.
-        whole: the table from all people; the one that is written and shipped, since an error can only raise it.
+        whole: the table from all people; the one that is written and shipped.
         cleaned: the table without suspected label errors.
         suspects: those.
         promises: FPIR observed against promised.
