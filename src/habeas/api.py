@@ -6,6 +6,7 @@ process, 8 hours, no FPIR above 1e-3. Models are loaded on first use, once a thr
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 from weakref import WeakKeyDictionary
@@ -14,22 +15,25 @@ import numpy as np
 
 from habeas.app import App
 from habeas.authority import RunAuthorisation
+from habeas.comparison import check_fpir
 from habeas.comparison import search as _search
 from habeas.comparison.calibration import DEFAULT_FPIR
 from habeas.decision import Decision
 from habeas.decision import decide as _decide
 from habeas.errors import InputError, RuleError
+from habeas.faces import Look, fuse
 from habeas.pipeline import Event
 from habeas.ports import FrameSource
 from habeas.tracks import Tracker
-from habeas.types import U8, Candidates, Faces, Frame, GalleryView, Origin, Templates, Tracks
+from habeas.types import F32, U8, Candidates, Faces, Flaw, Frame, GalleryView, Origin, OriginKind, Templates, Tracks
+from habeas.video import detector_size, plan_stream
 from habeas.video import open_source as _open_source
 from habeas.watching import Watch
 
 Images = str | Path | U8 | Sequence[str | Path | U8]
 
 _local: Final = threading.local()
-_trackers: Final[WeakKeyDictionary[Origin, Tracker]] = WeakKeyDictionary()
+_tracking: Final[WeakKeyDictionary[Origin, "_Tracking"]] = WeakKeyDictionary()
 _runs: Final[dict[str, RunAuthorisation]] = {}
 
 
@@ -39,7 +43,7 @@ def watch(
     *,
     basis: str,
     fpir: float = DEFAULT_FPIR,
-) -> Iterator[Event]:
+) -> Iterator[Event | Flaw]:
     """Look for people who consent, in files, folders of images and streams.
 
     Args:
@@ -49,7 +53,7 @@ def watch(
         fpir: share of strangers' tracks that may alert, at most 1e-3.
 
     Yields:
-        `Alert` at its first crossing, later `AlertEnd` when that track closes.
+        `Alert` at its first crossing, later `AlertEnd` when that track closes; `Flaw` when a source has trouble.
 
     Raises:
         RuleError: more than is allowed without a workspace.
@@ -58,7 +62,7 @@ def watch(
     names = [sources] if isinstance(sources, str | Path) else sources
     with Watch(_app(), [str(name) for name in names], _listed(subjects), basis=basis, fpir=fpir) as watching:
         yield from watching.events()
-        watching.raise_if_nothing_was_read()
+        watching.raise_failure()
 
 
 def open_source(uri: str | Path) -> FrameSource:
@@ -84,7 +88,11 @@ def detect(frame: Frame) -> Faces:
     Returns:
         n faces in pixels of the full frame, highest score first.
     """
-    return _app().detector().detect(frame)
+    app = _app()
+    width, height = frame.size_wh
+    whole = (0, 0, width, height)
+    plan = plan_stream((width, height), 0, app.settings.detect)
+    return app.detector().detect(frame, [Look(whole, detector_size(plan, whole))])
 
 
 def track(frame: Frame, faces: Faces) -> Tracks:
@@ -99,7 +107,13 @@ def track(frame: Frame, faces: Faces) -> Tracks:
     Returns:
         Tracks aligned with the faces; `best_shots` marks at most five rows a track in all.
     """
-    return _trackers.setdefault(frame.origin, Tracker()).update(faces, frame.pts_ns)
+    state = _tracking.setdefault(frame.origin, _Tracking())
+    ended = state.tracker.close_all() if frame.origin.kind is OriginKind.STILLS else ()
+    tracks = state.tracker.update(faces, frame.pts_ns)
+    closed = (*ended, *tracks.closed)
+    for track in closed:
+        state.shots.pop(track.track_id, None)
+    return replace(tracks, closed=closed)
 
 
 def template(frame: Frame, faces: Faces | Tracks) -> Templates:
@@ -107,16 +121,33 @@ def template(frame: Frame, faces: Faces | Tracks) -> Templates:
 
     Args:
         frame: the frame.
-        faces: its faces; given tracks, only their new best shots.
+        faces: its faces, each taken alone; or its tracks: one template for each new best shot, the mean of that
+            track's best shots so far, which is what the thresholds are measured for.
 
     Returns:
-        One template a face: (n, 704) float32, unit length.
+        (n, 704) float32, unit length.
 
     Raises:
         InputError: a network gave nothing usable for a face.
     """
-    wanted = faces.faces[faces.best_shots] if isinstance(faces, Tracks) else faces
-    return _app().templater.template(frame, wanted)
+    templater = _app().templater
+    if isinstance(faces, Faces):
+        return templater.template(frame, faces)
+    shots = _tracking.setdefault(frame.origin, _Tracking()).shots
+    made = templater.template(frame, faces.faces[faces.best_shots])
+    fused = []
+    for vector, track_id in zip(made.vectors, faces.track_ids[faces.best_shots].tolist(), strict=True):
+        shots.setdefault(track_id, []).append(vector)
+        fused.append(fuse(shots[track_id]))
+    return Templates(np.stack(fused), made.model_id, made.origin) if fused else made
+
+
+@dataclass
+class _Tracking:
+    """One source's state between calls of `track` and `template`; gone with the source."""
+
+    tracker: Tracker = field(default_factory=lambda: Tracker(1))
+    shots: dict[int, list[F32]] = field(default_factory=dict)
 
 
 def enrol(subjects: Mapping[str, Images], basis: str = "consent") -> GalleryView:
@@ -169,7 +200,7 @@ def decide(candidates: Candidates, fpir: float = DEFAULT_FPIR) -> list[Decision]
 
     Args:
         candidates: from `search`.
-        fpir: share of strangers' tracks that may match, at most 1e-3.
+        fpir: share of strangers' tracks that may match, at most 1e-3; holds for templates made of tracks.
 
     Returns:
         One decision a probe above the threshold: its row, the subject, the similarity.
@@ -177,10 +208,10 @@ def decide(candidates: Candidates, fpir: float = DEFAULT_FPIR) -> list[Decision]
     Raises:
         RuleError: a higher FPIR, or a gallery larger than the calibration covers.
     """
+    check_fpir(fpir)
     if not len(candidates):
         return []
-    calibration = _app().stages(fpir).calibration
-    return _decide(candidates, calibration.threshold(fpir, candidates.gallery_size))
+    return _decide(candidates, _app().calibration.threshold(fpir, candidates.gallery_size))
 
 
 def _app() -> App:

@@ -1,11 +1,12 @@
 """Composition root: settings become the objects that run. Nothing below here reads the environment or a cache."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 
 from habeas.authority import Subject, make_reference
 from habeas.clock import SystemClock
-from habeas.comparison import check_fpir, load_calibration
+from habeas.comparison import Calibration, check_fpir, load_calibration
 from habeas.comparison.calibration import DEFAULT_FPIR
 from habeas.errors import InputError
 from habeas.faces import Detector, Templater
@@ -47,6 +48,11 @@ class App:
         """Return a detector; `min_score` None: as set."""
         return Detector(self.pack.detector, self.settings.detect.min_score if min_score is None else min_score)
 
+    @cached_property
+    def calibration(self) -> Calibration:
+        """What a similarity of this pack means."""
+        return load_calibration(self.pack.model_id)
+
     def stages(self, fpir: float = DEFAULT_FPIR) -> Stages:
         """Return what lines share.
 
@@ -60,7 +66,7 @@ class App:
         return Stages(
             detector=self.detector(),
             templater=self.templater,
-            calibration=load_calibration(self.pack.model_id),
+            calibration=self.calibration,
             fpir=fpir,
             detect=self.settings.detect,
             clock=self.clock,

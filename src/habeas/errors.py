@@ -14,7 +14,7 @@
     └── DiskError               exit 6,  507   nowhere to write
 
 Each carries `remedy`: what the reader can do about it. Errors of other libraries are translated where they enter
-(`video.open`, `faces.image`, `models.pull`, `models.session`); nothing above those files catches them.
+(`video.edge`, `video.image`, `models.pull`, `models.session`); nothing above those files catches them.
 """
 
 from typing import ClassVar

@@ -154,7 +154,8 @@ class Line:
         self._view_of = view_of
         self._plan: StreamPlan | None = None
         self._gate = MotionGate()
-        self._tracker = Tracker(1 if origin.kind is OriginKind.STILLS else _VIDEO_SIGHTINGS)
+        self._stills = origin.kind is OriginKind.STILLS  # each image is a shot of its own
+        self._tracker = Tracker(1 if self._stills else _VIDEO_SIGHTINGS)
         self._fusions: dict[int, _Fusion] = {}
         self._whole_ns: int | None = None
 
@@ -166,7 +167,7 @@ class Line:
         """
         plan = self._plan_for(frame)
         motion = self._gate.look(frame.luma)
-        if motion.cut:
+        if motion.cut or self._stills:
             yield from self._end(self._tracker.close_all())
         expected = self._tracker.expected_xyxy_px(frame.pts_ns)
         looks = self._looks(frame, plan, motion, expected)
@@ -184,7 +185,7 @@ class Line:
 
     def _looks(self, frame: Frame, plan: StreamPlan, motion: Motion, expected_xyxy_px: F32) -> list[Look]:
         """Return what to look at: all of it now and then, else what moved and what is tracked, if anything."""
-        if self._whole_ns is None or not 0 <= frame.pts_ns - self._whole_ns < plan.idle_every_ns:
+        if self._stills or self._whole_ns is None or not 0 <= frame.pts_ns - self._whole_ns < plan.idle_every_ns:
             self._whole_ns = frame.pts_ns
             return [Look(*part) for part in regions(plan, (), expected_xyxy_px[:0])]
         if not motion.moved and not len(expected_xyxy_px):

@@ -71,8 +71,8 @@ class Session(Protocol):
         """Run the network.
 
         Args:
-            batch: input in the network's own layout.
+            batch: input in the network's own layout; used up, a session may overwrite it.
 
         Returns:
-            Outputs by name, float32, valid until the next call.
+            Outputs by name, float32.
         """

@@ -92,7 +92,8 @@ def load_settings() -> Settings:
     """
     known = {f"HABEAS_{name}".upper() for name in Settings.model_fields}
     for key in sorted(os.environ):
-        if key.startswith("HABEAS_") and key not in _NOT_SETTINGS and key.split("__")[0].upper() not in known:
+        upper = key.upper()
+        if upper.startswith("HABEAS_") and upper not in _NOT_SETTINGS and upper.split("__")[0] not in known:
             raise UsageError(f"{key}: no such setting", remedy="see docs/settings.md")
     try:
         return Settings()

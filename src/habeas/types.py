@@ -11,9 +11,11 @@ runs in the same process and rewrites Python objects is outside what it can stop
 
 import enum
 import sys
-from dataclasses import InitVar, dataclass
+from dataclasses import InitVar, dataclass, field
+from functools import cached_property
+from threading import Event
 from types import MappingProxyType
-from typing import Final, Protocol, Self, TypeVar
+from typing import Final, NoReturn, Protocol, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -65,6 +67,11 @@ def _check_seal(seal: object, *kinds: Seal) -> None:
         raise RuleError(f"this record is built by {owners} only", rule="seal", remedy="ask that module for one")
 
 
+def _stays(record: object, _protocol: object) -> NoReturn:
+    """Refuse to pickle or copy a record: templates and rights stay in the process and the object that made them."""
+    raise RuleError(f"a {type(record).__name__} cannot be copied or stored", rule="seal", remedy="pass it on as it is")
+
+
 class OriginKind(enum.Enum):
     """Where pictures come from; a gallery view says which kinds it may be compared with."""
 
@@ -94,6 +101,8 @@ class Origin:
 
     def __post_init__(self, seal: object) -> None:
         _check_seal(seal, Seal.SCENE if self.kind is OriginKind.SCENE else Seal.SOURCE)
+
+    __reduce_ex__ = _stays
 
 
 class Basis(enum.Enum):
@@ -132,14 +141,7 @@ def _immutable(array: npt.NDArray[_T]) -> npt.NDArray[_T]:
 
 
 def unit_rows(vectors: F32) -> npt.NDArray[np.bool_]:
-    """Tell which rows are usable templates: finite and of unit length.
-
-    Args:
-        vectors: (n, d) float32.
-
-    Returns:
-        (n,) bool; NaN, infinite and zero rows are False.
-    """
+    """Tell which rows of (n, d) float32 are usable templates, finite and of unit length: (n,) bool."""
     lengths = np.linalg.norm(vectors, axis=1)
     return np.asarray(np.isfinite(lengths) & (np.abs(lengths - 1) < UNIT_TOLERANCE), np.bool_)
 
@@ -306,10 +308,12 @@ class Templates:
     origin: Origin | None
 
     def __post_init__(self) -> None:
-        vectors = _fixed("vectors", self.vectors, np.float32, (len(self.vectors), None))
+        vectors = _fixed("vectors", _immutable(self.vectors), np.float32, (len(self.vectors), None))
         if not unit_rows(vectors).all():
             raise InputError("a template is NaN, zero or not of unit length", remedy="drop it: it can match nobody")
         object.__setattr__(self, "vectors", vectors)
+
+    __reduce_ex__ = _stays
 
     def __len__(self) -> int:
         return len(self.vectors)
@@ -335,6 +339,7 @@ class GalleryView:
         valid_until_ns: first instant at which it may no longer be compared.
         view_id: SHA-256 of the content, hexadecimal.
         seal: the seal of `authority`; checked, not kept.
+        revoked: set by `authority` when the authorisation ends: from then on nothing is compared.
     """
 
     vectors: F32
@@ -347,6 +352,7 @@ class GalleryView:
     valid_until_ns: int
     view_id: str
     seal: InitVar[object]
+    revoked: Event = field(default_factory=Event)
 
     def __post_init__(self, seal: object) -> None:
         _check_seal(seal, Seal.GALLERY_VIEW)
@@ -359,6 +365,16 @@ class GalleryView:
             object.__setattr__(self, name, _fixed(name, _immutable(getattr(self, name)), np.str_, (m,)))
         if (self.subject_ids[1:] < self.subject_ids[:-1]).any():
             raise HabeasError("a gallery view's subjects are not in ascending order")
+
+    @cached_property
+    def subjects(self) -> Str:
+        """(s,) the subjects, ascending."""
+        return np.unique(self.subject_ids)
+
+    @cached_property
+    def starts(self) -> I64:
+        """(s,) int64, the first row of each subject."""
+        return np.searchsorted(self.subject_ids, self.subjects).astype(np.int64)
 
     def admit(self, origin: Origin | None, model_id: str, at_ns: int) -> None:
         """Check that templates from `origin` may be compared with this view at `at_ns`.
@@ -378,7 +394,7 @@ class GalleryView:
             raise RuleError(
                 f"this gallery view is not for {origin.camera_id}", rule="scope", remedy="compile one for it"
             )
-        if not self.valid_from_ns <= at_ns < self.valid_until_ns:
+        if self.revoked.is_set() or not self.valid_from_ns <= at_ns < self.valid_until_ns:
             raise RuleError("this gallery view is not valid now", rule="window", remedy="a new authorisation is needed")
         if model_id != self.model_id:
             raise InputError(
@@ -386,11 +402,13 @@ class GalleryView:
                 remedy="enrol the references again with the model in use",
             )
 
+    __reduce_ex__ = _stays
+
     def __len__(self) -> int:
         return len(self.vectors)
 
     def __repr__(self) -> str:
-        subjects = len(np.unique(self.subject_ids))
+        subjects = len(self.subjects)
         return f"GalleryView(m={len(self)}, subjects={subjects}, {self.basis.value}, view_id={self.view_id[:12]!r})"
 
 
@@ -477,6 +495,10 @@ class Alert:
     view_id: str
     model_id: str
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "box_xyxy_px", _fixed("box_xyxy_px", self.box_xyxy_px, np.float32, (4,)))
+        object.__setattr__(self, "face_rgb", _fixed("face_rgb", self.face_rgb, np.uint8, (None, None, 3)))
+
     def __repr__(self) -> str:
         return f"Alert({self.origin.camera_id!r}, track={self.track_id}, similarity={self.similarity:.3f})"
 
@@ -489,7 +511,7 @@ class AlertEnd:
         origin: the camera.
         track_id: the track.
         subject_id: whom it had matched.
-        similarity: fused similarity over the whole track.
+        similarity: at the track's last look at which this subject was the best candidate.
         first_seen_ns: the stream's time of the track's first frame.
         last_seen_ns: the stream's time of its last frame.
     """
@@ -503,6 +525,21 @@ class AlertEnd:
 
     def __repr__(self) -> str:
         return f"AlertEnd({self.origin.camera_id!r}, track={self.track_id})"
+
+
+@dataclass(frozen=True)
+class Flaw:
+    """Something went wrong with a source and was survived, or ended it.
+
+    Args:
+        camera_id: the source; empty where it concerns the run.
+        what: one line.
+        at_ns: the stream's time of its last picture.
+    """
+
+    camera_id: str
+    what: str
+    at_ns: int
 
 
 def seconds(ns: int) -> float:

@@ -14,11 +14,11 @@ from habeas.authority import RunAuthorisation, check_request
 from habeas.authority.runs import MAX_LIVE_SOURCES
 from habeas.comparison import check_fpir
 from habeas.comparison.calibration import DEFAULT_FPIR
-from habeas.engine import Run, SourceReport
+from habeas.engine import Run
 from habeas.errors import InputError, RuleError
 from habeas.pipeline import Event
 from habeas.ports import FrameSource
-from habeas.types import NS_PER_S, U8
+from habeas.types import NS_PER_S, U8, Flaw
 from habeas.video import is_live, open_source
 
 
@@ -91,7 +91,7 @@ class Watch:
         try:
             for source in sources:
                 opened.append(_opened(source, app))
-                view = self.authorisation.whole_view()
+                view = self.authorisation.view(opened[-1].origin)
                 view.admit(opened[-1].origin, view.model_id, app.clock.now_ns())
                 stages.calibration.threshold(fpir, len(view))
         except BaseException:
@@ -103,7 +103,7 @@ class Watch:
         self.camera_ids = [source.origin.camera_id for source in opened]
         self._clock = app.clock
         self._over = False
-        self._run = Run(opened, stages, self.authorisation.view, self._progressed)
+        self._run = Run(opened, stages, self.authorisation.view, self._turned)
         self._started = time.perf_counter(), time.process_time()
 
     @property
@@ -112,20 +112,13 @@ class Watch:
         known = [length for length in self._lengths_ns if length is not None]
         return sum(known) // NS_PER_S if len(known) == len(self._lengths_ns) else None
 
-    @property
-    def flaws(self) -> list[tuple[str, str]]:
-        """What was survived, and which source failed: (camera, what)."""
-        failed = [(report.camera_id, report.failure.message) for report in self._run.reports if report.failure]
-        over = [("", "the authorisation of this run is over: nothing is compared any more")] if self._over else []
-        return self._run.flaws + failed + over
-
-    def _progressed(self, _number: int, _report: SourceReport, _length_ns: int | None) -> None:
+    def _turned(self) -> None:
         self.on_progress(sum(report.video_ns for report in self._run.reports) / NS_PER_S)
         if self._clock.now_ns() >= self.authorisation.ends_at_ns:
             self._over = True
             self._run.stop()
 
-    def events(self) -> Iterator[Event]:
+    def events(self) -> Iterator[Event | Flaw]:
         """Yield alerts at their first crossing, and their ends; finish when the eight hours are over."""
         try:
             yield from self._run.events()
@@ -134,12 +127,13 @@ class Watch:
                 raise
             self._over = True
             yield from self.interrupted()
+        if self._over:
+            yield Flaw("", "the authorisation of this run is over: nothing is compared any more", 0)
 
-    def interrupted(self) -> Iterator[Event]:
+    def interrupted(self) -> Iterator[Event | Flaw]:
         """Stop, and yield the ends of what was still open."""
         self._run.stop()
-        for line in self._run.lines:
-            yield from line.finish()
+        yield from self._run.finish()
 
     def stop(self) -> None:
         """End `events` soon; callable from any thread."""
@@ -166,15 +160,15 @@ class Watch:
             wall_s=round(wall - self._started[0], 3),
         )
 
-    def raise_if_nothing_was_read(self) -> None:
-        """Raise the first source's failure when every source failed without a frame.
+    def raise_failure(self) -> None:
+        """Raise what made a source fail, if one did; a fault of ours before a fault of the source.
 
         Raises:
-            SourceError: that failure.
+            HabeasError: that failure.
         """
-        reports = self._run.reports
-        if all(report.failure and not report.frames_decoded for report in reports) and reports[0].failure:
-            raise reports[0].failure
+        failures = [report.failure for report in self._run.reports if report.failure]
+        if failures:
+            raise max(failures, key=lambda failure: failure.exit_code)
 
     def close(self) -> None:
         """Close the sources and end the authorisation."""

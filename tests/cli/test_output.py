@@ -7,8 +7,8 @@ import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-import click
 import pytest
 import typer.main
 from tests.cli.conftest import Habeas
@@ -27,7 +27,7 @@ def watch(source: Path, image: Path, *options: str) -> list[str | Path]:
 # --- help -----------------------------------------------------------------------------------------------------------
 
 
-def commands(command: click.Command, path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], click.Command]]:
+def commands(command: Any, path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], Any]]:
     inner = getattr(command, "commands", {})
     return [(path, command)] + [found for name, one in inner.items() for found in commands(one, (*path, name))]
 
@@ -48,14 +48,14 @@ def test_every_command_is_known_here() -> None:
 
 
 @pytest.mark.parametrize(("path", "command"), ALL, ids=[" ".join(path) or "habeas" for path, _ in ALL])
-def test_help_describes_every_command_and_option(habeas: Habeas, path: tuple[str, ...], command: click.Command) -> None:
+def test_help_describes_every_command_and_option(habeas: Habeas, path: tuple[str, ...], command: Any) -> None:
     ran = habeas(*path, "--help")
     assert (ran.status, ran.err) == (0, "")
     told = command.help or ""
     assert len(told.split()) > 3
     assert told.split()[0] in ran.out
     for parameter in command.params:
-        assert getattr(parameter, "help", None) or isinstance(parameter, click.Argument), parameter.name
+        assert getattr(parameter, "help", None) or parameter.param_type_name == "argument", parameter.name
     if path and not hasattr(command, "commands"):
         options = {option for parameter in command.params for option in parameter.opts}
         assert {"--json", "--debug"} <= options
@@ -193,20 +193,27 @@ def test_an_output_that_knows_ascii_only(program: Program, empty_clip: Path, ast
 # --- stopped --------------------------------------------------------------------------------------------------------
 
 
-def interrupted(running: "subprocess.Popen[str]") -> tuple[str, str]:
+STOPS = pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+"""Ctrl-C, and what a service manager or `timeout` sends."""
+
+
+def interrupted(running: "subprocess.Popen[str]", stop: signal.Signals) -> tuple[str, str]:
     """Wait for the first line, as a user does, then press Ctrl-C."""
     assert running.stdout
     ready, _, _ = select.select([running.stdout], [], [], 100)
     assert ready
     first = running.stdout.readline()
-    running.send_signal(signal.SIGINT)
+    running.send_signal(stop)
     out, err = running.communicate(timeout=60)
     return first + out, err
 
 
-def test_ctrl_c_ends_with_the_summary_and_130(program: Program, long_clip: Path, astronaut: Path) -> None:
+@STOPS
+def test_ctrl_c_and_sigterm_end_with_the_summary_and_130(
+    program: Program, long_clip: Path, astronaut: Path, stop: signal.Signals
+) -> None:
     running = program(*watch(long_clip, astronaut, "--json"))
-    out, err = interrupted(running)
+    out, err = interrupted(running, stop)
     assert running.returncode == 130
     events = [json.loads(line) for line in out.splitlines()]
     assert [event["event"] for event in events] == ["alert", "alert-end", "summary"]
@@ -215,19 +222,25 @@ def test_ctrl_c_ends_with_the_summary_and_130(program: Program, long_clip: Path,
     assert "Traceback" not in err
 
 
-def test_ctrl_c_for_people(program: Program, long_clip: Path, astronaut: Path) -> None:
+@STOPS
+def test_ctrl_c_and_sigterm_for_people(
+    program: Program, long_clip: Path, astronaut: Path, stop: signal.Signals
+) -> None:
     running = program(*watch(long_clip, astronaut))
-    out, err = interrupted(running)
+    out, err = interrupted(running, stop)
     assert running.returncode == 130
     assert "0 kept" in out.splitlines()[-1]
     assert "Traceback" not in err
 
 
-def test_ctrl_c_before_anything_began(program: Program, long_clip: Path, astronaut: Path) -> None:
+@STOPS
+def test_ctrl_c_and_sigterm_before_anything_began(
+    program: Program, long_clip: Path, astronaut: Path, stop: signal.Signals
+) -> None:
     running = program(*watch(long_clip, astronaut))
     assert running.stderr
     assert "for this run only" in running.stderr.readline()
-    running.send_signal(signal.SIGINT)
+    running.send_signal(stop)
     _, err = running.communicate(timeout=60)
     assert running.returncode == 130
     assert "Traceback" not in err

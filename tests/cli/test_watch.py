@@ -85,6 +85,8 @@ def test_lines_for_people(habeas: Habeas, clip: Path, astronaut: Path) -> None:
     assert alert.startswith("ALERT")
     assert "ada" in alert
     assert end.strip().startswith("end")
+    assert str(clip) in alert
+    assert str(clip) in end
     assert "0 kept" in summary
     assert "not accounted" in summary
     assert "for this run only" in ran.err
@@ -125,9 +127,41 @@ def test_a_folder_of_images_is_a_source(habeas: Habeas, astronaut: Path, tmp_pat
     (folder / "3.jpg").write_bytes(b"\xff\xd8\xff not a picture")
     ran = habeas(*watch(folder, astronaut, "--json"))
     assert ran.status == 0
-    assert [event["event"] for event in ran.events] == ["alert", "alert-end", "flaw", "summary"]
-    assert "3.jpg" in ran.events[2]["flaw"]
-    assert ran.events[0]["at_s"] == pytest.approx(1.0)
+    told = {event["event"]: event for event in ran.events}
+    assert sorted(told) == sorted(event["event"] for event in ran.events) == ["alert", "alert-end", "flaw", "summary"]
+    assert ran.events[-1] == told["summary"]
+    assert list(told["flaw"]) == ["event", "camera", "flaw", "at_s"]
+    assert told["flaw"]["camera"] == str(folder)
+    assert "3.jpg" in told["flaw"]["flaw"]
+    assert told["alert"]["at_s"] == pytest.approx(1.0)
+    shown = habeas(*watch(folder, astronaut))
+    assert "3.jpg" in shown.err
+    assert "3.jpg" not in shown.out
+
+
+def test_stills_of_two_people_at_the_same_place_are_two_tracks(
+    habeas: Habeas, astronaut: Path, hopper: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "images"
+    folder.mkdir()
+    faces = [(astronaut, (130, 0, 330, 250)), (hopper, (120, 60, 420, 435))]
+    for number, (path, box) in enumerate(faces):
+        still = Image.fromarray(empty_street(1))  # nothing but the face differs
+        with Image.open(path) as image:
+            still.paste(image.convert("RGB").crop(box).resize((200, 250)), (150, 120))
+        still.save(folder / f"{number}.png")
+    ran = habeas(*watch(folder, astronaut, "--json", "--subject", f"grace={hopper}"))
+    assert ran.status == 0
+    *events, summary = ran.events
+    assert [(event["event"], event["subject"]) for event in events] == [
+        ("alert", "ada"),
+        ("alert-end", "ada"),
+        ("alert", "grace"),
+        ("alert-end", "grace"),
+    ]
+    assert len({event["track"] for event in events}) == summary["tracks"] == 2
+    boxes = np.array([event["box_xyxy_px"] for event in events if event["event"] == "alert"])
+    assert (boxes[:, :2].max(0) < boxes[:, 2:].min(0)).all()  # the control: they are at the same place
 
 
 def test_one_bad_source_does_not_stop_the_other(habeas: Habeas, clip: Path, astronaut: Path, tmp_path: Path) -> None:
@@ -135,9 +169,16 @@ def test_one_bad_source_does_not_stop_the_other(habeas: Habeas, clip: Path, astr
     folder.mkdir()
     (folder / "1.jpg").write_bytes(b"nothing")
     ran = habeas(*watch(clip, astronaut, "--json"), folder)
-    assert ran.status == 0
-    assert "flaw" in {event["event"] for event in ran.events}
-    assert ran.events[-1]["alerts"] == 1
+    assert (ran.status, ran.error["kind"]) == (4, "source")
+    assert "1.jpg" in ran.error["message"]
+    summary = ran.events[-2]
+    assert (summary["event"], summary["alerts"]) == ("summary", 1)
+    flaws = [event for event in ran.events if event["event"] == "flaw"]
+    assert {flaw["camera"] for flaw in flaws} == {str(folder)}
+    assert ran.error["message"] in [flaw["flaw"] for flaw in flaws]
+    told = habeas(*watch(clip, astronaut), folder)
+    assert told.status == 4
+    assert "1 alerts" in told.out.splitlines()[-1]
 
 
 # --- snapshots and names --------------------------------------------------------------------------------------------
@@ -460,6 +501,14 @@ def test_one_face_under_two_names_is_refused(habeas: Habeas, clip: Path, astrona
     assert "ada and eve have the same face" in ran.error["message"]
 
 
+@pytest.mark.rule("R2")
+def test_two_people_under_one_name_are_refused(habeas: Habeas, clip: Path, astronaut: Path, hopper: Path) -> None:
+    ran = habeas("watch", clip, "--subject", f"ada={astronaut},{hopper}", "--basis", "consent", "--json")
+    assert ran.status == 4
+    assert "ada" in ran.error["message"]
+    assert ran.error["remedy"]
+
+
 def test_one_name_twice_is_refused(habeas: Habeas, clip: Path, astronaut: Path, hopper: Path) -> None:
     ran = habeas(*watch(clip, astronaut, "--json", "--subject", f"ada={hopper}"))
     assert ran.status in (2, 4)
@@ -482,3 +531,23 @@ def test_snapshots_below_a_file_are_a_disk_error(
     else:
         assert "--snapshots" in ran.err
     assert (tmp_path / "file").stat().st_size == 0
+    assert ran.out.count("\n") == bool(options)  # refused at the start: nothing was watched
+
+
+def test_the_snapshots_folder_is_made_at_the_start(
+    habeas: Habeas, empty_clip: Path, astronaut: Path, tmp_path: Path
+) -> None:
+    assert habeas(*watch(empty_clip, astronaut, "--snapshots", tmp_path / "deep" / "crops")).status == 0
+    assert list((tmp_path / "deep" / "crops").iterdir()) == []
+    ran = habeas(*watch(empty_clip, astronaut, "--json", "--snapshots", "/proc"))
+    assert (ran.status, ran.error["kind"]) == (6, "disk")
+    assert len(ran.events) == 1
+
+
+def test_a_snapshot_that_cannot_be_written_costs_no_alert(habeas: Habeas, astronaut: Path, tmp_path: Path) -> None:
+    in_the_way = tmp_path / "crops" / "ada-track1-000000000ms.png"
+    (in_the_way / "x").mkdir(parents=True)
+    ran = habeas(*watch(astronaut, astronaut, "--json", "--snapshots", in_the_way.parent))
+    assert (ran.status, ran.error["kind"]) == (6, "disk")
+    assert ran.events[0]["event"] == "alert"
+    assert list(in_the_way.parent.iterdir()) == [in_the_way]

@@ -62,9 +62,9 @@ class Reader:
         target = len(self.frames) + more
         return self.until(lambda: len(self.frames) >= target, within_s)
 
-    def until_flaws(self, more: int, within_s: float) -> float:
-        target = len(self.source.flaws) + more
-        return self.until(lambda: len(self.source.flaws) >= target, within_s)
+    def until_flaws(self, count: int, within_s: float) -> float:
+        """Wait until so many are noted: a flaw that repeats is noted once, so that a later count may never grow."""
+        return self.until(lambda: len(self.source.flaws) >= count, within_s)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -107,7 +107,11 @@ def outage(camera: RtspCamera, fault: Fault, live: LiveSettings) -> tuple[float,
         breaks()
         noticed_s = reader.until_flaws(1, NOTICED_S)
         assert "disconnected" in reader.source.flaws[0]
-        reader.until_flaws(1, 20)  # it keeps trying while the camera is away
+        away_s = time.monotonic() + 2 * live.stall_s + 0.5
+        reader.until(lambda: time.monotonic() >= away_s, 60)  # longer than one attempt: it keeps trying
+        assert not reader.ended
+        assert all(flaw.startswith("disconnected, trying again: ") for flaw in reader.source.flaws)
+        assert all(flaw != following for flaw, following in pairwise(reader.source.flaws))
         returns()
         resumed_s = reader.until_frames(5, RESUMED_S)
     return noticed_s, resumed_s, reader
@@ -176,6 +180,16 @@ def test_a_camera_that_is_not_there_is_an_error_after_the_stall_limit() -> None:
     assert QUICK.stall_s - 0.1 <= took_s < QUICK.stall_s + 2
     assert reader.failure.exit_code == 4
     assert reader.failure.remedy
+    (flaw,) = reader.source.flaws  # the same every time, noted once
+    assert flaw.startswith("cannot connect, trying again: ")
+
+
+def test_the_same_outage_is_noted_once_and_every_attempt_is_made() -> None:
+    with ScriptedServer(hanging_up) as server:
+        with Reader(open_source(f"rtsp://127.0.0.1:{server.port}/x", live=QUICK)) as reader:
+            reader.until(lambda: reader.ended, 8)
+        assert server.connections > 2
+    assert len(reader.source.flaws) == 1
 
 
 def silent(_request: bytes, _connection: socket.socket) -> bytes:
@@ -272,12 +286,26 @@ def test_credentials_reach_the_camera_and_nothing_else(camera: RtspCamera) -> No
         f"rtsp://admin:{PASSWORD}@camera:port/x",
         f"rtsp://admin:{PASSWORD}@camera/a b",
         f"rtsp://admin:{PASSWORD}@camera/x\r\nTeardown: *",
+        f"rtsp://admin:half/{PASSWORD}@camera/x",
+        f"rtsp://camera/x@{PASSWORD}",
+        f"rtsp://camera/x?user=a@{PASSWORD}",
+        f"rtsp://admin:half#{PASSWORD}@camera/x",
+        f"rtsp://camera/x#{PASSWORD}",
+        f"rtsp://admin:{PASSWORD}@camera:/x",
     ],
 )
 def test_an_address_that_is_none_is_refused_without_printing_it(address: str) -> None:
     with pytest.raises(SourceError) as caught:
         open_source(address)
     assert "hunter2" not in "".join(traceback.format_exception(caught.value)) + str(caught.value.as_json())
+
+
+def test_channels_of_one_recorder_are_told_apart_and_passwords_left_out() -> None:
+    names = [
+        open_source(f"rtsp://a:{PASSWORD}@nvr/live?channel={channel}&token={PASSWORD}&Subtype=0").origin.camera_id
+        for channel in (1, 2)
+    ]
+    assert names == [f"rtsp://nvr/live?channel={channel}&Subtype=0" for channel in (1, 2)]
 
 
 @pytest.mark.parametrize("scheme", ["http", "https", "tcp", "udp", "rtmp", "ftp", "srt", "hls+http", "concat"])

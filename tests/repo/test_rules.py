@@ -26,6 +26,7 @@ PUBLIC = [
     "Candidates",
     "Decision",
     "Faces",
+    "Flaw",
     "Frame",
     "GalleryView",
     "HabeasError",

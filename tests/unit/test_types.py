@@ -1,5 +1,6 @@
 import copy
 import dataclasses
+import pickle
 from collections.abc import Callable
 
 import numpy as np
@@ -318,11 +319,46 @@ def test_a_sealed_record_does_not_hand_on_its_seal() -> None:
         assert not [name for name in dir(record) if id(getattr(record, name)) in seals]
 
 
-def test_copies_say_the_same_and_no_more() -> None:
-    whole = view(EYE, list("abcd"), valid_until_ns=5)
-    assert copy.copy(whole).valid_until_ns == 5
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        copy.copy(whole).valid_until_ns = 6  # type: ignore[misc]
+@pytest.mark.parametrize("record", [view(EYE, list("abcd")), origin(OriginKind.FILE, "gate"), probes(EYE)], ids=type)
+@pytest.mark.parametrize("leave", [copy.copy, copy.deepcopy, pickle.dumps, lambda record: pickle.dumps(record, 0)])
+def test_rights_and_templates_are_neither_copied_nor_pickled(record: object, leave: Callable[[object], object]) -> None:
+    with pytest.raises(RuleError) as refused:
+        leave(record)
+    assert refused.value.rule == "seal"
+
+
+def test_templates_do_not_follow_the_array_they_were_made_of() -> None:
+    vectors = EYE.copy()
+    made = probes(vectors)
+    vectors[:] = 0
+    assert made.vectors.tolist() == EYE.tolist()
+
+
+def test_a_gallery_views_subjects_and_their_first_rows() -> None:
+    whole = view(EYE, ["a", "b", "b", "c"])
+    assert whole.subjects.tolist() == ["a", "b", "c"]
+    assert whole.starts.tolist() == [0, 1, 3]
+
+
+def test_a_revoked_view_admits_nothing() -> None:
+    whole = view(EYE, list("abcd"))
+    where = some_origin(OriginKind.FILE)
+    whole.admit(where, "m", NOW_NS)
+    whole.revoked.set()
+    with pytest.raises(RuleError) as refused:
+        whole.admit(where, "m", NOW_NS)
+    assert refused.value.rule == "window"
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("box_xyxy_px", np.zeros(5, np.float32)), ("face_rgb", np.zeros((4, 4), np.uint8))]
+)
+def test_an_alerts_arrays_are_checked(field: str, value: np.ndarray) -> None:
+    threshold = Threshold(0.4, 1e-4, 1, extrapolated=False, fpir_low=0, fpir_high=1)
+    box, face = np.zeros(4, np.float32), np.zeros((4, 4, 3), np.uint8)
+    good = Alert(some_origin(OriginKind.FILE), 1, "a", 0.9, threshold, box, face, 0, 0, 0, "v", "m")
+    with pytest.raises(HabeasError, match=field):
+        dataclasses.replace(good, **{field: value})
 
 
 def test_a_gallery_views_subjects_are_in_order() -> None:

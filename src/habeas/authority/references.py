@@ -10,15 +10,17 @@ from habeas.faces import Detector, Look, Templater
 from habeas.faces.align import align
 from habeas.faces.quality import eye_distances_px, nose_positions, sharpness
 from habeas.geometry import areas
-from habeas.types import F32, Faces, Frame
+from habeas.types import F32, Faces, Frame, Templates
 
 MIN_SCORE: Final = 0.5
 MIN_EYES_PX: Final = 32.0
 NOSE_BETWEEN: Final = (0.25, 0.75)
 MIN_SHARPNESS: Final = 19.5
 """First percentile of the measurement set (bench/results/sharpness.json)."""
-_LOOK_PX: Final = 640
-"""Longest side of the detector's picture: a face that fills a large photograph is too big for it otherwise."""
+_LOOKS_PX: Final = (160, 320, 640, 1280)
+"""Longest sides of the detector's pictures of a reference."""
+_LARGEST_SHARE: Final = 0.9
+"""A face wider than this share of its picture is cut off somewhere."""
 _BYSTANDER_AREA: Final = 0.1
 """A second face counts from this share of the first one's area: smaller ones are people far behind."""
 
@@ -34,6 +36,10 @@ class Reference:
 
     vector: F32
     model_id: str
+
+    def __post_init__(self) -> None:
+        kept = Templates(self.vector[None], self.model_id, None)  # checks that it is usable, and keeps it read-only
+        object.__setattr__(self, "vector", kept.vectors[0])
 
 
 @dataclass(frozen=True, repr=False)
@@ -66,24 +72,18 @@ def make_reference(name: str, frame: Frame, detector: Detector, templater: Templ
         raise _refused(name, "no face found", "use a picture in which the face is upright, lit and not covered")
     if len(faces) > 1:
         raise _refused(name, f"{len(faces)} faces found", "cut the picture to the one person meant")
-    _check(name, faces, sharpness(align(frame.picture, faces.landmarks_xy_px[0])))
-    template = templater.from_crops([align(frame.picture, faces.landmarks_xy_px[0])], None)
+    crop_rgb = align(frame.picture, faces.landmarks_xy_px[0])
+    _check(name, faces, sharpness(crop_rgb), frame.size_wh[0])
+    template = templater.from_crops([crop_rgb], None)
     return Reference(template.vectors[0].copy(), template.model_id)
 
 
 def _found(frame: Frame, detector: Detector) -> Faces:
-    """Look closely and from afar: the detector misses faces that fill its picture."""
+    """Look closely and from afar, always: the detector misses faces that fill its picture, and takes a bystander."""
     width, height = frame.size_wh
-    best = Faces.none()
-    for longest in (_LOOK_PX, _LOOK_PX * 2, _LOOK_PX // 2):
-        scale = longest / max(width, height)
-        if scale > 1 and longest != _LOOK_PX:
-            continue
-        size = max(1, round(width * min(1.0, scale))), max(1, round(height * min(1.0, scale)))
-        best = _main_faces(detector.detect(frame, [Look((0, 0, width, height), size)]))
-        if len(best):
-            break
-    return best
+    scales = {min(1.0, longest / max(width, height)) for longest in _LOOKS_PX}
+    sizes = [(max(1, round(width * scale)), max(1, round(height * scale))) for scale in sorted(scales)]
+    return _main_faces(detector.detect(frame, [Look((0, 0, width, height), size) for size in sizes]))
 
 
 def _main_faces(faces: Faces) -> Faces:
@@ -94,7 +94,9 @@ def _main_faces(faces: Faces) -> Faces:
     return faces[sizes >= _BYSTANDER_AREA * sizes.max()]
 
 
-def _check(name: str, faces: Faces, sharp: float) -> None:
+def _check(name: str, faces: Faces, sharp: float, width_px: int) -> None:
+    if float(faces.boxes_xyxy_px[0, 2] - faces.boxes_xyxy_px[0, 0]) > _LARGEST_SHARE * width_px:
+        raise _refused(name, "the face fills the whole picture", "use a picture with the whole head in it")
     eyes_px = float(eye_distances_px(faces.landmarks_xy_px)[0])
     nose = float(nose_positions(faces.landmarks_xy_px)[0])
     if eyes_px < MIN_EYES_PX:

@@ -8,6 +8,7 @@ import secrets
 import threading
 from collections.abc import Sequence
 from typing import Final, Self
+from weakref import WeakSet
 
 import numpy as np
 
@@ -19,7 +20,11 @@ from habeas.types import F32, NS_PER_S, Basis, GalleryView, Origin, OriginKind, 
 
 MAX_SUBJECTS: Final = 3
 MAX_LIVE_SOURCES: Final = 2
+MAX_REFERENCES: Final = 5
+"""A subject; every further one raises the threshold for all."""
 MAX_RUN_NS: Final = 8 * 3600 * NS_PER_S
+ONE_PERSON: Final = 0.3
+"""A subject's references less alike than this are taken for several people."""
 SAME_FACE: Final = 0.5
 """References of two subjects more alike than this are taken for one person."""
 
@@ -50,9 +55,12 @@ class RunAuthorisation:
         self.authorisation_id = f"run-{secrets.token_hex(4)}"
         self.basis = _BASES[basis]
         self.subjects = tuple(subjects)
+        self._listed = len(self.subjects)
+        self._clock = clock
+        self._opened_monotonic_ns = clock.monotonic_ns()
         self.opened_at_ns = clock.now_ns()
         self.ends_at_ns = self.opened_at_ns + MAX_RUN_NS
-        self._live: set[str] = set()
+        self._live: WeakSet[Origin] = WeakSet()
         self._view: GalleryView | None = self._build()
         self._register()
 
@@ -71,7 +79,7 @@ class RunAuthorisation:
 
     def _register(self) -> None:
         with _lock:
-            listed = sum(len(run.subjects) for run in _open_runs) + len(self.subjects)
+            listed = sum(run._listed for run in _open_runs) + self._listed  # noqa: SLF001 - same class
             if listed > MAX_SUBJECTS:
                 raise _too_many(listed)
             _open_runs.append(self)
@@ -82,6 +90,8 @@ class RunAuthorisation:
         Raises:
             RuleError: the run is closed.
         """
+        if self._clock.monotonic_ns() - self._opened_monotonic_ns >= MAX_RUN_NS:
+            self.close()  # whatever the wall clock says
         if self._view is None:
             raise RuleError("this authorisation has ended", rule="window", remedy="start a new run")
         return self._view
@@ -104,10 +114,10 @@ class RunAuthorisation:
             RuleError: it would be the third of this process.
         """
         with _lock:
-            self._live.add(origin.camera_id)
-            everywhere = set[str]().union(*(run._live for run in _open_runs), self._live)  # noqa: SLF001 - same class
+            self._live.add(origin)
+            everywhere = set(self._live).union(*(run._live for run in _open_runs))  # noqa: SLF001 - same class
             if len(everywhere) > MAX_LIVE_SOURCES:
-                self._live.discard(origin.camera_id)
+                self._live.discard(origin)
                 raise RuleError(
                     f"more than {MAX_LIVE_SOURCES} live sources without a workspace",
                     rule="live-source-limit",
@@ -116,6 +126,8 @@ class RunAuthorisation:
 
     def close(self) -> None:
         """End it: nothing is compared from here on, and its references are forgotten."""
+        if self._view is not None:
+            self._view.revoked.set()
         self._view = None
         self.subjects = ()
         with _lock:
@@ -163,6 +175,11 @@ def _too_many(subjects: int) -> RuleError:
 def _check_subjects(subjects: Sequence[Subject]) -> None:
     if not subjects or any(not subject.references for subject in subjects):
         raise InputError("nobody to look for", remedy="give at least one --subject NAME=IMAGE")
+    most = max(len(subject.references) for subject in subjects)
+    if most > MAX_REFERENCES:
+        raise InputError(f"{most} images of one subject", remedy=f"give the best ones, at most {MAX_REFERENCES}")
+    for subject in subjects:
+        _check_one_person(subject)
     names = [subject.subject_id for subject in subjects]
     if len(set(names)) < len(names):
         raise InputError("two subjects have the same name", remedy="give each a name of its own")
@@ -174,6 +191,16 @@ def _check_subjects(subjects: Sequence[Subject]) -> None:
         raise InputError(
             f"{one} and {other} have the same face (similarity {similarity:.2f})",
             remedy="list each person once; several images of one person are joined by commas",
+        )
+
+
+def _check_one_person(subject: Subject) -> None:
+    vectors = np.stack([reference.vector for reference in subject.references])
+    least = float((vectors @ vectors[0]).min())
+    if least < ONE_PERSON:
+        raise InputError(
+            f"the images of {subject.subject_id} show more than one person (similarity {least:.2f})",
+            remedy="give images of one person; list others under their own names",
         )
 
 

@@ -1,5 +1,6 @@
 """How a watch prints itself, and the crops it writes."""
 
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -8,7 +9,7 @@ from PIL import Image
 
 from habeas.cli.output import note, put, say
 from habeas.errors import EXIT_INTERRUPTED, DiskError
-from habeas.types import Alert, AlertEnd, seconds
+from habeas.types import Alert, AlertEnd, Flaw, seconds
 
 if TYPE_CHECKING:
     from habeas.watching import Watch
@@ -52,7 +53,7 @@ class Printer:
 
     Args:
         as_json: objects instead of lines.
-        snapshots: where crops of alerts go; made when the first is written.
+        snapshots: where crops of alerts go; made at the start.
         on_alert: also told of each alert.
     """
 
@@ -65,7 +66,12 @@ class Printer:
         self._written: set[Path] = set()
 
     def opened(self, watching: "Watch") -> None:
-        """Say that an authorisation was opened, for this run only, and what it covers."""
+        """Say that an authorisation was opened, for this run only, and what it covers.
+
+        Raises:
+            DiskError: crops cannot be written where they are to go.
+        """
+        self._prepare()
         run = watching.authorisation
         names = ", ".join(subject.subject_id for subject in run.subjects)
         note(
@@ -77,7 +83,7 @@ class Printer:
         """Print events as they happen, then the summary; Ctrl-C ends with the summary and exit status 130.
 
         Raises:
-            SourceError: no source could be read.
+            HabeasError: a source failed.
         """
         interrupted = False
         try:
@@ -87,20 +93,25 @@ class Printer:
             interrupted = True
             for event in watching.interrupted():
                 self._event(event)
-        for camera, flaw in watching.flaws:
-            self._flaw(camera, flaw)
         self._summary(watching)
-        watching.raise_if_nothing_was_read()
+        watching.raise_failure()
         if interrupted:
             raise SystemExit(EXIT_INTERRUPTED)
 
-    def _event(self, event: Alert | AlertEnd) -> None:
-        if isinstance(event, Alert):
+    def _event(self, event: Alert | AlertEnd | Flaw) -> None:
+        if isinstance(event, Flaw):
+            self._flaw(event)
+        elif self._as_json:
+            put(alert_json(event) if isinstance(event, Alert) else end_json(event))
+        else:
+            self._say(event)
+        if isinstance(event, Alert):  # told first: no picture that cannot be written may cost an alert
             self._write_snapshot(event)
             self._on_alert(event)
-        if self._as_json:
-            put(alert_json(event) if isinstance(event, Alert) else end_json(event))
-        elif isinstance(event, Alert):
+
+    @staticmethod
+    def _say(event: Alert | AlertEnd) -> None:
+        if isinstance(event, Alert):
             extrapolated = ", extrapolated" if event.threshold.extrapolated else ""
             say(
                 f"ALERT {seconds(event.at_ns):9.2f} s  {event.subject_id}  similarity {event.similarity:.2f} "
@@ -111,21 +122,39 @@ class Printer:
             say(
                 f"  end {seconds(event.last_seen_ns):9.2f} s  {event.subject_id}  seen from "
                 f"{seconds(event.first_seen_ns):.2f} s  similarity {event.similarity:.2f}  track {event.track_id}"
+                f"  {event.origin.camera_id}"
             )
 
-    def _flaw(self, camera: str, flaw: str) -> None:
+    def _flaw(self, flaw: Flaw) -> None:
         if self._as_json:
-            put({"event": "flaw", "camera": camera, "flaw": flaw})
+            put({"event": "flaw", "camera": flaw.camera_id, "flaw": flaw.what, "at_s": seconds(flaw.at_ns)})
         else:
-            note(f"{camera}: {flaw}" if camera else flaw, "yellow")
+            note(f"{flaw.camera_id}: {flaw.what}" if flaw.camera_id else flaw.what, "yellow")
+
+    def _prepare(self) -> None:
+        """Find out now, rather than at an alert in the middle of the night, whether crops can be written."""
+        if self._snapshots is None:
+            return
+        try:
+            self._snapshots.mkdir(parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=self._snapshots).close()
+        except OSError as error:
+            raise DiskError(
+                f"cannot write into {self._snapshots}: {error.strerror}", remedy="give --snapshots a folder"
+            ) from error
 
     def _write_snapshot(self, alert: Alert) -> None:
         if self._snapshots is None:
             return
         path = self._snapshot_path(self._snapshots, alert)
         try:
-            self._snapshots.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(alert.face_rgb).save(path)
+            with tempfile.NamedTemporaryFile(dir=self._snapshots, suffix=".part", delete=False) as opened:
+                part = Path(opened.name)
+            try:
+                Image.fromarray(alert.face_rgb).save(part, "PNG")
+                part.replace(path)  # a link of that name is replaced, not followed
+            finally:
+                part.unlink(missing_ok=True)
         except OSError as error:
             raise DiskError(
                 f"cannot write {path}: {error.strerror}", remedy="give --snapshots a folder with room"

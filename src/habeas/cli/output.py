@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import sys
 import traceback
 import unicodedata
@@ -18,10 +19,12 @@ from habeas.models.manifest import PackagedFile
 from habeas.models.pull import Progress as PullProgress
 from habeas.models.pull import Report, download_mb
 
-_OUT: Final = Console(highlight=False, soft_wrap=True)
-ERR: Final = Console(stderr=True, highlight=False, soft_wrap=True)
+_OUT: Final = Console(highlight=False, soft_wrap=True, emoji=False)
+ERR: Final = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
 
+_bars: Final[list[Progress]] = []
+"""Bars shown now."""
 _COMMANDS: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
 """Unicode categories that steer a terminal, break a line, or cannot be encoded."""
 _TURNS: Final = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -48,8 +51,9 @@ def say(text: str) -> None:
     Raises:
         DiskError: it cannot be written.
     """
+    console = _above_bar()
     with _writing():
-        _OUT.print(_encodable(plain(text), _OUT), markup=False)
+        console.print(_encodable(plain(text), console), markup=False)
 
 
 def note(text: str, style: str = "dim") -> None:
@@ -66,9 +70,18 @@ def put(event: Mapping[str, object]) -> None:
     """
     if sys.stdout is None:  # closed by whoever started us: nobody listens
         return
+    line = json.dumps(event, allow_nan=False)
     with _writing():
-        sys.stdout.write(json.dumps(event, allow_nan=False) + "\n")
-        sys.stdout.flush()
+        if _above_bar() is ERR:
+            ERR.print(line, markup=False)
+        else:
+            sys.stdout.write(line + "\n")
+            sys.stdout.flush()
+
+
+def _above_bar() -> Console:
+    """Return where output goes: on a terminal that shows a bar, through the bar's console, which makes room for it."""
+    return ERR if _bars and _OUT.is_terminal and ERR.is_terminal else _OUT
 
 
 def _encodable(text: str, console: Console) -> str:
@@ -118,7 +131,11 @@ def bar(text: str, total: int | None) -> Iterator[Progress]:
     )
     with Progress(*columns, console=ERR, transient=True, disable=not ERR.is_terminal) as progress:
         progress.add_task(text, total=total)
-        yield progress
+        _bars.append(progress)
+        try:
+            yield progress
+        finally:
+            _bars.remove(progress)
 
 
 def pull_report(files: list[PackagedFile]) -> Report:
@@ -135,6 +152,8 @@ def tell_pull(progress: PullProgress) -> None:
 @contextmanager
 def reporting(*, as_json: bool, debug: bool) -> Iterator[None]:
     """Turn errors of the block into one line, its remedy, and the exit status of their kind."""
+    with suppress(ValueError):  # not the main thread: its owner handles signals
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # a service manager's stop ends as Ctrl-C does
     try:
         yield
     except HabeasError as error:

@@ -1,13 +1,9 @@
-"""Exact search over a gallery view: every reference is compared, in blocks that fit the processor's cache."""
-
-from typing import Final
+"""Exact search over a gallery view: every reference is compared."""
 
 import numpy as np
 
 from habeas.errors import InputError, RuleError
 from habeas.types import F32, Candidates, GalleryView, Templates
-
-_BLOCK_ROWS: Final = 65_536
 
 
 def search(templates: Templates, view: GalleryView, *, at_ns: int, k: int = 1) -> Candidates:
@@ -31,21 +27,14 @@ def search(templates: Templates, view: GalleryView, *, at_ns: int, k: int = 1) -
     if k < 1:
         raise InputError(f"k is {k}", remedy="ask for at least one subject a probe")
     view.admit(templates.origin, templates.model_id, at_ns)
-    subjects, starts = np.unique(view.subject_ids, return_index=True)
-    if not len(subjects) or not len(templates):
+    if not len(view) or not len(templates):
         empty = len(templates), 0
         return _candidates(np.zeros(empty, np.str_), np.zeros(empty, np.float32), view)
-    best = _best_per_subject(templates.vectors, view.vectors, starts)
-    top = np.argsort(-best, axis=1, kind="stable")[:, : min(k, len(subjects))]
-    return _candidates(subjects[top], np.take_along_axis(best, top, axis=1), view)
-
-
-def _best_per_subject(probes: F32, references: F32, starts: np.ndarray[tuple[int, ...], np.dtype[np.intp]]) -> F32:
-    similarities = np.empty((len(probes), len(references)), np.float32)
-    for start in range(0, len(references), _BLOCK_ROWS):
-        block = references[start : start + _BLOCK_ROWS]
-        np.matmul(probes, block.T, out=similarities[:, start : start + len(block)])
-    return np.asarray(np.maximum.reduceat(similarities, starts, axis=1), np.float32)
+    best = templates.vectors @ view.vectors.T
+    if len(view.subjects) < len(view):
+        best = np.maximum.reduceat(best, view.starts, axis=1)
+    top = np.argmax(best, axis=1)[:, None] if k == 1 else np.argsort(-best, axis=1, kind="stable")[:, :k]
+    return _candidates(view.subjects[top], np.take_along_axis(best, top, axis=1), view)
 
 
 def _candidates(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from habeas.types import Candidates, Threshold
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Decision:
     """A probe that matched.
 
@@ -18,6 +18,9 @@ class Decision:
     row: int
     subject_id: str
     similarity: float
+
+    def __repr__(self) -> str:
+        return f"Decision(row={self.row}, similarity={self.similarity:.3f})"
 
 
 def decide(candidates: Candidates, threshold: Threshold) -> list[Decision]:

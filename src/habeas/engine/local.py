@@ -15,17 +15,19 @@ from typing import Final, Self
 from habeas.errors import HabeasError
 from habeas.pipeline import Event, Line, Stages, ViewOf
 from habeas.ports import FrameSource
-from habeas.types import NS_PER_S, Frame, OriginKind
+from habeas.types import NS_PER_S, Flaw, Frame, OriginKind
 from habeas.video import Sampler
 
 _QUEUE_FRAMES: Final = 4
+_TICK_S: Final = 1.0
+"""Longest wait before flaws are told and deadlines are looked at."""
 _JOIN_S: Final = 15.0
 """A reader that hangs in a socket comes back within the stall limit; a daemon thread ends with the process anyway."""
 
 
 @dataclass
 class SourceReport:
-    """What became of one source. Written by its reader, read at the end.
+    """What became of one source. Written by its reader alone; others only read.
 
     Args:
         camera_id: of the source.
@@ -68,11 +70,21 @@ class _Feed:
     queue: deque[Frame] = field(default_factory=deque)
     ended: bool = False
     finished: bool = False
+    told: int = 0
     thread: threading.Thread | None = None
 
     @property
     def live(self) -> bool:
         return self.source.origin.kind is OriginKind.LIVE
+
+
+@dataclass(frozen=True)
+class _Turn:
+    """What the analysing thread does next: a frame, the end of a source, or nothing for a second."""
+
+    number: int
+    frame: Frame | None
+    ended: bool
 
 
 class Run:
@@ -82,7 +94,7 @@ class Run:
         sources: opened.
         stages: what the lines share; used in the thread that iterates `events`.
         view_of: what may be compared on a source.
-        on_frame: told of each analysed frame: the source's number, its report, its length if known.
+        on_turn: called after each analysed frame, and at least once a second.
     """
 
     def __init__(
@@ -90,12 +102,12 @@ class Run:
         sources: Sequence[FrameSource],
         stages: Stages,
         view_of: ViewOf,
-        on_frame: Callable[[int, SourceReport, int | None], None] = lambda _number, _report, _length: None,
+        on_turn: Callable[[], None] = lambda: None,
     ) -> None:
         self._changed = threading.Condition()
         self._stopping = False
         self._stages = stages
-        self._on_frame = on_frame
+        self._on_turn = on_turn
         self._feeds = [self._feed(source, stages, view_of) for source in sources]
 
     @staticmethod
@@ -114,10 +126,15 @@ class Run:
         """The line of each source, in the order given."""
         return [feed.line for feed in self._feeds]
 
-    @property
-    def flaws(self) -> list[tuple[str, str]]:
-        """What each source survived: (camera_id, flaw)."""
-        return [(feed.report.camera_id, flaw) for feed in self._feeds for flaw in feed.source.flaws]
+    def new_flaws(self) -> Iterator[Flaw]:
+        """Yield what went wrong with each source since this was last asked."""
+        for feed in self._feeds:
+            noted = feed.source.flaws
+            if feed.ended and feed.report.failure is not None:
+                noted = (*noted, feed.report.failure.message)
+            for what in noted[feed.told :]:
+                feed.told += 1  # before it is handed over: who is interrupted there asks again
+                yield Flaw(feed.report.camera_id, what, feed.report.last_pts_ns)
 
     def stop(self) -> None:
         """Make `events` finish soon: open tracks end, nothing new is read. Callable from any thread."""
@@ -125,8 +142,8 @@ class Run:
             self._stopping = True
             self._changed.notify_all()
 
-    def events(self) -> Iterator[Event]:
-        """Yield alerts and their ends as they happen.
+    def events(self) -> Iterator[Event | Flaw]:
+        """Yield alerts and their ends as they happen, and flaws within a second.
 
         A source that fails ends alone, its failure in its report; the others go on.
 
@@ -136,38 +153,40 @@ class Run:
         for feed in self._feeds:
             feed.thread = threading.Thread(target=self._read, args=(feed,), name=feed.report.camera_id, daemon=True)
             feed.thread.start()
-        turn = 0
-        while (taken := self._next(turn)) is not None:
-            turn, frame = taken
-            feed = self._feeds[turn]
-            if frame is None:
-                feed.finished = True
-                yield from feed.line.finish()
-            else:
-                yield from feed.line.process(frame)
-                self._on_frame(turn, feed.report, feed.source.duration_ns)
-            turn += 1
-        for feed in self._feeds:
-            if not feed.finished:
-                yield from feed.line.finish()
+        number = 0
+        while (turn := self._next(number)) is not None:
+            if turn.frame is not None:
+                yield from self._feeds[turn.number].line.process(turn.frame)
+            elif turn.ended:
+                self._feeds[turn.number].finished = True
+                yield from self._feeds[turn.number].line.finish()
+            yield from self.new_flaws()
+            self._on_turn()
+            number = turn.number + 1
+        yield from self.finish()
 
-    def _next(self, turn: int) -> tuple[int, Frame | None] | None:
-        """Wait for the next hand-off, sources in turn; None once all ended or the run stops."""
-        order = [(turn + step) % len(self._feeds) for step in range(len(self._feeds))]
+    def finish(self) -> Iterator[Event | Flaw]:
+        """End what is still open, and tell what was not yet told."""
+        for feed in self._feeds:
+            yield from feed.line.finish()
+        yield from self.new_flaws()
+
+    def _next(self, first: int) -> "_Turn | None":
+        """Wait for the next hand-off, sources in turn, or for a second; None once all ended or the run stops."""
+        order = [(first + step) % len(self._feeds) for step in range(len(self._feeds))]
         with self._changed:
-            while not self._stopping:
-                for number in order:
-                    feed = self._feeds[number]
-                    if feed.queue:
-                        frame = feed.queue.popleft()
-                        self._changed.notify_all()
-                        return number, frame
-                    if feed.ended and not feed.finished:
-                        return number, None
-                if all(feed.finished for feed in self._feeds):
+            if not any(feed.queue or (feed.ended and not feed.finished) for feed in self._feeds):
+                if self._stopping or all(feed.finished for feed in self._feeds):
                     return None
-                self._changed.wait()
-        return None
+                self._changed.wait(_TICK_S)
+            for number in order if not self._stopping else ():
+                feed = self._feeds[number]
+                if feed.queue:
+                    self._changed.notify_all()
+                    return _Turn(number, feed.queue.popleft(), ended=False)
+                if feed.ended and not feed.finished:
+                    return _Turn(number, None, ended=True)
+            return None if self._stopping else _Turn(first - 1, None, ended=False)
 
     def _read(self, feed: _Feed) -> None:
         """Reader thread: decode, sample, hand over; whatever goes wrong becomes the source's failure."""
@@ -181,7 +200,9 @@ class Run:
         except HabeasError as error:
             feed.report.failure = error
         except Exception as error:  # noqa: BLE001 - worker top loop: a reader never dies silently
-            feed.report.failure = HabeasError(f"{feed.report.camera_id}: {type(error).__name__}: {error}")
+            what = f"{feed.report.camera_id}: {type(error).__name__}: {error}"
+            feed.report.failure = HabeasError(what, remedy="this is a bug: run again with --debug and report it")
+            feed.report.failure.__cause__ = error
         finally:
             with self._changed:
                 feed.ended = True

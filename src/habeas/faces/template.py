@@ -66,7 +66,7 @@ class Templater:
         one = _only(self._mobilefacenet.infer(np.asarray((pair - 127.5) / 128, np.float32))).sum(axis=0)
         planes = np.ascontiguousarray(((pair - 127) / 128).transpose(0, 3, 1, 2), np.float32)
         # One at a time: a batch of two comes back as one row of both, which cannot be added.
-        two = _only(self._fr_feature.infer(planes[:1]))[0].copy() + _only(self._fr_feature.infer(planes[1:]))[0]
+        two = _only(self._fr_feature.infer(planes[:1]))[0] + _only(self._fr_feature.infer(planes[1:]))[0]
         return np.asarray(np.concatenate([_unit(one), _unit(two)]) / np.sqrt(2), np.float32)
 
 

@@ -237,6 +237,8 @@ def calibrate(impostors: Impostors, model_id: str, made: str, seed: int = 0) -> 
     ones = np.ones(tail.people)
     exceeding = _exceeding(tail, ones)
     erring = (exceeding > 0).sum(axis=0)
+    if not all(_line(fpir_curve(exceeding, ones, size), erring) for size in GALLERY_SIZES):
+        raise InputError("too few people to calibrate with", remedy="give a thousand people, one folder each")
     fitted = [_with_tail(fpir_curve(exceeding, ones, size), erring) for size in GALLERY_SIZES]
     rng = np.random.default_rng(seed)
     drawn = np.stack([_resampled(tail, rng) for _ in range(_RESAMPLES)])
@@ -258,16 +260,25 @@ def _resampled(tail: _Tail, rng: np.random.Generator) -> F64:
 def _with_tail(curve: F64, erring: I64) -> F64:
     """Continue a curve below 30 errors by the straight line through its logarithm over the top 1 % of maxima.
 
-    The few pairs beyond, mostly label errors and twins, lie above the line: docs/calibration.md says by how much.
+    Where too few points are left for a line, as in some draws of few people, the curve stays as it is. The few pairs
+    beyond the line, mostly label errors and twins, lie above it: docs/calibration.md says by how much.
     """
-    solid = erring >= MIN_ERRORS
-    inside = solid & (curve <= _TAIL_FPIR) & (curve > 0)
-    if inside.sum() < _LINE_POINTS:
-        inside = solid & (curve <= 10 * _TAIL_FPIR) & (curve > 0)
-    if inside.sum() < _LINE_POINTS:
-        raise InputError("too few people to calibrate with", remedy="give some hundreds of people, one folder each")
-    slope, start = np.polyfit(GRID[inside], np.log(curve[inside]), 1)
-    return np.where(solid, curve, np.exp(start + min(slope, -1.0) * GRID))
+    line = _line(curve, erring)
+    if line is None:
+        return curve
+    slope, start = line
+    return np.where(erring >= MIN_ERRORS, curve, np.exp(start + slope * GRID))
+
+
+def _line(curve: F64, erring: I64) -> tuple[float, float] | None:
+    """Return (slope, start) of log FPIR against similarity where 30 errors stand; None for too few points."""
+    solid = (erring >= MIN_ERRORS) & (curve > 0)
+    for widest in (_TAIL_FPIR, 10 * _TAIL_FPIR):
+        inside = solid & (curve <= widest)
+        if inside.sum() >= _LINE_POINTS:
+            slope, start = np.polyfit(GRID[inside], np.log(curve[inside]), 1)
+            return min(float(slope), -1.0), float(start)
+    return None
 
 
 def _point(fpir: float, fitted: F64, erring: I64, curves: F64) -> Point:

@@ -13,17 +13,18 @@ from typing import Final, Self
 
 from habeas.clock import SystemClock
 from habeas.errors import DiskError, SourceError
-from habeas.measure.scenes import Scene, read_truth, silent, write_scene
+from habeas.measure.scenes import Scene, draw_scene, silent
 from habeas.measure.walks import FaceTruth
 from habeas.ports import Clock, FrameSource
 from habeas.types import NS_PER_S, U8, Frame, Origin, OriginKind, Seal, claim_seal
 from habeas.video import open_source
 
 _SEAL: Final = claim_seal(Seal.SCENE)
+_REMEDY: Final = "set TMPDIR to a folder with room"
 
 
 class SceneSource:
-    """Plays a scene as a camera. It draws, encodes and decodes the scene itself, in a private folder that it deletes.
+    """Plays a scene as a camera. It draws, encodes and decodes the scene itself, in a file without a name.
 
     Args:
         scene: what to play. There is no way to hand in a video.
@@ -52,14 +53,23 @@ class SceneSource:
         self._closed = self._started = False
         self._decoding = threading.Lock()
         try:
-            self._folder = tempfile.TemporaryDirectory(prefix="habeas-scene-")
+            # A file without a name: whatever ends this process, the pictures are gone with it.
+            self._file = tempfile.TemporaryFile(prefix="habeas-scene-")  # noqa: SIM115 - closed by `close`
         except OSError as error:
-            raise DiskError(f"no temporary folder: {error.strerror}", remedy="set TMPDIR to one with room") from error
+            raise DiskError(
+                f"no temporary file: {error.strerror}", remedy="set TMPDIR to a folder with room"
+            ) from error
         try:
-            self._video = write_scene(scene, Path(self._folder.name), report=report)
+            self._video = Path(f"/proc/self/fd/{self._file.fileno()}")
+            self._truth = draw_scene(scene, self._video, report=report)
             self._source: FrameSource = open_source(str(self._video))
+        except OSError as error:
+            self._file.close()
+            raise DiskError(
+                f"no room for the scene: {error.strerror}", remedy="set TMPDIR to a folder with room"
+            ) from error
         except BaseException:
-            self._folder.cleanup()
+            self._file.close()
             raise
 
     @property
@@ -117,7 +127,7 @@ class SceneSource:
         with open_source(str(self._video)) as again:
             for frame in again.frames():
                 if frame.pts_ns >= pts_ns:
-                    return frame.image_rgb.copy(), read_truth(self._video.with_name("truth.json"))[frame.index]
+                    return frame.image_rgb.copy(), self._truth[frame.index]
         raise SourceError(f"the scene ends before {pts_ns} ns", remedy="ask for an earlier picture")
 
     def _next(self, decoded: Iterator[Frame]) -> Frame | None:
@@ -126,11 +136,11 @@ class SceneSource:
             return None if self._closed else next(decoded, None)
 
     def close(self) -> None:
-        """Stop, and delete the scene's files."""
+        """Stop, and let go of the scene's pictures."""
         self._closed = True
         with self._decoding:
             self._source.close()
-        self._folder.cleanup()
+        self._file.close()
 
     def __enter__(self) -> Self:
         return self

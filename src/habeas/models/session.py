@@ -59,13 +59,19 @@ class OpenVinoSession:
         """Run the network.
 
         Args:
-            batch: float32 in the network's layout.
+            batch: float32 in the network's layout; used up: overwritten with zeros.
 
         Returns:
-            Outputs by name, float32, valid until the next call.
+            Outputs by name, float32.
         """
         self._request.infer([batch], share_inputs=True)
-        return {name: cast("F32", self._request.get_tensor(name).data) for name in self._names}
+        outputs = {}
+        for name in self._names:
+            tensor = cast("F32", self._request.get_tensor(name).data)
+            outputs[name] = tensor.copy()
+            tensor.fill(0)  # the request lives on; what it saw and found must not
+        batch.fill(0)
+        return outputs
 
 
 def _openvino() -> ModuleType:

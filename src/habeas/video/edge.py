@@ -41,7 +41,9 @@ class Flaws:
         self._noted: list[str] = []
 
     def note(self, flaw: str) -> None:
-        """Add one; beyond the limit only that there were more."""
+        """Add one, unless it is the last one again; beyond the limit only that there were more."""
+        if self._noted and self._noted[-1] == flaw:
+            return
         if len(self._noted) < _MAX_FLAWS:
             self._noted.append(flaw)
         elif len(self._noted) == _MAX_FLAWS:

@@ -19,6 +19,8 @@ _FOLLOW: Final = 0.1
 """Share of each new picture that enters the background."""
 _LEARN: Final = 0.05
 """Share of each new difference that enters what is usual for a cell."""
+_LEAK: Final = 50
+"""What counts as motion is learnt so many times slower: people who pass all day must not become usual."""
 _UNUSUAL: Final = 4.0
 """So many times its usual difference is motion."""
 _MIN_STEP: Final = 6.0
@@ -85,8 +87,9 @@ class MotionGate:
         noise = float(np.median(difference))
         limit = np.maximum(max(_MIN_STEP, _NOISE_FACTOR * noise), _UNUSUAL * usual)
         self._background = background + _FOLLOW * (cells - background)
-        self._usual = usual + _LEARN * (difference - usual)
-        return np.asarray(difference > limit, np.bool_)
+        moved = difference > limit
+        self._usual = usual + np.where(moved, _LEARN / _LEAK, _LEARN).astype(np.float32) * (difference - usual)
+        return np.asarray(moved, np.bool_)
 
 
 def is_cut(before: F32, after: F32) -> bool:

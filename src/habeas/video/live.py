@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Final, Self
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import av
 import av.error
@@ -21,16 +21,23 @@ from habeas.types import NS_PER_S, Frame, Origin, OriginKind
 from habeas.video.edge import Flaws, origin, quiet, translated
 from habeas.video.file import FrameNumbering, video_stream
 
+_CHANNEL_KEYS: Final = frozenset({"camera", "channel", "id", "profile", "stream", "subtype", "track"})
 _RATE_HZ: Final = 25.0
 _PROTOCOLS: Final = "rtsp,rtsps,rtp,rtcp,srtp,tcp,tls,udp"
 
 
 def public_name(url: str) -> str:
-    """Return a stream's address without user name, password, query or fragment: safe to print."""
+    """Return a stream's address without user name, password or fragment: safe to print.
+
+    Of the query only what tells channels apart is kept; cameras take passwords there too.
+    """
     parts = urlsplit(url)
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else (parts.hostname or "")
     port = f":{parts.port}" if parts.port else ""
-    return f"{parts.scheme}://{host}{port}{parts.path}"
+    path = "/".join("…" if set(segment) & set("=;") else segment for segment in parts.path.split("/"))
+    told = [(key, value) for key, value in parse_qsl(parts.query) if key.lower() in _CHANNEL_KEYS]
+    query = f"?{urlencode(told)}" if told else ""
+    return f"{parts.scheme}://{host}{port}{path}{query}"
 
 
 class LiveStream:
@@ -56,6 +63,11 @@ class LiveStream:
         if any(character <= " " or character == "\x7f" for character in url):
             # A line break would become a line of the request.
             raise SourceError("a stream's address has spaces or control characters", remedy="write them as %20")
+        if "@" in url.partition("://")[2].partition("/")[2] or urlsplit(url).netloc.endswith(":") or "#" in url:
+            # Not printed: a password with a slash or a hash in it would be taken for a part of the path.
+            raise SourceError(
+                "a stream's address has @, # or an empty port", remedy="write / @ # of a password as %2F %40 %23"
+            )
         if not urlsplit(url).hostname:
             # Not printed: without a host, a password would be part of the path.
             raise SourceError("a stream's address names no host", remedy="write rtsp://host:port/path")
@@ -109,7 +121,10 @@ class LiveStream:
             failures = 0 if numbered.count > before else failures + 1
             if self._closed.is_set():
                 return
-            self._flaws.note(f"disconnected: {failure.message}")
+            why = failure.message.removeprefix(f"{self._origin.camera_id}: ")
+            self._flaws.note(
+                f"disconnected, trying again: {why}" if numbered.count else f"cannot connect, trying again: {why}"
+            )
             self._closed.wait(self._pause_s(failures))
 
     def _connection(self, numbered: FrameNumbering) -> Iterator[Frame]:

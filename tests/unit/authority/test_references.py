@@ -7,7 +7,7 @@ from tests.strategies import still
 from habeas.app import App
 from habeas.authority import Reference, make_reference
 from habeas.authority.references import MIN_EYES_PX, MIN_SCORE, MIN_SHARPNESS, NOSE_BETWEEN, Subject, look_alikes
-from habeas.errors import ReferenceRefused
+from habeas.errors import InputError, ReferenceRefused
 from habeas.faces import Detector
 from habeas.types import F32, U8
 
@@ -90,7 +90,8 @@ class Pose:
 
     precision = "f32"
 
-    def __init__(self, nose: float, score: float = 0.9) -> None:
+    def __init__(self, nose: float, score: float = 0.9, share: float = 0.5) -> None:
+        self.share = share
         self.nose = nose
         self.score = score
 
@@ -100,7 +101,7 @@ class Pose:
         outputs = {name: np.zeros((1, count, high, wide), np.float32) for name, count in channels.items()}
         y, x = high // 2, wide // 2
         outputs["537"][0, 0, y, x] = self.score
-        outputs["538"][0, :, y, x] = np.log(160 / 4)
+        outputs["538"][0, :, y, x] = np.log(self.share * wide)  # the same share of the picture at every scale
         points = [(0.4, 0.25), (0.4, 0.75), (0.6, 0.25 + 0.5 * self.nose), (0.8, 0.35), (0.8, 0.65)]
         outputs["540"][0, :, y, x] = np.ravel(points)
         return outputs
@@ -127,6 +128,19 @@ def test_the_gate_is_the_products() -> None:
     """product.md, "Authorisation"."""
     assert (MIN_SCORE, MIN_EYES_PX, NOSE_BETWEEN) == (0.5, 32.0, (0.25, 0.75))
     assert MIN_SHARPNESS > 0
+
+
+@pytest.mark.parametrize("bad", [np.zeros(4), np.full(4, np.nan), np.ones(4)])
+def test_a_vector_that_is_no_template_is_no_reference(bad: F32) -> None:
+    with pytest.raises(InputError):
+        Reference(bad.astype(np.float32), "m")
+
+
+def test_a_face_wider_than_nine_tenths_of_the_picture_is_refused(app: App) -> None:
+    sharp = still(np.random.default_rng(0).integers(0, 256, (320, 320, 3), np.uint8))
+    make_reference("x", sharp, Detector(Pose(0.5, share=0.85), 0.3), app.templater)
+    with pytest.raises(ReferenceRefused, match="fills the whole picture"):
+        make_reference("x", sharp, Detector(Pose(0.5, share=0.95), 0.3), app.templater)
 
 
 # --- look-alikes ----------------------------------------------------------------------------------------------------

@@ -80,6 +80,18 @@ def test_references_of_two_models_are_not_mixed(clock: ManualClock) -> None:
     assert "different models" in refusal([subject(0), subject(1, model_id="n")], clock).message
 
 
+def test_a_subject_has_at_most_five_references(clock: ManualClock) -> None:
+    assert "6 images" in refusal([subject(0, count=6)], clock).message
+    RunAuthorisation([subject(0, count=5)], "consent", clock).close()
+
+
+def test_a_subjects_references_show_one_person(clock: ManualClock) -> None:
+    two = Subject("ada", (Reference(AXES[0], "m"), Reference(AXES[1], "m")))
+    assert isinstance(refusal([two], clock), InputError)
+    alike = np.float32([0.31, (1 - 0.31**2) ** 0.5, *[0] * 6])
+    RunAuthorisation([Subject("ada", (Reference(AXES[0], "m"), Reference(alike, "m")))], "consent", clock).close()
+
+
 # --- three people, over the whole process ---------------------------------------------------------------------------
 
 
@@ -131,13 +143,16 @@ def test_a_third_live_source_is_refused_and_the_two_go_on(clock: ManualClock) ->
 
 
 def test_live_sources_count_across_runs_and_are_freed(clock: ManualClock) -> None:
+    one, two = (origin(OriginKind.LIVE, name) for name in "ab")
     first = RunAuthorisation([subject(0)], "consent", clock)
     with RunAuthorisation([subject(1)], "consent", clock) as second:
-        first.view(origin(OriginKind.LIVE, "a"))
-        second.view(origin(OriginKind.LIVE, "b"))
+        first.view(one)
+        second.view(two)
         with pytest.raises(RuleError):
             second.view(origin(OriginKind.LIVE, "c"))
-        second.view(origin(OriginKind.LIVE, "a"))
+        with pytest.raises(RuleError):
+            second.view(origin(OriginKind.LIVE, "a"))  # of the same name, and another source
+        second.view(one)
         first.close()
         with pytest.raises(RuleError):
             second.view(origin(OriginKind.LIVE, "c"))
@@ -152,7 +167,11 @@ def test_after_closing_nothing_is_compared_and_nothing_is_held(clock: ManualCloc
     run = RunAuthorisation([subject(0)], "consent", clock)
     where = origin(OriginKind.FILE, "f")
     search(probes(AXES[:1], where), run.view(where), at_ns=clock.now_ns())
+    held = run.view(where)
     run.close()
+    with pytest.raises(RuleError) as revoked:
+        search(probes(AXES[:1], where), held, at_ns=clock.now_ns())
+    assert revoked.value.rule == "window"
     for ask in (run.whole_view, lambda: run.view(where)):
         with pytest.raises(RuleError) as refused:
             ask()

@@ -1,7 +1,8 @@
 """Several sources at once, through the real line: readers, queues, what is dropped and what is not."""
 
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Self
@@ -12,13 +13,14 @@ from PIL import Image
 from tests.cameras import RtspCamera, moving_pictures, write_video
 
 from habeas.app import App
-from habeas.engine import Run, SourceReport
-from habeas.engine.local import _QUEUE_FRAMES
+from habeas.engine import Run
+from habeas.engine.local import _QUEUE_FRAMES, _TICK_S
 from habeas.errors import HabeasError, SourceError
+from habeas.pipeline import Event, Line
 from habeas.ports import FrameSource
 from habeas.settings import LiveSettings
-from habeas.types import NS_PER_S, Frame, GalleryView, Origin, OriginKind
-from habeas.video import Sampler, encode_h264, open_source
+from habeas.types import NS_PER_S, Flaw, Frame, GalleryView, Origin, OriginKind
+from habeas.video import ArrayPicture, Sampler, encode_h264, open_source
 from habeas.video.edge import origin
 
 QUICK = LiveSettings(stall_s=1.0, backoff_s=0.1, backoff_max_s=0.3)
@@ -84,24 +86,43 @@ class Analyser(threading.Thread):
         self.pace = threading.Event()
         self.pace.set()
         self.turns: list[int] = []
+        self.calls = 0
+        self.flaws: list[Flaw] = []
         self.took = threading.Condition()
-        self.run_ = Run(sources, app.stages(), nobody, self._on_frame)
+        self.run_ = Run(sources, app.stages(), nobody, self._on_turn)
+        for number, line in enumerate(self.run_.lines):
+            line.process = self._noting(number, line)  # type: ignore[method-assign]
 
-    def _on_frame(self, number: int, _report: SourceReport, _length_ns: int | None) -> None:
+    def _noting(self, number: int, line: Line) -> Callable[[Frame], Iterator[Event]]:
+        process = line.process
+
+        def noted(frame: Frame) -> Iterator[Event]:
+            yield from process(frame)
+            with self.took:
+                self.turns.append(number)
+                self.took.notify_all()
+            self.pace.wait(SOON_S)
+
+        return noted
+
+    def _on_turn(self) -> None:
         with self.took:
-            self.turns.append(number)
+            self.calls += 1
             self.took.notify_all()
-        self.pace.wait(SOON_S)
 
     def run(self) -> None:
-        assert list(self.run_.events()) == []
+        for event in self.run_.events():
+            assert isinstance(event, Flaw)  # nobody is in these pictures
+            with self.took:
+                self.flaws.append(event)
+                self.took.notify_all()
         with self.took:
             self.took.notify_all()
 
-    def until(self, holds: object) -> None:
+    def until(self, holds: Callable[[], object]) -> None:
         with self.took:
             for _ in range(round(SOON_S / 0.05)):
-                if holds():  # type: ignore[operator]
+                if holds():
                     return
                 self.took.wait(0.05)
         raise AssertionError(f"not within {SOON_S} s: {self.run_.reports}")
@@ -180,6 +201,13 @@ def test_a_source_that_fails_ends_alone(app: App, clip: Path, broken: Path) -> N
     assert (whole.failure, whole.frames_decoded) == (None, 50)
     assert type(bug.failure) is HabeasError
     assert "ZeroDivisionError: a bug" in bug.failure.message
+    assert "--debug" in bug.failure.remedy
+    assert isinstance(bug.failure.__cause__, ZeroDivisionError)
+    for report in (unreadable, bug):
+        assert report.failure
+        told = [flaw.what for flaw in analyser.flaws if flaw.camera_id == report.camera_id]
+        assert told.count(report.failure.message) == 1
+    assert whole.camera_id not in {flaw.camera_id for flaw in analyser.flaws}
     assert faulty.closed
 
 
@@ -189,13 +217,13 @@ def test_a_frozen_camera_does_not_hold_up_another(app: App) -> None:
         with Analyser(app, sources) as analyser:
             analyser.until(lambda: {0, 1} <= set(analyser.turns))
             first.freeze()
-            analyser.until(lambda: bool(analyser.run_.flaws))
+            analyser.until(lambda: analyser.flaws)
             frozen, healthy = analyser.run_.reports
             before = frozen.frames_decoded, healthy.frames_decoded
             analyser.until(lambda: healthy.frames_decoded >= before[1] + 25)
             assert frozen.frames_decoded == before[0]
             assert healthy.frames_dropped == 0
-            assert {camera_id for camera_id, _flaw in analyser.run_.flaws} == {sources[0].origin.camera_id}
+            assert {flaw.camera_id for flaw in analyser.flaws} == {sources[0].origin.camera_id}
             first.thaw()
             analyser.until(lambda: frozen.frames_decoded > before[0])
 
@@ -249,4 +277,84 @@ def test_stills_and_a_video_of_changing_size_go_through_one_run(app: App, tmp_pa
     stills, video = analyser.run_.reports
     assert (stills.frames_decoded, stills.failure) == (4, None)
     assert (video.frames_decoded, video.failure) == (20, None)
-    assert any("size" in flaw for _camera, flaw in analyser.run_.flaws)
+    assert [flaw.camera_id for flaw in analyser.flaws if "size" in flaw.what] == [sources[1].origin.camera_id]
+
+
+class Failing:
+    """A source that notes two flaws, one before each of its first pictures, waits, and then fails."""
+
+    rate_hz = 25.0
+    duration_ns: int | None = None
+
+    def __init__(self) -> None:
+        self.origin = origin(OriginKind.FILE, "failing")
+        self.flaws: tuple[str, ...] = ()
+        self.go_on = threading.Semaphore(0)
+        self.closed = False
+
+    def frames(self) -> Iterator[Frame]:
+        for number, image_rgb in enumerate(moving_pictures(2)):
+            self.flaws = (*self.flaws, f"flaw {number}")
+            yield Frame(self.origin, number, 0, number * NS_PER_S, ArrayPicture(image_rgb))
+            assert self.go_on.acquire(timeout=SOON_S)
+        raise SourceError("failing: it broke", remedy="mend it")
+
+    def close(self) -> None:
+        self.closed = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+def test_flaws_arrive_as_events_while_the_run_goes_on(app: App) -> None:
+    source = Failing()
+    with Analyser(app, [source]) as analyser:
+        analyser.until(lambda: [flaw.what for flaw in analyser.flaws] == ["flaw 0"])
+        assert analyser.is_alive()
+        source.go_on.release()
+        analyser.until(lambda: [flaw.what for flaw in analyser.flaws] == ["flaw 0", "flaw 1"])
+        assert analyser.is_alive()
+        source.go_on.release()
+        analyser.join(SOON_S)
+    assert [flaw.what for flaw in analyser.flaws] == ["flaw 0", "flaw 1", "failing: it broke"]
+    assert {flaw.camera_id for flaw in analyser.flaws} == {"failing"}
+    assert analyser.flaws[-1].at_ns == NS_PER_S  # the last picture before it broke
+
+
+def test_the_failure_of_one_source_is_told_while_another_goes_on(app: App, broken: Path) -> None:
+    with RtspCamera() as camera, Analyser(app, [open_source(camera.url, live=QUICK), open_source(str(broken))]) as at:
+        at.until(lambda: [flaw.camera_id for flaw in at.flaws if "no picture" in flaw.what] == [str(broken)])
+        before = at.run_.reports[0].frames_decoded
+        at.until(lambda: at.run_.reports[0].frames_decoded > before)
+        assert at.is_alive()
+
+
+def test_a_turn_comes_after_every_frame_and_at_least_once_a_second(app: App, clip: Path) -> None:
+    with Analyser(app, [open_source(str(clip))]) as analyser:
+        analyser.join(SOON_S)
+    assert analyser.calls >= len(analyser.turns) == looks(app)
+    source = Failing()  # gives no second picture until it is told to
+    with Analyser(app, [source]) as analyser:
+        analyser.until(lambda: analyser.turns)
+        began, calls = time.monotonic(), analyser.calls
+        analyser.until(lambda: analyser.calls >= calls + 2)
+        assert time.monotonic() - began < 2 * _TICK_S + 1
+        assert len(analyser.turns) == 1
+        source.go_on.release(2)
+
+
+def test_finish_tells_what_an_interrupted_reader_of_events_was_not_told(app: App) -> None:
+    """As after Ctrl-C while an event is printed: what was handed over is not told again, what was not is."""
+    source = Failing()
+    with Run([source], app.stages(), nobody) as run:
+        events = run.events()
+        assert next(events) == Flaw("failing", "flaw 0", 0)
+        run.stop()
+        source.flaws = (*source.flaws, "another")
+        assert [flaw.what for flaw in run.finish() if isinstance(flaw, Flaw)] == ["another"]
+        assert list(run.finish()) == []
+        source.go_on.release(2)
+    assert source.closed
