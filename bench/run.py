@@ -158,7 +158,10 @@ def machine() -> dict[str, object]:
 def commit() -> str:
     git = ["git", "-C", str(ROOT)]
     head = subprocess.run([*git, "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True).stdout
-    dirty = subprocess.run([*git, "status", "--porcelain"], capture_output=True, text=True, check=True).stdout
+    elsewhere = ("--", ".", ":!bench/results")
+    dirty = subprocess.run(
+        [*git, "status", "--porcelain", *elsewhere], capture_output=True, text=True, check=True
+    ).stdout
     return head.strip() + ("+changes" if dirty.strip() else "")
 
 

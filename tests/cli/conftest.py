@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -84,6 +85,11 @@ def environment(settings: Settings, tmp_path: Path) -> dict[str, str]:
     return {**kept, "HOME": str(tmp_path), "HABEAS_MODELS__FOLDER": str(settings.models.folder.resolve())}
 
 
+def _heed_ctrl_c() -> None:
+    """Undo what a shell does to what it runs in the background: Ctrl-C ignored, by all that is started from there."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.fixture
 def program(environment: dict[str, str], tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Start commands in programs of their own; none outlives its test."""
@@ -92,7 +98,14 @@ def program(environment: dict[str, str], tmp_path: Path) -> Iterator[Callable[..
     def start(*arguments: str | Path, env: Mapping[str, str] | None = None, **options: Any) -> subprocess.Popen[str]:
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL, **options}
         words = [sys.executable, "-m", "habeas", *(str(argument) for argument in arguments)]
-        done = subprocess.Popen(words, cwd=tmp_path, env={**environment, **(env or {})}, text=True, **pipes)
+        done = subprocess.Popen(
+            words,
+            cwd=tmp_path,
+            env={**environment, **(env or {})},
+            text=True,
+            preexec_fn=_heed_ctrl_c,  # noqa: PLW1509 - what runs before the program is one system call
+            **pipes,
+        )
         started.append(done)
         return done
 

@@ -19,7 +19,10 @@ _THEIRS = _WATCH + "import openvino; print(openvino.__name__)"
 def _run(code: str, home: Path) -> str:
     # Whatever is sent goes to a closed port on this machine: the control must not report us either.
     nowhere = "http://127.0.0.1:9"
-    environment = {**os.environ, "HOME": str(home), "http_proxy": nowhere, "https_proxy": nowhere, "no_proxy": ""}
+    kept = {
+        name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ
+    }  # not CI: it sends nothing there
+    environment = {**kept, "HOME": str(home), "http_proxy": nowhere, "https_proxy": nowhere, "no_proxy": ""}
     done = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True, timeout=60
     )
