@@ -117,11 +117,9 @@ def suite(*options: str) -> dict[str, object]:
     """Run part of the tests; return what pytest said of each."""
     command = [sys.executable, "-m", "pytest", "-q", "-rA", "-p", "no:cacheprovider", *options]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
-    told = [
-        line
-        for line in done.stdout.splitlines()
-        if line.startswith(("PASSED", "FAILED", "ERROR", "SKIPPED", "MEASURED"))
-    ]
+    kept = ("PASSED", "FAILED", "ERROR", "SKIPPED")
+    lines = done.stdout.splitlines()
+    told = [line.lstrip(".") for line in lines if line.startswith(kept) or "noticed after" in line]
     return {"exit": done.returncode, "tests": told, "summary": done.stdout.strip().splitlines()[-1]}
 
 
