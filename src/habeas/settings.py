@@ -44,7 +44,11 @@ class DetectSettings(_Part):
     """How faces are looked for."""
 
     min_face_px: int = Field(
-        default=32, ge=16, le=512, description="Smallest face width looked for, in pixels of the stream's own picture."
+        default=32,
+        ge=16,
+        le=512,
+        description="Face width that detection is scaled for, in pixels of the stream's own picture; faces under "
+        "half of it are left out.",
     )
     min_score: float = Field(default=0.5, ge=0.3, le=0.95, description="Detector score a face needs, 0 to 1.")
     rate_hz: float = Field(

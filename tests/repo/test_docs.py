@@ -57,6 +57,19 @@ def test_the_tutorials_python_runs(
     assert any(line.startswith("0 ada 0.9") for line in printed), "the decision"
 
 
+def test_the_readmes_python_runs(
+    workshop: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(workshop)
+    (example,) = blocks(DOCS.parent / "README.md", "python")
+    names: dict[str, object] = {}
+    exec(compile(example, "README.md", "exec"), names)  # noqa: S102 - our own page
+    view = names["view"]
+    assert isinstance(view, habeas.GalleryView)
+    habeas.forget(view)
+    assert re.search(r"^\d+ ada 0\.\d+$", capsys.readouterr().out, re.MULTILINE), "she is found"
+
+
 # --- commands ---------------------------------------------------------------------------------------------------------
 
 

@@ -6,11 +6,10 @@ from typing import Final
 import numpy as np
 
 from habeas.faces.align import align
+from habeas.models.manifest import DEFAULT_PACK
 from habeas.ports import Session
 from habeas.types import F32, U8, Faces, Frame, Origin, Templates, unit_rows
 
-DIMENSIONS: Final = 704
-"""192 of MobileFaceNet and 512 of fr_feature."""
 _SHORTEST: Final = 1e-6
 
 
@@ -58,7 +57,7 @@ class Templater:
             InputError: a network gave NaN or nothing for a crop.
         """
         vectors = [self._vector(crop) for crop in crops_rgb]
-        stacked = np.stack(vectors) if vectors else np.zeros((0, DIMENSIONS), np.float32)
+        stacked = np.stack(vectors) if vectors else np.zeros((0, DEFAULT_PACK.dimensions), np.float32)
         return Templates(stacked, self.model_id, origin)
 
     def _vector(self, crop_rgb: U8) -> F32:

@@ -73,16 +73,6 @@ FR_FEATURE: Final = PackagedFile(
     licence="MIT",
     fetch_mb=41,
 )
-FR_LIVENESS: Final = PackagedFile(
-    name="fr_liveness.onnx",
-    carrier=Carrier.NPM,
-    requirement="faceplugin-face-recognition-js@0.0.1",
-    member="package/model/fr_liveness.onnx",
-    sha256="afa783b7e902fdfcf323a7240cac2a1c580c25314ea4161129dc1b0d100dc32d",
-    size=1_886_811,
-    licence="MIT",
-    fetch_mb=41,
-)
 
 
 @dataclass(frozen=True)
@@ -92,7 +82,7 @@ class ModelPack:
     Args:
         name: of the pack.
         files: every file it needs.
-        dimensions: d of its templates.
+        dimensions: d of its templates (default pack: 192 of MobileFaceNet, 512 of fr_feature).
     """
 
     name: str

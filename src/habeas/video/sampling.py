@@ -32,13 +32,11 @@ class StreamPlan:
     Args:
         size_wh: of its pictures.
         scale: detector pixels per picture pixel, at most 1.
-        every_ns: least time between two looks.
         idle_every_ns: time between two looks at the whole picture, whatever moves.
     """
 
     size_wh: tuple[int, int]
     scale: float
-    every_ns: int
     idle_every_ns: int
 
 
@@ -52,7 +50,6 @@ def plan_stream(size_wh: tuple[int, int], rate_hz: float, settings: DetectSettin
     return StreamPlan(
         size_wh=size_wh,
         scale=scale,
-        every_ns=round(NS_PER_S / rate),
         idle_every_ns=round(NS_PER_S / min(settings.idle_rate_hz, rate)),
     )
 

@@ -220,3 +220,24 @@ def test_a_gallery_for_measuring_is_of_any_size_and_for_stills_only(clock: Manua
     clock.advance(24 * 3600 * NS_PER_S)
     with pytest.raises(RuleError):
         search(probes(AXES[:1]), view, at_ns=clock.now_ns())
+
+
+class StoppedWallClock(ManualClock):
+    """A clock whose wall time somebody keeps turning back."""
+
+    def now_ns(self) -> int:
+        return EIGHT_HOURS_NS
+
+
+@pytest.mark.rule("W4")
+def test_a_wall_clock_turned_back_buys_no_time() -> None:
+    clock = StoppedWallClock()
+    with RunAuthorisation([subject(0)], "consent", clock) as run:
+        clock.advance(EIGHT_HOURS_NS - 1)
+        view = run.whole_view()
+        assert not view.revoked.is_set(), "control: until then it may be compared"
+        clock.advance(1)
+        with pytest.raises(RuleError) as refused:
+            run.whole_view()
+        assert refused.value.rule == "window"
+        assert view.revoked.is_set()

@@ -10,7 +10,7 @@ from tests.strategies import PROPERTY
 
 from habeas.errors import ModelError
 from habeas.models.checks import check_bytes, check_file, has_external_data
-from habeas.models.manifest import DEFAULT_PACK, FR_LIVENESS, Carrier, PackagedFile
+from habeas.models.manifest import DEFAULT_PACK, Carrier, PackagedFile
 from habeas.settings import Settings
 
 # --- onnx.proto by hand ---------------------------------------------------------------------------------------------
@@ -151,7 +151,7 @@ def test_a_file_that_cannot_be_read_is_an_error_of_the_models(tmp_path: Path) ->
 
 
 def test_the_manifest_is_whole() -> None:
-    files = [*DEFAULT_PACK.files, FR_LIVENESS]
+    files = DEFAULT_PACK.files
     assert len({file.name for file in files}) == len(files)
     for file in files:
         assert len(bytes.fromhex(file.sha256)) == 32

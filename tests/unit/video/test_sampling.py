@@ -66,7 +66,6 @@ def test_without_anything_to_look_at_it_is_the_whole_picture(plan: StreamPlan) -
 def test_the_detectors_picture_is_never_larger_than_allowed_and_never_enlarged(plan: StreamPlan) -> None:
     assert 0 < plan.scale <= 1
     assert max(detector_size(plan, (0, 0, *plan.size_wh))) <= max(plan.size_wh)
-    assert 0 < plan.every_ns <= plan.idle_every_ns
 
 
 @given(st.lists(boxes_in((300, 200)), max_size=8))
