@@ -1,5 +1,6 @@
 import gc
 import json
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -137,3 +138,12 @@ def test_stopping_ends_the_events_and_open_tracks(app: App, portraits: dict[str,
         watching.stop()
         assert [type(event) for event in events] == [AlertEnd]
         assert watching.summary().alerts == 1
+
+
+def test_an_interrupt_before_a_reader_started_still_ends_with_the_summary(
+    app: App, portraits: dict[str, U8], album: Path
+) -> None:
+    """Ctrl-C in the instant between making a reader's thread and starting it once ended as a bug, exit 70."""
+    with Watch(app, [str(album)], {"barack": [portraits["obama"]]}, basis="consent") as watching:
+        watching._run._feeds[0].thread = threading.Thread(target=print)
+        assert watching.summary().tracks == 0

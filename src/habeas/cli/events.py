@@ -94,9 +94,9 @@ class Printer:
             for event in watching.interrupted():
                 self._event(event)
         self._summary(watching)
-        watching.raise_failure()
         if interrupted:
             raise SystemExit(EXIT_INTERRUPTED)
+        watching.raise_failure()
 
     def _event(self, event: Alert | AlertEnd | Flaw) -> None:
         if isinstance(event, Flaw):

@@ -229,7 +229,7 @@ class Run:
             if feed.live:
                 feed.source.close()
         for feed in self._feeds:
-            if feed.thread is not None:
+            if feed.thread is not None and feed.thread.ident is not None:  # interrupted before it started: no join
                 feed.thread.join(_JOIN_S)
             feed.queue.clear()
             feed.source.close()
