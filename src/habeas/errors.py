@@ -8,7 +8,9 @@
     ├── InputError              exit 4,  422   what was given cannot be used
     │   ├── SourceError                        a video, folder or stream
     │   ├── ImageError                         a still image
-    │   └── ReferenceRefused                   an image that may not become a reference
+    │   ├── ReferenceRefused                   an image that may not become a reference
+    │   │   └── EnrolmentRefused               some of a batch; `.images` says of each
+    │   └── KeyDestroyed        exit 4,  410   what was encrypted under this key is gone
     ├── ModelError              exit 5,  503   weights are missing, wrong, or refused
     │   └── NetworkError                       they could not be fetched
     └── DiskError               exit 6,  507   nowhere to write
@@ -17,6 +19,7 @@ Each carries `remedy`: what the reader can do about it. Errors of other librarie
 (`video.edge`, `video.image`, `models.pull`, `models.session`); nothing above those files catches them.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 
@@ -37,7 +40,7 @@ class HabeasError(Exception):
         self.message = message
         self.remedy = remedy
 
-    def as_json(self) -> dict[str, str]:
+    def as_json(self) -> dict[str, object]:
         """Return the object that `--json` prints and the web answers with."""
         return {"kind": self.kind, "message": self.message, "remedy": self.remedy}
 
@@ -67,7 +70,7 @@ class RuleError(HabeasError):
         super().__init__(message, remedy=remedy)
         self.rule = rule
 
-    def as_json(self) -> dict[str, str]:
+    def as_json(self) -> dict[str, object]:
         """Return the base object with the rule's name."""
         return {**super().as_json(), "rule": self.rule}
 
@@ -96,6 +99,33 @@ class ReferenceRefused(InputError):
     """An image may not become a reference: no face, two, too small, too blurred."""
 
     kind = "reference"
+
+
+class EnrolmentRefused(ReferenceRefused):
+    """Some images of a batch may not become references.
+
+    Args:
+        message: the first of them, and how many.
+        remedy: what to do about it.
+        images: a report for each image of the batch.
+    """
+
+    kind = "enrolment"
+
+    def __init__(self, message: str, *, remedy: str = "", images: Sequence[Mapping[str, object]] = ()) -> None:
+        super().__init__(message, remedy=remedy)
+        self.images = images
+
+    def as_json(self) -> dict[str, object]:
+        """Return the base object with the report."""
+        return {**super().as_json(), "images": list(self.images)}
+
+
+class KeyDestroyed(InputError):
+    """The key is destroyed: what was encrypted under it can never be read again."""
+
+    http_status = 410
+    kind = "gone"
 
 
 class ModelError(HabeasError):

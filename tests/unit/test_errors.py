@@ -4,10 +4,10 @@ import re
 import pytest
 
 from habeas import errors
-from habeas.errors import EXIT_INTERRUPTED, HabeasError, RuleError
+from habeas.errors import EXIT_INTERRUPTED, EnrolmentRefused, HabeasError, RuleError
 
 CLASSES = [thing for thing in vars(errors).values() if inspect.isclass(thing) and issubclass(thing, HabeasError)]
-EXIT_CODES = {"usage": 2, "rule": 3, "input": 4, "source": 4, "image": 4, "reference": 4}
+EXIT_CODES = {"usage": 2, "rule": 3, "input": 4, "source": 4, "image": 4, "reference": 4, "enrolment": 4, "gone": 4}
 EXIT_CODES |= {"model": 5, "network": 5, "disk": 6, "bug": 70}
 """The issue's list, written down a second time."""
 
@@ -44,7 +44,8 @@ def test_each_kind_has_its_name_and_exit_status(error: type[HabeasError]) -> Non
 
 @pytest.mark.parametrize("error", CLASSES, ids=lambda error: error.__name__)
 def test_each_carries_its_message_and_remedy(error: type[HabeasError]) -> None:
-    extra = {"rule": "fpir"} if issubclass(error, RuleError) else {}
+    extra: dict[str, object] = {"rule": "fpir"} if issubclass(error, RuleError) else {}
+    extra |= {"images": []} if issubclass(error, EnrolmentRefused) else {}
     raised = error("it is so", remedy="do this", **extra)
     assert str(raised) == raised.message == "it is so"
     assert raised.as_json() == {"kind": error.kind, "message": "it is so", "remedy": "do this", **extra}
