@@ -74,7 +74,7 @@ def view(
     return build_view(
         vectors=np.asarray(vectors, np.float32),
         subject_ids=np.array(subject_ids, np.str_),
-        authorisation_id="run-test",
+        authorisation_ids=np.full(len(subject_ids), "run-test"),
         model_id="m",
         basis=basis,
         camera_id=camera_id,

@@ -6,14 +6,14 @@ from pathlib import Path
 
 from habeas.authority import Subject, make_reference
 from habeas.clock import SystemClock
-from habeas.comparison import Calibration, check_fpir, load_calibration
+from habeas.comparison import Calibration, load_calibration
 from habeas.comparison.calibration import DEFAULT_FPIR
 from habeas.errors import InputError
 from habeas.faces import Detector, Templater
 from habeas.models.manifest import PackagedFile
 from habeas.models.pack import LoadedPack, load_pack
 from habeas.models.pull import Report
-from habeas.pipeline import Stages
+from habeas.pipeline import Matcher, Stages, ViewOf
 from habeas.ports import Clock
 from habeas.settings import Settings, load_settings
 from habeas.types import U8, Frame, OriginKind
@@ -53,24 +53,21 @@ class App:
         """What a similarity of this pack means."""
         return load_calibration(self.pack.model_id)
 
-    def stages(self, fpir: float = DEFAULT_FPIR) -> Stages:
-        """Return what lines share.
+    def stages(self) -> Stages:
+        """Return what lines share."""
+        return Stages(detector=self.detector(), templater=self.templater, detect=self.settings.detect)
+
+    def matcher(self, view_of: ViewOf, fpir: float = DEFAULT_FPIR) -> Matcher:
+        """Return what compares.
 
         Args:
+            view_of: what may be compared on a source; asked before every comparison.
             fpir: promised share of non-mated tracks that alert, at most 1e-3.
 
         Raises:
             RuleError: a higher FPIR.
         """
-        check_fpir(fpir)
-        return Stages(
-            detector=self.detector(),
-            templater=self.templater,
-            calibration=self.calibration,
-            fpir=fpir,
-            detect=self.settings.detect,
-            clock=self.clock,
-        )
+        return Matcher(view_of, self.calibration, fpir, self.clock)
 
     def enrol(self, images: Mapping[str, Sequence[Path | U8]]) -> list[Subject]:
         """Turn names and images into subjects with references, through the quality gate.

@@ -1,8 +1,12 @@
 """Clocks: the machine's, and one that tests and replays move by hand."""
 
 import time
+from pathlib import Path
+from typing import Final
 
 from habeas.types import NS_PER_S
+
+_BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 
 
 class SystemClock:
@@ -15,6 +19,14 @@ class SystemClock:
     def monotonic_ns(self) -> int:
         """Return a time that never jumps, nanoseconds."""
         return time.monotonic_ns()
+
+    def boot_ns(self) -> int:
+        """Return the time since the machine started, sleep included, nanoseconds."""
+        return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+
+    def boot_id(self) -> str:
+        """Return the kernel's identifier of this start."""
+        return _BOOT_ID.read_text().strip()
 
     def wait(self, duration_ns: int) -> None:
         """Sleep."""
@@ -30,7 +42,8 @@ class ManualClock:
 
     def __init__(self, now_ns: int = 1_700_000_000 * NS_PER_S) -> None:
         self._now_ns = now_ns
-        self._start_ns = now_ns
+        self._passed_ns = 0
+        self._boots = 0
 
     def now_ns(self) -> int:
         """Return the time it was moved to."""
@@ -38,7 +51,15 @@ class ManualClock:
 
     def monotonic_ns(self) -> int:
         """Return how far it was moved."""
-        return self._now_ns - self._start_ns
+        return self._passed_ns
+
+    def boot_ns(self) -> int:
+        """Return how far it was moved."""
+        return self._passed_ns
+
+    def boot_id(self) -> str:
+        """Return which start of the machine this is."""
+        return f"boot-{self._boots}"
 
     def wait(self, duration_ns: int) -> None:
         """Move it."""
@@ -47,3 +68,14 @@ class ManualClock:
     def advance(self, duration_ns: int) -> None:
         """Move it by `duration_ns`."""
         self._now_ns += duration_ns
+        self._passed_ns += duration_ns
+
+    def jump(self, duration_ns: int) -> None:
+        """Set the wall clock forward or back, as an operator or a time server may; no time passes."""
+        self._now_ns += duration_ns
+
+    def reboot(self, off_ns: int) -> None:
+        """Switch the machine off for `off_ns`, and on again."""
+        self._now_ns += off_ns
+        self._passed_ns = 0
+        self._boots += 1

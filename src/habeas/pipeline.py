@@ -1,15 +1,18 @@
-"""The line, in the order in which a frame meets it.
+"""The line, in the order in which a frame meets it; the matcher, where the gallery is.
 
     stage       takes                 gives                        state it owns
+    Line: one a source, wherever its pictures are decoded; knows no gallery
     look        Frame                 Motion                       one small grey picture (video.gate)
     detect      Frame, part of it     Faces                        none
     track       Faces                 Tracks, best shots           boxes of open tracks (tracks.tracker)
     template    Frame, best shots     Templates                    none
-    fuse        Templates             Templates of the track       templates of open tracks (here)
-    search      Templates, view       Candidates                   none
+    fuse        Templates             Probe of the track           templates of open tracks (here)
+    Matcher: one for all sources, in the process that holds the gallery
+    search      Probe, view           Candidates                   none
     decide      Candidates, threshold Alert                        which track alerted for whom (here)
 
 Templates live as long as their track, in memory, and are gone with it; `TemplateLedger` counts that this is so.
+A probe is dropped once it was compared.
 """
 
 import weakref
@@ -19,7 +22,7 @@ from typing import Final
 
 import numpy as np
 
-from habeas.comparison import Calibration, search
+from habeas.comparison import Calibration, check_fpir, search
 from habeas.decision import Decision, decide
 from habeas.errors import InputError
 from habeas.faces import Detector, Look, Templater, fuse
@@ -29,6 +32,7 @@ from habeas.settings import DetectSettings
 from habeas.tracks import Tracker
 from habeas.types import (
     F32,
+    NS_PER_S,
     U8,
     Alert,
     AlertEnd,
@@ -39,6 +43,7 @@ from habeas.types import (
     GalleryView,
     Origin,
     OriginKind,
+    Probe,
     Templates,
     Threshold,
     Tracks,
@@ -48,6 +53,8 @@ from habeas.video import ArrayPicture, Motion, MotionGate, StreamPlan, plan_stre
 Event = Alert | AlertEnd
 ViewOf = Callable[[Origin], GalleryView]
 """What may be compared on a source at this moment; asked again for every comparison."""
+FloorOf = Callable[[str], float]
+"""Least similarity of a subject's matches: reviewers raise it when somebody looks alike."""
 
 _VIDEO_SIGHTINGS: Final = 2
 """Looks a face must be seen in before it is compared; stills are compared at once."""
@@ -55,7 +62,7 @@ _SNAPSHOT_MARGIN: Final = 0.4
 _SNAPSHOT_PX: Final = 256
 _OTHERS_MARGIN: Final = 0.25
 _PAINT: Final = 51
-"""Grey over faces of others that a crop of an alert would show."""
+"""Grey over faces of others that a crop of a face would show."""
 
 
 class TemplateLedger:
@@ -89,14 +96,17 @@ def _owner(array: F32) -> F32:
 
 @dataclass
 class LineCounts:
-    """What one source came to. Counters only: nobody can be found in them."""
+    """What one source's line came to. Counters only: nobody can be found in them.
+
+    Each frame that the line takes is either analysed or gated: nothing moved in it, nobody was tracked.
+    """
 
     frames_analysed: int = 0
+    frames_gated: int = 0
     faces_detected: int = 0
     tracks: int = 0
     templates_made: int = 0
     templates_unusable: int = 0
-    alerts: int = 0
 
 
 @dataclass(frozen=True)
@@ -106,34 +116,14 @@ class Stages:
     Args:
         detector: finds faces.
         templater: makes templates.
-        calibration: says what a similarity means.
-        fpir: promised share of non-mated tracks that alert.
         detect: how faces are looked for.
-        clock: tells the time of each comparison.
         ledger: counts templates.
     """
 
     detector: Detector
     templater: Templater
-    calibration: Calibration
-    fpir: float
     detect: DetectSettings
-    clock: Clock
     ledger: TemplateLedger = field(default_factory=TemplateLedger)
-
-
-@dataclass
-class _Fusion:
-    """One open track's templates, and whom it alerted for."""
-
-    shots: list[Templates] = field(default_factory=list)
-    alerted: dict[str, float] = field(default_factory=dict)
-
-    def note(self, candidates: Candidates) -> None:
-        """Keep the latest similarity to whom the track alerted for."""
-        subject_id, similarity = candidates.subject_ids[0, 0], candidates.similarities[0, 0]
-        if subject_id in self.alerted:
-            self.alerted[str(subject_id)] = float(similarity)
 
 
 class Line:
@@ -141,47 +131,53 @@ class Line:
 
     Args:
         origin: the source.
-        rate_hz: its nominal frame rate.
+        rate_hz: its nominal frame rate; 0 where it is not known.
         stages: shared.
-        view_of: asked before every comparison.
     """
 
-    def __init__(self, origin: Origin, rate_hz: float, stages: Stages, view_of: ViewOf) -> None:
+    def __init__(self, origin: Origin, rate_hz: float, stages: Stages) -> None:
         self.origin = origin
         self.counts = LineCounts()
-        self._rate_hz = rate_hz
+        self._rate_hz = min(stages.detect.rate_hz, rate_hz) if rate_hz > 0 else stages.detect.rate_hz
         self._stages = stages
-        self._view_of = view_of
         self._plan: StreamPlan | None = None
         self._gate = MotionGate()
         self._stills = origin.kind is OriginKind.STILLS  # each image is a shot of its own
         self._tracker = Tracker(1 if self._stills else _VIDEO_SIGHTINGS)
-        self._fusions: dict[int, _Fusion] = {}
+        self._shots: dict[int, list[Templates]] = {}
         self._whole_ns: int | None = None
 
-    def process(self, frame: Frame) -> Iterator[Event]:
-        """Take one frame through the line.
+    @property
+    def every_ns(self) -> int:
+        """Stream time between two frames worth handing to `process`."""
+        return round(NS_PER_S / self._rate_hz)
 
-        Raises:
-            RuleError: the gallery view does not permit this source, or has ended.
-        """
+    def process(self, frame: Frame) -> Iterator[Probe | ClosedTrack]:
+        """Take one frame through the line; yield what is to be compared, and the tracks that ended."""
         plan = self._plan_for(frame)
         motion = self._gate.look(frame.luma)
-        if motion.cut or self._stills:
-            yield from self._end(self._tracker.close_all())
-        expected = self._tracker.expected_xyxy_px(frame.pts_ns)
-        looks = self._looks(frame, plan, motion, expected)
+        ended = self._tracker.close_all() if motion.cut or self._stills else ()
+        looks = self._looks(frame, plan, motion, self._tracker.expected_xyxy_px(frame.pts_ns))
+        self._count(looks)
+        yield from self._end(ended)
         if not looks:
             return
         faces = self._detect(frame, looks)
         tracks = self._tracker.update(faces, frame.pts_ns)
         self.counts.tracks = self._tracker.count
-        yield from self._match(frame, tracks)
+        yield from self._probes(frame, tracks)
         yield from self._end(tracks.closed)
 
-    def finish(self) -> Iterator[Event]:
+    def finish(self) -> Iterator[ClosedTrack]:
         """End every open track: the source ended."""
         yield from self._end(self._tracker.close_all())
+
+    def _count(self, looks: list[Look]) -> None:
+        """Count a frame before anything is handed out: whoever stops listening leaves no frame uncounted."""
+        if looks:
+            self.counts.frames_analysed += 1
+        else:
+            self.counts.frames_gated += 1
 
     def _looks(self, frame: Frame, plan: StreamPlan, motion: Motion, expected_xyxy_px: F32) -> list[Look]:
         """Return what to look at: all of it now and then, else what moved and what is tracked, if anything."""
@@ -199,28 +195,28 @@ class Line:
         return self._plan
 
     def _detect(self, frame: Frame, looks: list[Look]) -> Faces:
-        self.counts.frames_analysed += 1
         faces = self._stages.detector.detect(frame, looks, self._stages.detect.min_face_px / 2)
         self.counts.faces_detected += len(faces)
         return faces
 
-    def _match(self, frame: Frame, tracks: Tracks) -> Iterator[Alert]:
+    def _probes(self, frame: Frame, tracks: Tracks) -> Iterator[Probe]:
         for row in np.flatnonzero(tracks.best_shots).tolist():
-            fusion = self._fusions.setdefault(int(tracks.track_ids[row]), _Fusion())
-            fused = self._fused(frame, tracks.faces[row : row + 1], fusion)
+            track_id = int(tracks.track_ids[row])
+            fused = self._fused(frame, tracks.faces[row : row + 1], self._shots.setdefault(track_id, []))
             if fused is None:
                 continue
-            view = self._view_of(frame.origin)
-            candidates = search(fused, view, at_ns=self._stages.clock.now_ns())
-            threshold = self._stages.calibration.threshold(self._stages.fpir, len(view))
-            fusion.note(candidates)
-            for decision in decide(candidates, threshold):
-                if decision.subject_id not in fusion.alerted:
-                    fusion.alerted[decision.subject_id] = decision.similarity
-                    self.counts.alerts += 1
-                    yield _alert(frame, tracks, row, decision, threshold, view)
+            yield Probe(
+                origin=frame.origin,
+                track_id=track_id,
+                templates=fused,
+                box_xyxy_px=tracks.faces.boxes_xyxy_px[row],
+                face_rgb=_snapshot(frame, tracks.faces, row),
+                at_ns=frame.pts_ns,
+                first_seen_ns=int(tracks.first_seen_ns[row]),
+                captured_at_ns=frame.captured_at_ns,
+            )
 
-    def _fused(self, frame: Frame, face: Faces, fusion: _Fusion) -> Templates | None:
+    def _fused(self, frame: Frame, face: Faces, shots: list[Templates]) -> Templates | None:
         """Return the track's template so far; None where the networks gave nothing usable for this face."""
         try:
             made = self._stages.templater.template(frame, face)
@@ -228,39 +224,101 @@ class Line:
             self.counts.templates_unusable += 1
             return None
         ledger = self._stages.ledger
-        fusion.shots.append(ledger.enter(made))
+        shots.append(ledger.enter(made))
         self.counts.templates_made += 1
-        vector = fuse([shot.vectors[0] for shot in fusion.shots])
+        vector = fuse([shot.vectors[0] for shot in shots])
         return ledger.enter(Templates(vector[None], made.model_id, made.origin))
 
-    def _end(self, closed: tuple[ClosedTrack, ...]) -> Iterator[AlertEnd]:
+    def _end(self, closed: tuple[ClosedTrack, ...]) -> Iterator[ClosedTrack]:
         for track in closed:
-            fusion = self._fusions.pop(track.track_id, None)
-            for subject_id, similarity in sorted(fusion.alerted.items()) if fusion else ():
-                yield AlertEnd(
-                    origin=self.origin,
-                    track_id=track.track_id,
-                    subject_id=subject_id,
-                    similarity=similarity,
-                    first_seen_ns=track.first_seen_ns,
-                    last_seen_ns=track.last_seen_ns,
-                )
+            self._shots.pop(track.track_id, None)
+            yield track
 
 
-def _alert(
-    frame: Frame, tracks: Tracks, row: int, decision: Decision, threshold: Threshold, view: GalleryView
-) -> Alert:
+def _no_floor(_subject_id: str) -> float:
+    return -1.0
+
+
+class Matcher:
+    """Compares what lines found with what may be compared, for any number of sources. Used by one thread.
+
+    Of a track it keeps whom it alerted for, until the track closes; of a track without an alert, nothing.
+
+    Args:
+        view_of: asked before every comparison.
+        calibration: says what a similarity means.
+        fpir: promised share of non-mated tracks that alert, at most 1e-3.
+        clock: tells the time of each comparison.
+        floor_of: the similarity that a subject's matches need at least, whatever the threshold.
+
+    Raises:
+        RuleError: a higher FPIR.
+    """
+
+    def __init__(
+        self, view_of: ViewOf, calibration: Calibration, fpir: float, clock: Clock, floor_of: FloorOf = _no_floor
+    ) -> None:
+        check_fpir(fpir)
+        self.alerts = 0
+        self.fpir = fpir
+        self._floor_of = floor_of
+        self._view_of = view_of
+        self._calibration = calibration
+        self._clock = clock
+        self._alerted: dict[tuple[Origin, int], dict[str, float]] = {}
+
+    def compare(self, probe: Probe) -> Iterator[Alert]:
+        """Compare a probe, once; yield an alert where its track matches somebody for the first time.
+
+        Raises:
+            RuleError: the gallery view does not permit this source, or has ended.
+            InputError: the gallery is of another model.
+        """
+        view = self._view_of(probe.origin)
+        candidates = search(probe.templates, view, at_ns=self._clock.now_ns())
+        threshold = self._calibration.threshold(self.fpir, len(view))
+        key = probe.origin, probe.track_id
+        self._note(key, candidates)
+        for decision in decide(candidates, threshold):
+            if decision.similarity < self._floor_of(decision.subject_id):
+                continue
+            if decision.subject_id not in self._alerted.get(key, {}):
+                self._alerted.setdefault(key, {})[decision.subject_id] = decision.similarity
+                self.alerts += 1
+                yield _alert(probe, decision, threshold, view)
+
+    def close(self, origin: Origin, track: ClosedTrack) -> Iterator[AlertEnd]:
+        """End a track: yield the end of each of its alerts, and forget it. Nothing is compared."""
+        for subject_id, similarity in sorted(self._alerted.pop((origin, track.track_id), {}).items()):
+            yield AlertEnd(
+                origin=origin,
+                track_id=track.track_id,
+                subject_id=subject_id,
+                similarity=similarity,
+                first_seen_ns=track.first_seen_ns,
+                last_seen_ns=track.last_seen_ns,
+            )
+
+    def _note(self, key: tuple[Origin, int], candidates: Candidates) -> None:
+        """Keep the latest similarity to whom the track alerted for."""
+        alerted = self._alerted.get(key, {})
+        for subject_id, similarity in zip(candidates.subject_ids[0], candidates.similarities[0], strict=True):
+            if subject_id in alerted:
+                alerted[str(subject_id)] = float(similarity)
+
+
+def _alert(probe: Probe, decision: Decision, threshold: Threshold, view: GalleryView) -> Alert:
     return Alert(
-        origin=frame.origin,
-        track_id=int(tracks.track_ids[row]),
+        origin=probe.origin,
+        track_id=probe.track_id,
         subject_id=decision.subject_id,
         similarity=decision.similarity,
         threshold=threshold,
-        box_xyxy_px=tracks.faces.boxes_xyxy_px[row],
-        face_rgb=_snapshot(frame, tracks.faces, row),
-        at_ns=frame.pts_ns,
-        first_seen_ns=int(tracks.first_seen_ns[row]),
-        captured_at_ns=frame.captured_at_ns,
+        box_xyxy_px=probe.box_xyxy_px,
+        face_rgb=probe.face_rgb,
+        at_ns=probe.at_ns,
+        first_seen_ns=probe.first_seen_ns,
+        captured_at_ns=probe.captured_at_ns,
         view_id=view.view_id,
         model_id=view.model_id,
     )
@@ -270,7 +328,9 @@ def _snapshot(frame: Frame, faces: Faces, row: int) -> U8:
     """Return one face with margin, at most 256 px wide, every other face in it painted over: (h, w, 3) uint8."""
     own = faces.boxes_xyxy_px[row]
     box = clip_box(expand(own[None], _SNAPSHOT_MARGIN)[0], frame.size_wh)
-    width, height = max(1, box[2] - box[0]), max(1, box[3] - box[1])
+    width, height = box[2] - box[0], box[3] - box[1]
+    if not width * height:  # the detector may put a box beside the picture; that must not end the line
+        return np.full((1, 1, 3), _PAINT, np.uint8)
     crop_rgb = frame.picture.rgb(box, (width, height)).copy()
     kept_rgb = crop_rgb.copy()
     inside = np.tile(np.array(box[:2], np.float32), 2)

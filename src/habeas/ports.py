@@ -15,6 +15,12 @@ class Clock(Protocol):
     def monotonic_ns(self) -> int:
         """Return a time that never jumps, nanoseconds from an arbitrary start."""
 
+    def boot_ns(self) -> int:
+        """Return the time since the machine started, sleep included, nanoseconds: what a set clock cannot change."""
+
+    def boot_id(self) -> str:
+        """Return what tells one start of the machine from another."""
+
     def wait(self, duration_ns: int) -> None:
         """Return after `duration_ns` of this clock's time."""
 

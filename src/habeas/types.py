@@ -12,6 +12,7 @@ runs in the same process and rewrites Python objects is outside what it can stop
 import enum
 import sys
 from dataclasses import InitVar, dataclass, field
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from threading import Event
 from types import MappingProxyType
@@ -106,8 +107,9 @@ class Origin:
 
 
 class Basis(enum.Enum):
-    """On what ground a gallery view exists when there is no workspace (product.md, "Without a workspace")."""
+    """On what ground a gallery view exists: an authorisation, or what is possible without a workspace (product.md)."""
 
+    AUTHORISATION = "authorisation"
     CONSENT = "consent"
     DEMO = "demo"
     EVALUATE = "evaluate"
@@ -115,6 +117,7 @@ class Basis(enum.Enum):
 
 PERMITTED_ORIGINS: Final = MappingProxyType(
     {
+        Basis.AUTHORISATION: frozenset({OriginKind.LIVE, OriginKind.FILE}),
         Basis.CONSENT: frozenset({OriginKind.LIVE, OriginKind.FILE, OriginKind.STILLS, OriginKind.SCENE}),
         Basis.DEMO: frozenset({OriginKind.SCENE}),
         Basis.EVALUATE: frozenset({OriginKind.STILLS, OriginKind.SCENE}),
@@ -320,6 +323,42 @@ class Templates:
 
     def __repr__(self) -> str:
         return f"Templates(n={len(self)}, model_id={self.model_id!r})"
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Probe:
+    """What is submitted to a search: an open track as its best shots so far show it. Dropped once compared.
+
+    Args:
+        origin: the camera.
+        track_id: the track.
+        templates: its fused template so far, one row.
+        box_xyxy_px: (4,) float32, the face in the newest best shot.
+        face_rgb: (h, w, 3) uint8, that face with margin, everybody else in it painted over.
+        at_ns: the stream's time of that shot.
+        first_seen_ns: the stream's time at which the track began.
+        captured_at_ns: wall clock of the frame.
+    """
+
+    origin: Origin
+    track_id: int
+    templates: Templates
+    box_xyxy_px: F32
+    face_rgb: U8
+    at_ns: int
+    first_seen_ns: int
+    captured_at_ns: int
+
+    def __post_init__(self) -> None:
+        if len(self.templates) != 1 or self.templates.origin is not self.origin:
+            raise HabeasError("a probe has one template, of its own source")
+        object.__setattr__(self, "box_xyxy_px", _fixed("box_xyxy_px", self.box_xyxy_px, np.float32, (4,)))
+        object.__setattr__(self, "face_rgb", _fixed("face_rgb", self.face_rgb, np.uint8, (None, None, 3)))
+
+    __reduce_ex__ = _stays
+
+    def __repr__(self) -> str:
+        return f"Probe({self.origin.camera_id!r}, track={self.track_id})"
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -545,3 +584,10 @@ class Flaw:
 def seconds(ns: int) -> float:
     """Return nanoseconds as seconds, rounded to the millisecond, for people and JSON."""
     return round(ns / NS_PER_S, 3)
+
+
+def utc(ns: int) -> str:
+    """Return Unix nanoseconds as RFC 3339 text in UTC, whole nanoseconds, for people and entries."""
+    whole_s, rest_ns = divmod(ns, NS_PER_S)
+    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=whole_s)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{rest_ns:09d}Z"

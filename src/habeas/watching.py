@@ -14,11 +14,11 @@ from habeas.authority import RunAuthorisation, check_request
 from habeas.authority.runs import MAX_LIVE_SOURCES
 from habeas.comparison import check_fpir
 from habeas.comparison.calibration import DEFAULT_FPIR
-from habeas.engine import Run
+from habeas.engine import Found, Run, TrackEnd
 from habeas.errors import InputError, RuleError
 from habeas.pipeline import Event
 from habeas.ports import FrameSource
-from habeas.types import NS_PER_S, U8, Flaw
+from habeas.types import NS_PER_S, U8, Flaw, Probe
 from habeas.video import is_live, open_source
 
 
@@ -83,7 +83,7 @@ class Watch:
     ) -> None:
         self._began = began or (time.perf_counter(), time.process_time())
         check_limits(sources, len(subjects), basis=basis, fpir=fpir)
-        stages = app.stages(fpir)
+        stages = app.stages()
         self._ledger = stages.ledger
         self.on_progress: Callable[[float], None] = lambda _seconds: None
         self.authorisation = RunAuthorisation(app.enrol(subjects), basis, app.clock)
@@ -93,7 +93,7 @@ class Watch:
                 opened.append(_opened(source, app))
                 view = self.authorisation.view(opened[-1].origin)
                 view.admit(opened[-1].origin, view.model_id, app.clock.now_ns())
-                stages.calibration.threshold(fpir, len(view))
+                app.calibration.threshold(fpir, len(view))
         except BaseException:
             for source in opened:
                 source.close()
@@ -103,7 +103,8 @@ class Watch:
         self.camera_ids = [source.origin.camera_id for source in opened]
         self._clock = app.clock
         self._over = False
-        self._run = Run(opened, stages, self.authorisation.view, self._turned)
+        self._matcher = app.matcher(self.authorisation.view, fpir)
+        self._run = Run(opened, stages, self._turned)
         self._started = time.perf_counter(), time.process_time()
 
     @property
@@ -121,7 +122,7 @@ class Watch:
     def events(self) -> Iterator[Event | Flaw]:
         """Yield alerts at their first crossing, and their ends; finish when the eight hours are over."""
         try:
-            yield from self._run.events()
+            yield from self._compared(self._run.events())
         except RuleError as error:
             if error.rule != "window":
                 raise
@@ -133,7 +134,18 @@ class Watch:
     def interrupted(self) -> Iterator[Event | Flaw]:
         """Stop, and yield the ends of what was still open."""
         self._run.stop()
-        yield from self._run.finish()
+        yield from self._compared(self._run.finish())
+
+    def _compared(self, found: Iterator[Found]) -> Iterator[Event | Flaw]:
+        """Compare what the lines found, each probe before anything after it is made."""
+        for what in found:
+            if isinstance(what, Probe):
+                yield from self._matcher.compare(what)
+            elif isinstance(what, TrackEnd):
+                yield from self._matcher.close(what.origin, what.track)
+            else:
+                yield what
+            del what  # a probe is gone once it was compared
 
     def stop(self) -> None:
         """End `events` soon; callable from any thread."""
@@ -142,19 +154,19 @@ class Watch:
     def summary(self) -> Summary:
         """Close the sources and count what the run came to."""
         self._run.close()
-        counts = [line.counts for line in self._run.lines]
         reports = self._run.reports
+        counts = [report.counts for report in reports]
         wall, cpu = time.perf_counter(), time.process_time()
         return Summary(
             video_s=round(sum(report.video_ns for report in reports) / NS_PER_S, 3),
             frames_decoded=sum(report.frames_decoded for report in reports),
             frames_dropped=sum(report.frames_dropped for report in reports),
-            frames_analysed=sum(count.frames_analysed for count in counts),
+            frames_analysed=sum(report.frames_analysed for report in reports),
             faces_detected=sum(count.faces_detected for count in counts),
             tracks=sum(count.tracks for count in counts),
             templates_made=sum(count.templates_made for count in counts),
             templates_kept=self._ledger.kept,
-            alerts=sum(count.alerts for count in counts),
+            alerts=self._matcher.alerts,
             cpu_s=round(cpu - self._started[1], 3),
             cpu_start_s=round(self._started[1] - self._began[1], 3),
             wall_s=round(wall - self._started[0], 3),

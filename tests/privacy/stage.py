@@ -15,7 +15,7 @@ from habeas.engine import Run
 from habeas.faces import Detector, Templater
 from habeas.faces.align import align
 from habeas.measure.heads import Head
-from habeas.types import F32, U8, Alert, Faces, Frame, Templates
+from habeas.types import F32, U8, Faces, Frame, Probe, Templates
 from habeas.video import open_source
 
 SUBJECT = "astronaut"
@@ -154,7 +154,9 @@ def recorded(app: App, source: str, subject_image: Path) -> Seen:
     opened = open_source(source, live=app.settings.live, clock=app.clock)
     with (
         RunAuthorisation(subject, "consent", app.clock) as authorisation,
-        Run([opened], stages, authorisation.view) as run,
+        Run([opened], stages) as run,
     ):
-        seen.alerts = sum(isinstance(event, Alert) for event in run.events())
+        matcher = app.matcher(authorisation.view)
+        for probe in (found for found in run.events() if isinstance(found, Probe)):
+            seen.alerts += len(list(matcher.compare(probe)))
     return seen

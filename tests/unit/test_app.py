@@ -11,18 +11,22 @@ from habeas.errors import ImageError, InputError, ModelError, NetworkError, Refe
 from habeas.models.manifest import CENTERFACE, DEFAULT_PACK, PackagedFile
 from habeas.models.pull import Report
 from habeas.settings import ModelSettings, Settings
-from habeas.types import U8
+from habeas.types import U8, GalleryView, Origin
 
 NOWHERE = "http://127.0.0.1:9"
 
 
+def nobody(_origin: Origin) -> GalleryView:
+    raise AssertionError("nothing is compared here")
+
+
 @pytest.mark.parametrize("fpir", [0.0, -1.0, 1.0001e-3, 0.5, float("nan")])
-def test_no_line_runs_above_the_highest_fpir(app: App, fpir: float) -> None:
+def test_nothing_is_compared_above_the_highest_fpir(app: App, fpir: float) -> None:
     with pytest.raises(RuleError) as refused:
-        app.stages(fpir)
+        app.matcher(nobody, fpir)
     assert refused.value.rule == "fpir"
-    assert app.stages(1e-3).fpir == 1e-3
-    assert app.stages().fpir == 1e-4
+    assert app.matcher(nobody, 1e-3)._fpir == 1e-3
+    assert app.matcher(nobody)._fpir == 1e-4
 
 
 def test_each_run_counts_its_own_templates(app: App) -> None:

@@ -1,5 +1,5 @@
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 import pytest
@@ -14,9 +14,22 @@ from habeas.comparison import Calibration
 from habeas.comparison.calibration import Point
 from habeas.errors import RuleError
 from habeas.faces import Templater
-from habeas.pipeline import Event, Line, Stages, TemplateLedger
+from habeas.pipeline import Event, Line, Matcher, Stages, TemplateLedger, ViewOf
 from habeas.settings import DetectSettings
-from habeas.types import F32, NS_PER_S, U8, Alert, AlertEnd, Frame, Origin, OriginKind, Templates
+from habeas.types import (
+    F32,
+    NS_PER_S,
+    U8,
+    Alert,
+    AlertEnd,
+    ClosedTrack,
+    Frame,
+    GalleryView,
+    Origin,
+    OriginKind,
+    Probe,
+    Templates,
+)
 from habeas.video import ArrayPicture
 from habeas.video.edge import origin
 
@@ -62,15 +75,16 @@ def passing(portraits: dict[str, U8]) -> Passing:
     return made
 
 
-def stages(app: App, clock: ManualClock, similarity: float, templater: Templater | None = None) -> Stages:
+def stages(app: App, templater: Templater | None = None) -> Stages:
     return Stages(
         detector=app.detector(),
         templater=templater or app.templater,
-        calibration=threshold(similarity),
-        fpir=1e-4,
         detect=DetectSettings(rate_hz=6.25, idle_rate_hz=1.0),
-        clock=clock,
     )
+
+
+def matcher(view_of: ViewOf, clock: ManualClock, similarity: float = 0.4) -> Matcher:
+    return Matcher(view_of, threshold(similarity), 1e-4, clock)
 
 
 @pytest.fixture
@@ -87,17 +101,26 @@ def looking_for(app: App, portraits: dict[str, U8], clock: ManualClock) -> Itera
         run.close()
 
 
-def run(line: Line, frames: list[Frame]) -> list[Event]:
-    return [event for frame in frames for event in line.process(frame)] + list(line.finish())
+def compared(line: Line, matches: Matcher, found: Iterable[Probe | ClosedTrack]) -> Iterator[Event]:
+    for what in found:
+        if isinstance(what, Probe):
+            yield from matches.compare(what)
+        else:
+            yield from matches.close(line.origin, what)
+
+
+def run(line: Line, matches: Matcher, frames: list[Frame]) -> list[Event]:
+    events = [event for frame in frames for event in compared(line, matches, line.process(frame))]
+    return events + list(compared(line, matches, line.finish()))
 
 
 def test_a_person_alerts_once_and_the_track_ends_once(
     app: App, clock: ManualClock, looking_for: LookingFor, passing: Passing
 ) -> None:
-    made = stages(app, clock, 0.4)
     frames = passing("obama-2", 14)
-    line = Line(frames[0].origin, 6.25, made, looking_for("obama").view)
-    alert, end = run(line, frames)
+    line = Line(frames[0].origin, 6.25, stages(app))
+    matches = matcher(looking_for("obama").view, clock)
+    alert, end = run(line, matches, frames)
     assert isinstance(alert, Alert)
     assert isinstance(end, AlertEnd)
     assert (alert.subject_id, end.subject_id) == ("obama", "obama")
@@ -107,19 +130,38 @@ def test_a_person_alerts_once_and_the_track_ends_once(
     assert alert.at_ns <= 3 * STEP_NS, "the first crossing does not wait for the track's end"
     assert (alert.captured_at_ns, alert.origin) == (NOW_NS, frames[0].origin)
     assert alert.face_rgb.shape[1] <= 256
-    assert line.counts.alerts == line.counts.tracks == 1
+    assert matches.alerts == line.counts.tracks == 1
     assert 1 <= line.counts.templates_made <= 5
     assert line.counts.frames_analysed >= 5
+
+
+def test_a_line_gives_probes_of_everybody_and_then_the_end(app: App, passing: Passing) -> None:
+    frames = passing("biden")
+    line = Line(frames[0].origin, 6.25, stages(app))
+    found = [what for frame in frames for what in line.process(frame)]
+    *probes_, end = [*found, *line.finish()]
+    assert isinstance(end, ClosedTrack)
+    assert len(probes_) == line.counts.templates_made >= 1
+    for probe in probes_:
+        assert isinstance(probe, Probe)
+        assert (probe.origin, probe.track_id, probe.captured_at_ns) == (frames[0].origin, end.track_id, NOW_NS)
+        assert end.first_seen_ns == probe.first_seen_ns <= probe.at_ns <= end.last_seen_ns
+        assert probe.templates.model_id == app.pack.model_id
+        left, top, right, bottom = probe.box_xyxy_px
+        assert probe.face_rgb.shape[0] > bottom - top
+        assert probe.face_rgb.shape[1] > right - left
 
 
 def test_somebody_else_passes_without_an_alert(
     app: App, clock: ManualClock, looking_for: LookingFor, passing: Passing
 ) -> None:
     frames = passing("biden")
-    line = Line(frames[0].origin, 6.25, stages(app, clock, 0.4), looking_for("obama").view)
-    assert run(line, frames) == []
+    line = Line(frames[0].origin, 6.25, stages(app))
+    matches = matcher(looking_for("obama").view, clock)
+    assert run(line, matches, frames) == []
     assert line.counts.templates_made >= 1
     assert line.counts.tracks == 1
+    assert matches.alerts == 0
 
 
 def test_at_a_threshold_below_everything_everybody_alerts(
@@ -127,8 +169,9 @@ def test_at_a_threshold_below_everything_everybody_alerts(
 ) -> None:
     """Positive control of the last: the same frames do reach the comparison."""
     frames = passing("biden")
-    line = Line(frames[0].origin, 6.25, stages(app, clock, -1.0), looking_for("obama").view)
-    assert [type(event) for event in run(line, frames)] == [Alert, AlertEnd]
+    line = Line(frames[0].origin, 6.25, stages(app))
+    events = run(line, matcher(looking_for("obama").view, clock, -1.0), frames)
+    assert [type(event) for event in events] == [Alert, AlertEnd]
 
 
 def test_a_network_that_answers_nan_matches_nobody(
@@ -136,10 +179,10 @@ def test_a_network_that_answers_nan_matches_nobody(
 ) -> None:
     broken = Templater(NoNumber(), NoNumber(), app.pack.model_id)
     frames = passing("obama-2")
-    line = Line(frames[0].origin, 6.25, stages(app, clock, -1.0, broken), looking_for("obama").view)
-    assert run(line, frames) == []
+    line = Line(frames[0].origin, 6.25, stages(app, broken))
+    assert run(line, matcher(looking_for("obama").view, clock, -1.0), frames) == []
     assert line.counts.templates_unusable >= 1
-    assert (line.counts.templates_made, line.counts.alerts) == (0, 0)
+    assert line.counts.templates_made == 0
 
 
 def test_a_cut_ends_the_track(app: App, clock: ManualClock, looking_for: LookingFor, passing: Passing) -> None:
@@ -147,62 +190,159 @@ def test_a_cut_ends_the_track(app: App, clock: ManualClock, looking_for: Looking
     blocks = np.random.default_rng(1).integers(0, 256, (8, 12), np.uint8)
     street = ArrayPicture(np.repeat(np.kron(blocks, np.ones((40, 40), np.uint8))[..., None], 3, axis=2))
     between = [Frame(frames[0].origin, index, NOW_NS, index * STEP_NS, street) for index in (6, 7)]
-    line = Line(frames[0].origin, 6.25, stages(app, clock, 0.4), looking_for("obama").view)
-    events = run(line, [*frames, *between, *passing("obama-2", 6, start=8, where=frames[0].origin)])
+    line = Line(frames[0].origin, 6.25, stages(app))
+    matches = matcher(looking_for("obama").view, clock)
+    events = run(line, matches, [*frames, *between, *passing("obama-2", 6, start=8, where=frames[0].origin)])
     assert [type(event) for event in events] == [Alert, AlertEnd, Alert, AlertEnd]
     assert events[0].track_id != events[2].track_id
     assert events[1].last_seen_ns == frames[-1].pts_ns
 
 
-def test_when_the_authorisation_ends_the_line_stops(
+def test_a_still_picture_nobody_moves_in_is_looked_at_once_a_second(app: App) -> None:
+    where = origin(OriginKind.FILE, "wall")
+    picture = ArrayPicture(np.full((160, 240, 3), 90, np.uint8))
+    frames = [Frame(where, index, NOW_NS, index * STEP_NS, picture) for index in range(26)]
+    line = Line(where, 6.25, stages(app))
+    assert [what for frame in frames for what in line.process(frame)] == []
+    assert 4 <= line.counts.frames_analysed <= 6
+    assert line.counts.frames_gated == 26 - line.counts.frames_analysed
+
+
+def test_a_frame_is_counted_though_nobody_listens_to_the_end(app: App, passing: Passing) -> None:
+    frames = passing("biden", 4)
+    wall = ArrayPicture(np.random.default_rng(5).integers(0, 255, (SIZE_WH[1], SIZE_WH[0], 3), np.uint8))
+    line = Line(frames[0].origin, 6.25, stages(app))
+    for frame in frames:
+        list(line.process(frame))
+    cut = line.process(Frame(frames[0].origin, 4, NOW_NS, 4 * STEP_NS, wall))
+    assert isinstance(next(cut), ClosedTrack)
+    cut.close()
+    assert line.counts.frames_analysed + line.counts.frames_gated == 5
+
+
+@pytest.mark.parametrize(("rate_hz", "every_ns"), [(25.0, STEP_NS), (0.0, STEP_NS), (2.0, NS_PER_S // 2)])
+def test_the_detection_rate_is_at_most_the_streams(app: App, rate_hz: float, every_ns: int) -> None:
+    assert Line(origin(OriginKind.FILE, "clip"), rate_hz, stages(app)).every_ns == every_ns
+
+
+# --- the matcher ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.rule("F2")
+def test_when_the_authorisation_ends_nothing_is_compared(
     app: App, clock: ManualClock, looking_for: LookingFor, passing: Passing
 ) -> None:
     authorisation = looking_for("obama")
     frames = passing("biden", 12)
-    line = Line(frames[0].origin, 6.25, stages(app, clock, 0.4), authorisation.view)
+    line = Line(frames[0].origin, 6.25, stages(app))
+    matches = matcher(authorisation.view, clock)
     for frame in frames[:3]:
-        list(line.process(frame))
+        list(compared(line, matches, line.process(frame)))
     authorisation.close()
     with pytest.raises(RuleError):
-        run(line, frames[3:])
+        run(line, matches, frames[3:])
 
 
-def test_after_eight_hours_the_line_stops(
+def test_after_eight_hours_nothing_is_compared(
     app: App, clock: ManualClock, looking_for: LookingFor, passing: Passing
 ) -> None:
     authorisation = looking_for("obama")
     clock.advance(8 * 3600 * NS_PER_S)
     frames = passing("biden")
     with pytest.raises(RuleError) as refused:
-        run(Line(frames[0].origin, 6.25, stages(app, clock, 0.4), authorisation.view), frames)
+        run(Line(frames[0].origin, 6.25, stages(app)), matcher(authorisation.view, clock), frames)
     assert refused.value.rule == "window"
 
 
-def test_a_still_picture_nobody_moves_in_is_looked_at_once_a_second(
-    app: App, clock: ManualClock, looking_for: LookingFor
-) -> None:
-    where = origin(OriginKind.FILE, "wall")
-    picture = ArrayPicture(np.full((160, 240, 3), 90, np.uint8))
-    frames = [Frame(where, index, NOW_NS, index * STEP_NS, picture) for index in range(26)]
-    line = Line(where, 6.25, stages(app, clock, 0.4), looking_for("obama").view)
-    assert run(line, frames) == []
-    assert 4 <= line.counts.frames_analysed <= 6
+def probe_of(where: Origin, track_id: int, vector: F32) -> Probe:
+    shown = np.zeros((4, 4, 3), np.uint8)
+    return Probe(where, track_id, Templates(vector[None], "m", where), np.zeros(4, np.float32), shown, 2, 1, NOW_NS)
+
+
+@pytest.mark.rule("F2")
+def test_what_may_be_compared_is_asked_for_before_every_comparison(clock: ManualClock) -> None:
+    axes = np.eye(8, dtype=np.float32)
+    gallery = strategies.view(axes[:1], ["ada"])
+    where = [origin(OriginKind.FILE, name) for name in ("a", "b")]
+    asked: list[Origin] = []
+
+    def view_of(of: Origin) -> GalleryView:
+        asked.append(of)
+        return gallery
+
+    matches = matcher(view_of, clock)
+    probes_ = [probe_of(where[number % 2], 1, axes[1]) for number in range(4)]
+    assert [list(matches.compare(probe)) for probe in probes_] == [[], [], [], []]
+    assert asked == [where[0], where[1], where[0], where[1]]
+    gallery.revoked.set()
+    with pytest.raises(RuleError):
+        list(matches.compare(probes_[0]))
+    assert list(matches.close(where[0], ClosedTrack(1, 1, 2))) == []
+    assert len(asked) == 5, "closing a track compares nothing"
+
+
+@pytest.mark.rule("N5")
+def test_one_matcher_tells_the_tracks_of_different_sources_apart_and_forgets_them(clock: ManualClock) -> None:
+    axes = np.eye(8, dtype=np.float32)
+    gallery = strategies.view(axes[:1], ["ada"])
+    matches = matcher(lambda _origin: gallery, clock)
+    one, other = (origin(OriginKind.FILE, "same name") for _ in range(2))
+    for where in (one, other):
+        (alert,) = matches.compare(probe_of(where, 1, axes[0]))
+        assert (alert.origin, alert.at_ns, alert.first_seen_ns) == (where, 2, 1)
+        assert list(matches.compare(probe_of(where, 1, axes[0]))) == [], "once for a track and a subject"
+        assert list(matches.compare(probe_of(where, 2, axes[1]))) == []
+    assert len(matches._alerted) == 2, "nothing of tracks that matched nobody"
+    (end,) = matches.close(one, ClosedTrack(1, 1, 9))
+    assert (end.origin, end.subject_id, end.last_seen_ns) == (one, "ada", 9)
+    assert list(matches.close(one, ClosedTrack(1, 1, 9))) == [], "once"
+    assert len(list(matches.close(other, ClosedTrack(1, 1, 9)))) == 1
+    assert matches._alerted == {}
+    assert matches.alerts == 2
+
+
+def test_the_end_tells_the_similarity_of_the_last_look(clock: ManualClock) -> None:
+    axes = np.eye(8, dtype=np.float32)
+    gallery = strategies.view(axes[:1], ["ada"])
+    matches = matcher(lambda _origin: gallery, clock)
+    where = origin(OriginKind.FILE, "a")
+    (alert,) = matches.compare(probe_of(where, 1, axes[0]))
+    assert list(matches.compare(probe_of(where, 1, np.array([0.6, 0.8, 0, 0, 0, 0, 0, 0], np.float32)))) == []
+    (end,) = matches.close(where, ClosedTrack(1, 1, 9))
+    assert (alert.similarity, end.similarity) == pytest.approx((1.0, 0.6))
 
 
 # --- nothing kept ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.rule("F3")
 def test_no_template_outlives_its_track(
     app: App, clock: ManualClock, looking_for: LookingFor, passing: Passing
 ) -> None:
-    made = stages(app, clock, 0.4)
+    made = stages(app)
     frames = passing("biden")
-    line = Line(frames[0].origin, 6.25, made, looking_for("obama").view)
+    line = Line(frames[0].origin, 6.25, made)
+    matches = matcher(looking_for("obama").view, clock)
     for frame in frames:
-        list(line.process(frame))
+        list(compared(line, matches, line.process(frame)))
     gc.collect()
-    assert 1 <= made.ledger.kept <= 5
+    assert 1 <= made.ledger.kept <= 5, "those of the open track; none of its probes"
+    assert made.ledger.kept == line.counts.templates_made
+    list(compared(line, matches, line.finish()))
+    gc.collect()
+    assert made.ledger.kept == 0
+
+
+@pytest.mark.rule("F3")
+def test_a_probe_that_somebody_keeps_is_counted(app: App, passing: Passing) -> None:
+    made = stages(app)
+    frames = passing("biden")
+    line = Line(frames[0].origin, 6.25, made)
+    kept = [what for frame in frames for what in line.process(frame)]
     list(line.finish())
+    gc.collect()
+    assert made.ledger.kept == len(kept) >= 1
+    kept.clear()
     gc.collect()
     assert made.ledger.kept == 0
 

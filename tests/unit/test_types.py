@@ -26,6 +26,7 @@ from habeas.types import (
     GalleryView,
     Origin,
     OriginKind,
+    Probe,
     Seal,
     Templates,
     Threshold,
@@ -44,6 +45,14 @@ EYE = np.eye(4, dtype=np.float32)
 def some_origin(kind: OriginKind, camera_id: str = "gate") -> Origin:
     """An origin of any kind; scenes are sealed by their own module."""
     return Origin(kind, camera_id, types._claimed[Seal.SCENE if kind is OriginKind.SCENE else Seal.SOURCE])
+
+
+def some_probe(shown: int = 0) -> Probe:
+    """A probe; its picture is of one shade."""
+    where = origin(OriginKind.FILE, "gate")
+    templates = probes(np.full((1, 4), 0.5, np.float32), where)
+    image = np.full((4, 4, 3), shown, np.uint8)
+    return Probe(where, 7, templates, np.zeros(4, np.float32), image, 2, 1, NOW_NS)
 
 
 # --- validation -----------------------------------------------------------------------------------------------------
@@ -156,6 +165,7 @@ def records() -> list[tuple[object, tuple[str, ...]]]:
         (found, ("boxes_xyxy_px", "scores", "landmarks_xy_px", "quality")),
         (Tracks(ids, ids, found, np.ones(2, np.bool_), ()), ("track_ids", "first_seen_ns", "best_shots")),
         (probes(EYE), ("vectors",)),
+        (some_probe(), ("box_xyxy_px", "face_rgb")),
         (view(EYE, list("abcd")), ("vectors", "subject_ids", "authorisation_ids")),
         (Candidates(np.array([["a"]]), np.ones((1, 1), np.float32), 1, "v", "m"), ("subject_ids", "similarities")),
     ]
@@ -193,7 +203,7 @@ def test_a_gallery_view_does_not_follow_the_arrays_it_was_made_of() -> None:
     built = build_view(
         vectors=vectors,
         subject_ids=names,
-        authorisation_id="run",
+        authorisation_ids=np.full(4, "run"),
         model_id="m",
         basis=Basis.CONSENT,
         camera_id=None,
@@ -240,6 +250,7 @@ def test_no_repr_shows_a_template_an_image_or_a_name() -> None:
         still(image),
         faces(np.array([[0, 0, 10, 10]])),
         probes(odd),
+        some_probe(173),
         view(odd, [NAMED]),
         Candidates(np.array([[NAMED]]), np.full((1, 1), 0.5, np.float32), 1, "v", "m"),
         alert,
@@ -319,7 +330,9 @@ def test_a_sealed_record_does_not_hand_on_its_seal() -> None:
         assert not [name for name in dir(record) if id(getattr(record, name)) in seals]
 
 
-@pytest.mark.parametrize("record", [view(EYE, list("abcd")), origin(OriginKind.FILE, "gate"), probes(EYE)], ids=type)
+@pytest.mark.parametrize(
+    "record", [view(EYE, list("abcd")), origin(OriginKind.FILE, "gate"), probes(EYE), some_probe()], ids=type
+)
 @pytest.mark.parametrize("leave", [copy.copy, copy.deepcopy, pickle.dumps, lambda record: pickle.dumps(record, 0)])
 def test_rights_and_templates_are_neither_copied_nor_pickled(record: object, leave: Callable[[object], object]) -> None:
     with pytest.raises(RuleError) as refused:
@@ -361,6 +374,29 @@ def test_an_alerts_arrays_are_checked(field: str, value: np.ndarray) -> None:
         dataclasses.replace(good, **{field: value})
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("box_xyxy_px", np.zeros(5, np.float32)),
+        ("face_rgb", np.zeros((4, 4), np.uint8)),
+        ("origin", origin(OriginKind.FILE, "gate")),
+        ("templates", probes(EYE[:1], origin(OriginKind.FILE, "gate"))),
+    ],
+)
+def test_a_probes_fields_are_checked(field: str, value: object) -> None:
+    good = some_probe()
+    dataclasses.replace(good, track_id=8)
+    with pytest.raises(HabeasError, match=field if field.endswith(("px", "rgb")) else "its own source"):
+        dataclasses.replace(good, **{field: value})
+
+
+@pytest.mark.parametrize("rows", [0, 2])
+def test_a_probe_has_one_template(rows: int) -> None:
+    good = some_probe()
+    with pytest.raises(HabeasError, match="one template"):
+        dataclasses.replace(good, templates=probes(EYE[:rows], good.origin))
+
+
 def test_a_gallery_views_subjects_are_in_order() -> None:
     seal = types._claimed[Seal.GALLERY_VIEW]
     with pytest.raises(HabeasError, match="order"):
@@ -372,7 +408,7 @@ def test_the_view_id_is_of_the_whole_content() -> None:
         whole = {
             "vectors": EYE,
             "subject_ids": np.array(list("abcd")),
-            "authorisation_id": "run",
+            "authorisation_ids": np.full(4, "run"),
             "model_id": "m",
             "basis": Basis.CONSENT,
             "camera_id": None,
@@ -384,7 +420,7 @@ def test_the_view_id_is_of_the_whole_content() -> None:
     changes: list[dict[str, object]] = [
         {"vectors": EYE[::-1].copy()},
         {"subject_ids": np.array(list("abce"))},
-        {"authorisation_id": "run-2"},
+        {"authorisation_ids": np.full(4, "run-2")},
         {"model_id": "n"},
         {"basis": Basis.EVALUATE},
         {"camera_id": "gate"},
@@ -399,6 +435,7 @@ def test_the_view_id_is_of_the_whole_content() -> None:
 # --- admission ------------------------------------------------------------------------------------------------------
 
 ADMITTED = {
+    Basis.AUTHORISATION: {OriginKind.LIVE, OriginKind.FILE},
     Basis.CONSENT: {OriginKind.LIVE, OriginKind.FILE, OriginKind.STILLS, OriginKind.SCENE},
     Basis.DEMO: {OriginKind.SCENE},
     Basis.EVALUATE: {OriginKind.STILLS, OriginKind.SCENE},

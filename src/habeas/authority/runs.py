@@ -69,7 +69,7 @@ class RunAuthorisation:
         return build_view(
             vectors=np.stack([reference.vector for _, reference in pairs]),
             subject_ids=np.array([subject_id for subject_id, _ in pairs]),
-            authorisation_id=self.authorisation_id,
+            authorisation_ids=np.full(len(pairs), self.authorisation_id),
             model_id=pairs[0][1].model_id,
             basis=self.basis,
             camera_id=None,
@@ -217,7 +217,7 @@ def evaluation_view(vectors: F32, subject_ids: Str, model_id: str, clock: Clock)
     return build_view(
         vectors=vectors,
         subject_ids=subject_ids,
-        authorisation_id="evaluate",
+        authorisation_ids=np.full(len(subject_ids), "evaluate"),
         model_id=model_id,
         basis=Basis.EVALUATE,
         camera_id=None,

@@ -14,7 +14,7 @@ def build_view(
     *,
     vectors: F32,
     subject_ids: Str,
-    authorisation_id: str,
+    authorisation_ids: Str,
     model_id: str,
     basis: Basis,
     camera_id: str | None,
@@ -26,7 +26,7 @@ def build_view(
     Args:
         vectors: (m, d) float32, unit length.
         subject_ids: (m,).
-        authorisation_id: under which all of them are listed.
+        authorisation_ids: (m,), under which each is listed.
         model_id: of the vectors.
         basis: the ground.
         camera_id: the one camera, or None for the sources of a run.
@@ -34,16 +34,17 @@ def build_view(
         valid_until_ns: first instant after, Unix ns.
     """
     order = np.argsort(subject_ids, kind="stable")
-    vectors, subject_ids = vectors[order], subject_ids[order]
+    vectors, subject_ids, authorisation_ids = vectors[order], subject_ids[order], authorisation_ids[order]
     digest = hashlib.sha256()
-    for part in (authorisation_id, model_id, basis.value, camera_id or "*", f"{valid_from_ns}-{valid_until_ns}"):
+    for part in (model_id, basis.value, camera_id or "*", f"{valid_from_ns}-{valid_until_ns}"):
         digest.update(part.encode() + b"\0")
-    digest.update("\0".join(subject_ids.tolist()).encode())
+    for names in (authorisation_ids, subject_ids):
+        digest.update("\0".join(names.tolist()).encode() + b"\0\0")
     digest.update(vectors.astype("<f4").tobytes())
     return GalleryView(
         vectors=vectors,
         subject_ids=subject_ids,
-        authorisation_ids=np.full(len(subject_ids), authorisation_id),
+        authorisation_ids=authorisation_ids,
         model_id=model_id,
         basis=basis,
         camera_id=camera_id,

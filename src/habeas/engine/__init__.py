@@ -1,5 +1,5 @@
 """How lines run."""
 
-from habeas.engine.local import Run, SourceReport
+from habeas.engine.run import Found, Run, SourceReport, TrackEnd
 
-__all__ = ["Run", "SourceReport"]
+__all__ = ["Found", "Run", "SourceReport", "TrackEnd"]
