@@ -1,0 +1,327 @@
+"""The rows of the database, one frozen record a table. What a person must not read lies in `*_sealed` fields.
+
+Times are Unix nanoseconds; None: not yet. Identifiers are random and say nothing. Names of people listed, references,
+templates and images are only ever in sealed fields, encrypted by `keys` under a key named in the same row.
+"""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+KEY: Final = {"key": True}
+"""Marks the fields of a table's primary key."""
+INDEX: Final = {"index": True}
+"""Marks fields that are searched by."""
+UNIQUE: Final = {"unique": True}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What happened, once, in the transaction of its effect. The audit log is built of these.
+
+    `body` is canonical JSON (RFC 8785) and holds no name, image or template.
+    """
+
+    seq: int = field(metadata=KEY)
+    at_ns: int
+    kind: str = field(metadata=INDEX)
+    actor: str
+    body: str
+
+
+@dataclass(frozen=True)
+class Meta:
+    """One fact of the installation: its id, its oversight key."""
+
+    name: str = field(metadata=KEY)
+    value: str
+
+
+@dataclass(frozen=True)
+class Heartbeat:
+    """When this installation last knew the time, by three clocks."""
+
+    name: str = field(metadata=KEY)
+    wall_ns: int
+    boot_ns: int
+    boot_id: str
+    steady_ns: int
+    jumped: bool
+
+
+@dataclass(frozen=True)
+class Account:
+    """Somebody who may log in. `person` tells apart people, where one has two accounts."""
+
+    account_id: str = field(metadata=KEY)
+    name: str = field(metadata=UNIQUE)
+    person: str = field(metadata=INDEX)
+    created_at_ns: int
+    created_by: str
+    password_hash: str | None = None
+    credential_at_ns: int | None = None
+    setup_hash: str | None = None
+    setup_until_ns: int | None = None
+    disabled_at_ns: int | None = None
+    failures: int = 0
+    locked_until_ns: int | None = None
+
+
+@dataclass(frozen=True)
+class Grant:
+    """A role of an account. Proposed by one holder, approved by another, usable a day later."""
+
+    grant_id: str = field(metadata=KEY)
+    account_id: str = field(metadata=INDEX)
+    role: str
+    zones: tuple[str, ...]
+    proposed_by: str
+    proposed_at_ns: int
+    approved_by: str | None = None
+    usable_from_ns: int | None = None
+    revoked_at_ns: int | None = None
+
+
+@dataclass(frozen=True)
+class Session:
+    """One login. Only the hash of what the client holds is kept."""
+
+    session_hash: str = field(metadata=KEY)
+    account_id: str = field(metadata=INDEX)
+    created_at_ns: int
+    used_at_ns: int
+    ends_at_ns: int
+
+
+@dataclass(frozen=True)
+class Token:
+    """An API token: hashed, scoped, expiring."""
+
+    token_id: str = field(metadata=KEY)
+    token_hash: str = field(metadata=UNIQUE)
+    account_id: str = field(metadata=INDEX)
+    scopes: tuple[str, ...]
+    created_at_ns: int
+    ends_at_ns: int
+    revoked_at_ns: int | None = None
+
+
+@dataclass(frozen=True)
+class Approval:
+    """One person's yes or no to one object with exactly this content."""
+
+    approval_id: str = field(metadata=KEY)
+    object_id: str = field(metadata=INDEX)
+    action: str
+    content_hash: str
+    account_id: str
+    person: str
+    at_ns: int
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A camera of the installation. Its addresses are sealed: they carry passwords."""
+
+    camera_id: str = field(metadata=KEY)
+    zone: str = field(metadata=INDEX)
+    purpose: str
+    public_url: str
+    detect_sealed: bytes
+    record_sealed: bytes | None
+    key_id: str
+    source_digest: str
+    masks: tuple[tuple[float, float, float, float], ...]
+    min_face_px: int
+    added_at_ns: int
+    added_by: str
+    removed_at_ns: int | None = None
+    delivered_at_ns: int | None = None
+
+
+@dataclass(frozen=True)
+class Policy:
+    """One version of the ceilings. `body` is their canonical JSON."""
+
+    policy_id: str = field(metadata=KEY)
+    number: int = field(metadata=UNIQUE)
+    based_on: int
+    body: str
+    state: str = field(metadata=INDEX)
+    proposed_by: str
+    proposed_at_ns: int
+    effective_from_ns: int | None = None
+    replaced_at_ns: int | None = None
+
+
+@dataclass(frozen=True)
+class Authorisation:
+    """The object that gates the search. `cameras` are pairs of id and source digest.
+
+    A retrospective one names an interval of footage; `from_ns` and `until_ns` are that interval.
+    """
+
+    authorisation_id: str = field(metadata=KEY)
+    state: str = field(metadata=INDEX)
+    kind: str
+    purpose: str
+    authority: str
+    reference: str
+    decision_sha256: str | None
+    decision_status: str
+    requester: str = field(metadata=INDEX)
+    requester_person: str
+    cameras: tuple[tuple[str, str], ...]
+    from_ns: int
+    until_ns: int
+    urgent: bool
+    minor: bool
+    created_at_ns: int
+    content_hash: str = ""
+    renews: str | None = None
+    submitted_at_ns: int | None = None
+    started_at_ns: int | None = None
+    ends_at_ns: int | None = None
+    ended_at_ns: int | None = None
+    ended_why: str | None = None
+    consent_code_hash: str | None = None
+    discarded_at_ns: int | None = None
+    confirmed_at_ns: int | None = None
+    notify_due_ns: int | None = None
+    notified_at_ns: int | None = None
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A person named by exactly one authorisation. Name and birth date are sealed under the subject's key."""
+
+    subject_id: str = field(metadata=KEY)
+    authorisation_id: str = field(metadata=INDEX)
+    key_id: str
+    identity_sealed: bytes | None
+    commitment: str
+    tag: str = field(metadata=INDEX)
+    tag_key_id: str
+    minor: bool
+    raised_to: float | None = None
+    discarded_at_ns: int | None = None
+
+
+@dataclass(frozen=True)
+class Reference:
+    """An enrolled image and its template, both sealed under the subject's key.
+
+    `commitment` is a keyed hash of the image; `report` says what the quality gate saw.
+    """
+
+    reference_id: str = field(metadata=KEY)
+    subject_id: str = field(metadata=INDEX)
+    model_id: str
+    commitment: str
+    image_sealed: bytes | None
+    template_sealed: bytes | None
+    report: str
+
+
+@dataclass(frozen=True)
+class Suspension:
+    """Recognition is off on these cameras for this window of capture time; `sources` are their digests then."""
+
+    suspension_id: str = field(metadata=KEY)
+    zones: tuple[str, ...]
+    cameras: tuple[str, ...]
+    sources: tuple[str, ...]
+    from_ns: int
+    until_ns: int
+    why: str
+    imposed_by: str
+    imposed_at_ns: int
+    lift_proposed_at_ns: int | None = None
+    lift_proposed_by: str | None = None
+    lifted_from_ns: int | None = None
+
+
+@dataclass(frozen=True)
+class Alert:
+    """A track whose best shots matched. Its image is sealed under the alert's own key."""
+
+    alert_id: str = field(metadata=KEY)
+    camera_id: str = field(metadata=INDEX)
+    zone: str
+    authorisation_id: str = field(metadata=INDEX)
+    subject_id: str = field(metadata=INDEX)
+    captured_at_ns: int = field(metadata=INDEX)
+    raised_at_ns: int
+    track_id: int
+    similarity: float
+    threshold: float
+    expected_fpir: float
+    extrapolated: bool
+    false_a_day: float
+    gallery_size: int
+    view_id: str
+    model_id: str
+    key_id: str
+    image_sealed: bytes | None
+    expires_at_ns: int
+    state: str = field(metadata=INDEX)
+    sightings: int = 1
+    last_seen_ns: int = 0
+    called_at_ns: int | None = None
+    decided_at_ns: int | None = None
+    destroyed_at_ns: int | None = None
+    oversight_sealed: bytes | None = None
+    oversight_key_id: str | None = None
+    oversight_until_ns: int | None = None
+    frozen_at_ns: int | None = None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What one person said of an alert."""
+
+    verdict_id: str = field(metadata=KEY)
+    alert_id: str = field(metadata=INDEX)
+    account_id: str
+    person: str
+    verdict: str
+    lookalike: bool
+    at_ns: int
+
+
+@dataclass(frozen=True)
+class Count:
+    """What a camera came to on a day (UTC). Counters only: nobody can be found in them."""
+
+    camera_id: str = field(metadata=KEY)
+    day: str = field(metadata=KEY)
+    analysed_ns: int = 0
+    frames_decoded: int = 0
+    frames_analysed: int = 0
+    frames_gated: int = 0
+    frames_dropped: int = 0
+    faces: int = 0
+    tracks: int = 0
+    searches: int = 0
+    alerts: int = 0
+
+
+TABLES: Final[tuple[type, ...]] = (
+    Entry,
+    Meta,
+    Heartbeat,
+    Account,
+    Grant,
+    Session,
+    Token,
+    Approval,
+    Camera,
+    Policy,
+    Authorisation,
+    Subject,
+    Reference,
+    Suspension,
+    Alert,
+    Verdict,
+    Count,
+)
+"""Every record that is a table."""

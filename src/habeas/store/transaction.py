@@ -1,0 +1,192 @@
+"""One transaction: records go in and out whole, and an entry says what happened."""
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import Any, Final, TypeVar, cast
+
+import rfc8785
+from sqlalchemy import ColumnElement, Connection, Executable, Text, delete, func, insert, select, update
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+
+from habeas.errors import DiskError, HabeasError, InputError
+from habeas.store.records import Entry
+from habeas.store.schema import TABLE_OF
+from habeas.store.values import checked, matching
+
+_T = TypeVar("_T")
+NOT_KEPT: Final = "see that its disk has room and its server runs; nothing of this step was kept"
+
+
+@contextmanager
+def translated(remedy: str = NOT_KEPT) -> Iterator[None]:
+    """Turn the errors of SQLAlchemy and its drivers into `DiskError`, without statements or values."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        cause = error.__cause__ or error
+        said = (str(cause).splitlines() or [""])[0]
+        raise DiskError(f"the database failed: {type(cause).__name__}: {said}", remedy=remedy) from error
+
+
+class Tx:
+    """One transaction. Made by `Store.write` and `Store.read`.
+
+    Args:
+        connection: begun.
+        now_ns: the one time of this transaction.
+        writes: whether it may change anything.
+    """
+
+    def __init__(self, connection: Connection, now_ns: int, *, writes: bool) -> None:
+        self.now_ns = now_ns
+        self._connection = connection
+        self._writes = writes
+        self._broken = False
+        self._after: list[Callable[[], None]] = []
+
+    def add(self, record: object) -> None:
+        """Insert a record.
+
+        Raises:
+            InputError: there is one with this key or unique name, or it holds what no database keeps.
+        """
+        kind = type(record)
+        values = {field.name: getattr(record, field.name) for field in dataclasses.fields(cast("Any", record))}
+        self._write(kind, insert(TABLE_OF[kind]).values(checked(kind, values)))
+
+    def get(self, kind: type[_T], /, *key: object) -> _T:
+        """Return the record with this key.
+
+        Raises:
+            InputError: there is none.
+        """
+        found = self.find(kind, **dict(zip(_key_names(kind), key, strict=True)))
+        if not found:
+            raise InputError(f"no such {kind.__name__.lower()}: {key[0]}", remedy="list what there is")
+        return found[0]
+
+    def find(self, kind: type[_T], /, **equal: object) -> list[_T]:
+        """Return the records whose fields equal these (a list or set: one of them), in the order of their key.
+
+        Raises:
+            InputError: a value that no field holds.
+        """
+        table = TABLE_OF[kind]
+        statement = select(table).where(matching(kind, equal)).order_by(*self.by_key(kind))
+        return [kind(**row) for row in self.execute(statement).mappings()]
+
+    def change(self, record: _T, /, **values: object) -> _T:
+        """Write these fields of a record, and return it with them.
+
+        Raises:
+            InputError: it is not there any more, another has this unique name, or a value that no database keeps.
+        """
+        kind = type(record)
+        statement = update(TABLE_OF[kind]).where(_is(record)).values(checked(kind, values))
+        if self._write(kind, statement) != 1:
+            raise InputError(f"this {kind.__name__.lower()} is not there any more", remedy="list what there is")
+        return cast("_T", dataclasses.replace(cast("Any", record), **values))
+
+    def remove(self, record: object) -> None:
+        """Delete a record, if it is there."""
+        kind = type(record)
+        self._write(kind, delete(TABLE_OF[kind]).where(_is(record)))
+
+    def entry(self, kind: str, actor: str, body: Mapping[str, object]) -> int:
+        """Write what happened; returns its number. Numbers have no gaps.
+
+        Args:
+            kind: such as `authorisation.approved`.
+            actor: account id, or the part of the program that acted.
+            body: JSON values; no name, image or template of anybody; times as text (`types.utc`).
+
+        Raises:
+            InputError: the body has no canonical form (RFC 8785): a number beyond 2^53, half a character.
+        """
+        try:
+            text_body = rfc8785.dumps(cast("Any", {"v": 1, **body})).decode()
+        except ValueError as error:
+            raise InputError(f"no entry {kind} with this body: {error}", remedy="give plain values") from error
+        column = TABLE_OF[Entry].c.seq
+        seq = int(self.execute(select(func.coalesce(func.max(column) + 1, 0))).scalar_one())
+        self.add(Entry(seq, self.now_ns, kind, actor, text_body))
+        return seq
+
+    def after_commit(self, tell: Callable[[], None]) -> None:
+        """Call `tell` once this is durable; never if it is not.
+
+        Calls come in the order of the commits, before the next writer's turn: `tell` may write, but must not wait for
+        another thread that does.
+        """
+        self._check_writes()
+        self._after.append(tell)
+
+    def execute(self, statement: Executable) -> Any:
+        """Run a statement that changes nothing; for `store.queries`.
+
+        Raises:
+            DiskError: the database failed, now or before in this transaction.
+        """
+        with translated(), self._watched():
+            return self._connection.execute(statement)
+
+    def check(self) -> None:
+        """Check before the commit that every statement held, whoever caught the error of one that did not.
+
+        Raises:
+            DiskError: one failed.
+        """
+        if self._broken:
+            raise DiskError("the database failed earlier in this step", remedy=NOT_KEPT)
+
+    def tell(self) -> None:
+        """Make the calls of `after_commit`, each of them even if another fails."""
+        with ExitStack() as calls:
+            for tell in reversed(self._after):
+                calls.callback(tell)
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        """Let nothing follow a statement that failed: SQLite may have rolled back, and what followed would be kept."""
+        self.check()
+        try:
+            yield
+        except SQLAlchemyError:
+            self._broken = True
+            raise
+
+    def _write(self, kind: type, statement: Executable) -> int:
+        """Run a statement under a savepoint, so that a refusal leaves the transaction usable; returns rows met."""
+        self._check_writes()
+        with translated(), self._watched():
+            savepoint = self._connection.begin_nested()
+            try:
+                met = self._connection.execute(statement).rowcount
+            except IntegrityError:  # what is not unique: the rest was refused by `checked`
+                savepoint.rollback()
+                raise InputError(
+                    f"there is such a {kind.__name__.lower()} already", remedy="choose another name"
+                ) from None
+            savepoint.commit()
+            return met
+
+    def _check_writes(self) -> None:
+        if not self._writes:
+            raise HabeasError("a reading transaction cannot write", remedy="report this")
+
+    def by_key(self, kind: type) -> list[Any]:
+        """Return the order of a kind's key: of text by its bytes, where PostgreSQL would sort by language."""
+        sorts_by_language = self._connection.dialect.name == "postgresql"
+        return [
+            column.collate("C") if sorts_by_language and isinstance(column.type, Text) else column
+            for column in TABLE_OF[kind].primary_key
+        ]
+
+
+def _key_names(kind: type) -> list[str]:
+    return [column.name for column in TABLE_OF[kind].primary_key]
+
+
+def _is(record: object) -> ColumnElement[bool]:
+    return matching(type(record), {name: getattr(record, name) for name in _key_names(type(record))})
