@@ -1,0 +1,122 @@
+"""Roles of people: proposed by one holder, approved by another, usable a day later. No admin among them."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from habeas.accounts.credentials import new_id
+from habeas.accounts.people import account_named
+from habeas.accounts.roles import EVERYWHERE, Actor, Role, check_combination
+from habeas.errors import InputError, RuleError
+from habeas.store import Tx
+from habeas.store.records import Account, Grant
+from habeas.types import NS_PER_S, utc
+
+WAIT_NS: Final = 24 * 3600 * NS_PER_S
+"""From the second yes until a role may be used."""
+PROPOSAL_NS: Final = 7 * 24 * 3600 * NS_PER_S
+"""A proposal that nobody approved lapses."""
+
+
+def grant_role(tx: Tx, actor: Actor, name: str, role: Role, zones: Sequence[str] = EVERYWHERE) -> Grant:
+    """Propose a role, or approve it where somebody else proposed the same.
+
+    Args:
+        tx: the transaction.
+        actor: a holder of any role but `admin`, logged in, not the person concerned.
+        name: of the account.
+        role: to grant.
+        zones: where; none: everywhere.
+
+    Raises:
+        RuleError: the actor may not, or proposed it, or the roles do not combine.
+        InputError: no such account, or its holder has not set a password yet.
+    """
+    account = account_named(tx, name)
+    _check_granter(actor, account)
+    if account.credential_at_ns is None or account.disabled_at_ns is not None:
+        raise InputError(
+            f"{name} has not set a password yet", remedy="roles go to people who can use them: ask them to"
+        )
+    check_combination([role, *_roles_of_person(tx, account.person)])
+    wanted = tuple(sorted(set(zones)))
+    for grant in _open_proposals(tx, account, role):
+        if grant.zones == wanted:
+            return _approve(tx, actor, grant)
+    grant = Grant(new_id("grant"), account.account_id, role.value, wanted, actor.account_id, tx.now_ns)
+    tx.add(grant)
+    tx.entry("role.proposed", actor.account_id, _body(grant))
+    return grant
+
+
+def _check_granter(actor: Actor, account: Account) -> None:
+    actor.require_login()
+    if not actor.roles or actor.has(Role.ADMIN):
+        raise RuleError(
+            "roles are granted by two holders of roles who are not admins",
+            rule="role-granters",
+            remedy="ask two people with another role",
+        )
+    if actor.person == account.person:
+        raise RuleError("nobody grants a role to themself", rule="own-request", remedy="ask two others")
+
+
+def _roles_of_person(tx: Tx, person: str) -> list[Role]:
+    accounts = {account.account_id for account in tx.find(Account, person=person)}
+    grants = tx.find(Grant, account_id=accounts, revoked_at_ns=None)
+    return [Role(grant.role) for grant in grants if grant.approved_by is not None]
+
+
+def _open_proposals(tx: Tx, account: Account, role: Role) -> list[Grant]:
+    grants = tx.find(Grant, account_id=account.account_id, role=role.value, approved_by=None, revoked_at_ns=None)
+    since = max(tx.now_ns - PROPOSAL_NS, account.credential_at_ns or 0)  # not for whoever held the account before
+    return [grant for grant in grants if grant.proposed_at_ns >= since]
+
+
+def _approve(tx: Tx, actor: Actor, grant: Grant) -> Grant:
+    proposer = tx.get(Account, grant.proposed_by)
+    if proposer.person == actor.person:
+        raise RuleError(
+            "a role is granted by two distinct persons", rule="two-persons", remedy="ask somebody else to grant it too"
+        )
+    for held in tx.find(Grant, account_id=grant.account_id, role=grant.role, revoked_at_ns=None):
+        if held.approved_by is not None:
+            tx.change(held, revoked_at_ns=tx.now_ns)  # other zones: the new grant takes its place
+    grant = tx.change(grant, approved_by=actor.account_id, usable_from_ns=tx.now_ns + WAIT_NS)
+    tx.entry("role.granted", actor.account_id, {**_body(grant), "usable_from": utc(tx.now_ns + WAIT_NS)})
+    return grant
+
+
+def grant_first(tx: Tx, account_id: str, role: Role, zones: Sequence[str] = EVERYWHERE) -> None:
+    """Grant a role at `init`, usable at once, and say so in an entry: there is nobody yet who could."""
+    grant = Grant(new_id("grant"), account_id, role.value, tuple(zones), "init", tx.now_ns, "init", tx.now_ns)
+    tx.add(grant)
+    tx.entry("role.granted-first", "init", _body(grant))
+
+
+def revoke_role(tx: Tx, actor: Actor, name: str, role: Role) -> None:
+    """Take a role away, at once: an admin, or the holder.
+
+    Raises:
+        RuleError: somebody else asks.
+        InputError: it is not held.
+    """
+    actor.require_login()
+    account = account_named(tx, name)
+    if actor.account_id != account.account_id:
+        actor.require(Role.ADMIN)
+    grants = tx.find(Grant, account_id=account.account_id, role=role.value, revoked_at_ns=None)
+    if not grants:
+        raise InputError(f"{name} does not hold the role {role.value}", remedy="see `habeas user list`")
+    for grant in grants:
+        tx.change(grant, revoked_at_ns=tx.now_ns)
+    tx.entry("role.revoked", actor.account_id, {"account": account.account_id, "role": role.value})
+
+
+def _body(grant: Grant) -> dict[str, object]:
+    return {
+        "account": grant.account_id,
+        "grant": grant.grant_id,
+        "proposed_by": grant.proposed_by,
+        "role": grant.role,
+        "zones": list(grant.zones),
+    }

@@ -1,0 +1,113 @@
+"""Roles, and what somebody who acts may do (product.md, "Roles"). Pure."""
+
+import enum
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from habeas.errors import RuleError
+
+
+class Role(enum.Enum):
+    """What a person may be here for."""
+
+    OPERATOR = "operator"
+    REQUESTER = "requester"
+    APPROVER = "approver"
+    PRIVACY = "privacy"
+    AUDITOR = "auditor"
+    ADMIN = "admin"
+
+
+ALONE: Final = frozenset({Role.ADMIN, Role.PRIVACY})
+"""Roles that combine with no other."""
+EVERYWHERE: Final[tuple[str, ...]] = ()
+"""Zones of a role that is for all of them."""
+
+
+def check_combination(roles: Iterable[Role]) -> None:
+    """Check that one person may hold these together.
+
+    Raises:
+        RuleError: `admin` or `privacy` with another.
+    """
+    held = set(roles)
+    lonely = sorted(role.value for role in held & ALONE)
+    if lonely and len(held) > 1:
+        raise RuleError(
+            f"the role {lonely[0]} combines with no other",
+            rule="role-combination",
+            remedy="give the other role to another person",
+        )
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Somebody who acts, as known in this transaction.
+
+    Args:
+        account_id: the pseudonym that entries carry.
+        person: tells people apart; two-person rules count these.
+        roles: usable now, with the zones of each (empty: all zones).
+        by_token: an API token, not a login.
+        scopes: what the token may do.
+    """
+
+    account_id: str
+    person: str
+    roles: Mapping[Role, tuple[str, ...]]
+    by_token: bool = False
+    scopes: frozenset[str] = frozenset()
+
+    def require(self, *roles: Role) -> None:
+        """Check that one of these roles is held.
+
+        Raises:
+            RuleError: none is.
+        """
+        if not any(role in self.roles for role in roles):
+            names = " or ".join(role.value for role in roles)
+            raise RuleError(
+                f"this takes the role {names}", rule="role", remedy="ask a holder, or have the role granted by two"
+            )
+
+    def require_login(self) -> None:
+        """Check that a person is logged in.
+
+        Raises:
+            RuleError: an API token asks.
+        """
+        if self.by_token:
+            raise RuleError(
+                "an API token cannot approve, lift, or give verdicts",
+                rule="login-needed",
+                remedy="log in: habeas login NAME",
+            )
+
+    def require_scope(self, scope: str) -> None:
+        """Check that a token, if one asks, is for this.
+
+        Raises:
+            RuleError: it is not.
+        """
+        if self.by_token and scope not in self.scopes:
+            raise RuleError(
+                f"this API token is not for {scope}", rule="token-scope", remedy="make one with that scope, or log in"
+            )
+
+    def require_zone(self, role: Role, zone: str) -> None:
+        """Check that the role is held for this zone.
+
+        Raises:
+            RuleError: it is not held, or for other zones only.
+        """
+        self.require(role)
+        zones = self.roles[role]
+        if zones and zone not in zones:
+            raise RuleError(
+                f"the zone {zone} is not one of yours as {role.value}", rule="zone", remedy="ask someone of that zone"
+            )
+
+    def has(self, role: Role) -> bool:
+        """Tell whether a role is held."""
+        return role in self.roles

@@ -1,0 +1,69 @@
+"""One person's yes to exactly this content, counted once a person."""
+
+from typing import Final
+
+from habeas.accounts.credentials import new_id
+from habeas.accounts.roles import Actor, Role
+from habeas.accounts.sessions import usable_roles
+from habeas.errors import RuleError
+from habeas.store import Tx
+from habeas.store.records import Account, Approval
+
+CONTENT: Final = "content-changed"
+
+
+def person_of(tx: Tx, account_id: str) -> str:
+    """Return the person behind an account."""
+    return tx.get(Account, account_id).person
+
+
+def approve_object(
+    tx: Tx,
+    actor: Actor,
+    *,
+    object_id: str,
+    action: str,
+    content_hash: str,
+    expected_hash: str,
+    requester: str | None,
+) -> Approval:
+    """Write an approval of one object with the content the approver was shown.
+
+    Args:
+        tx: the transaction.
+        actor: an approver, logged in.
+        object_id: what is approved.
+        action: what is approved about it.
+        content_hash: of what the approver was shown.
+        expected_hash: of what it is now.
+        requester: account that asked; the same person approves nothing. None: nobody did.
+
+    Raises:
+        RuleError: not an approver, a token, the requester, a second time, or other content.
+    """
+    actor.require(Role.APPROVER)
+    actor.require_login()
+    if requester is not None and person_of(tx, requester) == actor.person:
+        raise RuleError("nobody approves an own request", rule="own-request", remedy="ask somebody else")
+    if content_hash != expected_hash:
+        raise RuleError(
+            "this is not what you were shown: it changed, or the hash is of something else",
+            rule=CONTENT,
+            remedy="look at it again, and approve what it says now",
+        )
+    if any(given.person == actor.person for given in approvals_of(tx, object_id, action, content_hash)):
+        raise RuleError("the same person has approved it already", rule="two-persons", remedy="ask somebody else")
+    approval = Approval(new_id("ok"), object_id, action, content_hash, actor.account_id, actor.person, tx.now_ns)
+    tx.add(approval)
+    tx.entry(
+        "approval.given",
+        actor.account_id,
+        {"action": action, "approval": approval.approval_id, "object": object_id, "sha256": content_hash},
+    )
+    return approval
+
+
+def approvals_of(tx: Tx, object_id: str, action: str, content_hash: str) -> list[Approval]:
+    """Return the approvals that count: of this content, by people who are approvers still."""
+    given = tx.find(Approval, object_id=object_id, action=action, content_hash=content_hash)
+    return [approval for approval in given if Role.APPROVER in usable_roles(tx, approval.account_id)]

@@ -1,0 +1,544 @@
+"""The life of an authorisation: draft, submitted, active, then expired or revoked; or refused.
+
+Each command is one transaction. What is asked is bound by a hash; who approves names the hash of what they were shown.
+The moment one ends nothing of it is compared; its keys are destroyed with the commit, and again by `discard.tick`.
+"""
+
+import enum
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+import rfc8785
+
+from habeas.accounts.credentials import code_digest, new_code, new_id
+from habeas.accounts.roles import Actor, Role
+from habeas.authority.approvals import approvals_of, approve_object, person_of
+from habeas.authority.cameras import delivering
+from habeas.authority.listing import all_tags, check_born, current_key, is_minor, listings, tag_of
+from habeas.authority.policy import DAY_NS, ceilings_now
+from habeas.authority.purposes import Purpose
+from habeas.authority.scope import (
+    RETROSPECTIVE_OPEN_NS,
+    URGENT_NS,
+    Ask,
+    Others,
+    approvals_needed,
+    check_ask,
+    check_ceilings,
+    check_chain,
+    check_urgent,
+    covers_all_for_life,
+    over_chain,
+)
+from habeas.errors import InputError, RuleError
+from habeas.keys import KeyStore, Scope
+from habeas.review.ending import destroy_for_authorisation, keep_until
+from habeas.store import Tx
+from habeas.store.records import Authorisation, Camera, Reference, Subject
+from habeas.types import F32, utc
+
+OPEN_NS: Final = 7 * DAY_NS
+"""A draft or a submitted request that nobody decides lapses."""
+NOTIFY_NS: Final = 30 * DAY_NS
+"""The person is told within this time of the end, unless two people defer it."""
+_MIN_TEXT: Final = 3
+_APPROVE: Final = "authorisation"
+
+
+class State(enum.Enum):
+    """Where an authorisation is."""
+
+    DRAFT = "draft"
+    SUBMITTED = "submitted"
+    ACTIVE = "active"
+    REFUSED = "refused"
+    REVOKED = "revoked"
+    EXPIRED = "expired"
+
+
+OVER: Final = frozenset({State.REFUSED, State.REVOKED, State.EXPIRED})
+
+
+@dataclass(frozen=True, repr=False)
+class EnrolledImage:
+    """An image that passed the quality gate.
+
+    Args:
+        image: the bytes that were given.
+        vector: (d,) float32, unit length.
+        model_id: what made it.
+        report: what the gate saw, JSON values.
+    """
+
+    image: bytes
+    vector: F32
+    model_id: str
+    report: dict[str, object]
+
+
+@dataclass(frozen=True, repr=False)
+class Person:
+    """Somebody to be named.
+
+    Args:
+        name: of the person.
+        born: birth date.
+        images: at least one.
+    """
+
+    name: str
+    born: date
+    images: tuple[EnrolledImage, ...]
+
+
+@dataclass(frozen=True, repr=False)
+class Draft:
+    """What a requester asks for.
+
+    Args:
+        live: watch cameras; else search footage.
+        purpose: why.
+        authority: who issued it.
+        reference: their reference number.
+        decision: the document, if there is one.
+        people: whom.
+        cameras: where.
+        from_ns: first instant.
+        until_ns: first instant after.
+        urgent: start with one approver.
+        minor: the requester knows that somebody is under age.
+    """
+
+    live: bool
+    purpose: Purpose
+    authority: str
+    reference: str
+    decision: bytes | None
+    people: tuple[Person, ...]
+    cameras: tuple[Camera, ...]
+    from_ns: int
+    until_ns: int
+    urgent: bool
+    minor: bool
+
+
+@dataclass(frozen=True, repr=False)
+class Drafted:
+    """A new draft.
+
+    Args:
+        authorisation: the row.
+        consent_code: for the subject of a consent: it ends it at any time.
+    """
+
+    authorisation: Authorisation
+    consent_code: str | None
+
+
+def draft(
+    tx: Tx,
+    keys: KeyStore,
+    actor: Actor,
+    asked: Draft,
+    *,
+    renews: str | None = None,
+    decision_sha256: str | None = None,
+) -> Drafted:
+    """Write down what is asked for. Nobody is looked for yet.
+
+    Args:
+        tx: the transaction.
+        keys: gets a key for each subject.
+        actor: a requester.
+        asked: what.
+        renews: the authorisation that this one goes on from; it takes approvals of its own.
+        decision_sha256: of the document that the older one carried.
+
+    Raises:
+        RuleError: not a requester, or the policy does not permit it.
+        InputError: what is asked cannot be.
+    """
+    actor.require(Role.REQUESTER)
+    actor.require_scope("draft")
+    if min(len(asked.authority.strip()), len(asked.reference.strip())) < _MIN_TEXT:
+        raise InputError("it names its authority and reference", remedy="give --authority and --reference")
+    minors = _check_people(asked, tx.now_ns)
+    decision = hashlib.sha256(asked.decision).hexdigest() if asked.decision is not None else decision_sha256
+    code = new_code() if asked.purpose is Purpose.CONSENT else None
+    row = Authorisation(
+        authorisation_id=new_id("aut"),
+        state=State.DRAFT.value,
+        kind="live" if asked.live else "retrospective",
+        purpose=asked.purpose.value,
+        authority=asked.authority.strip(),
+        reference=asked.reference.strip(),
+        decision_sha256=decision,
+        decision_status="uploaded" if decision is not None else "missing",
+        requester=actor.account_id,
+        requester_person=actor.person,
+        cameras=tuple((camera.camera_id, camera.source_digest) for camera in asked.cameras),
+        from_ns=asked.from_ns,
+        until_ns=asked.until_ns,
+        urgent=asked.urgent,
+        minor=bool(minors),
+        created_at_ns=tx.now_ns,
+        consent_code_hash=code_digest(code) if code else None,
+        renews=renews,
+    )
+    check_ask(_ask(row, len(asked.people), minors), ceilings_now(tx), tx.now_ns)
+    tx.add(row)
+    for person in asked.people:
+        _add_subject(tx, keys, row, person)
+    tx.entry(
+        "authorisation.drafted", actor.account_id, {"authorisation": row.authorisation_id, "sha256": _hash(tx, row)}
+    )
+    return Drafted(row, code)
+
+
+def _check_people(asked: Draft, now_ns: int) -> int:
+    for person in asked.people:
+        check_born(person.born, now_ns)
+        if not person.name.strip() or not person.images:
+            raise InputError("a subject has a name and an image", remedy="write --subject NAME=IMAGE[,IMAGE]")
+    minors = sum(is_minor(person.born, max(now_ns, asked.from_ns)) for person in asked.people)
+    if minors and not asked.minor:
+        raise RuleError(
+            "somebody named is a minor",
+            rule="minor",
+            remedy="say so with --minor: it takes one more approval, and is for missing persons or threats to life",
+        )
+    return minors
+
+
+def _add_subject(tx: Tx, keys: KeyStore, row: Authorisation, person: Person) -> None:
+    key_id = keys.new(Scope.SUBJECT, min(tx.now_ns + OPEN_NS, _last_ns(row, tx.now_ns)))
+    tag_key = current_key(tx, keys)
+    said = rfc8785.dumps({"born": person.born.isoformat(), "name": person.name.strip()})
+    subject = Subject(
+        subject_id=new_id("sub"),
+        authorisation_id=row.authorisation_id,
+        key_id=key_id,
+        identity_sealed=keys.encrypt(key_id, said, b"identity"),
+        commitment=keys.hmac(key_id, said).hex(),
+        tag=tag_of(keys, tag_key, person.name, person.born),
+        tag_key_id=tag_key,
+        minor=is_minor(person.born, max(tx.now_ns, row.from_ns)),
+    )
+    tx.add(subject)
+    for image in person.images:
+        reference_id = new_id("ref")
+        tx.add(
+            Reference(
+                reference_id=reference_id,
+                subject_id=subject.subject_id,
+                model_id=image.model_id,
+                commitment=keys.hmac(key_id, image.image).hex(),
+                image_sealed=keys.encrypt(key_id, image.image, f"image {reference_id}".encode()),
+                template_sealed=keys.encrypt(
+                    key_id, image.vector.astype("<f4").tobytes(), f"template {reference_id}".encode()
+                ),
+                report=json.dumps(image.report, sort_keys=True),
+            )
+        )
+
+
+def _last_ns(row: Authorisation, now_ns: int) -> int:
+    """Return when this request is over if nobody decides it."""
+    return row.until_ns if row.kind == "live" else now_ns + OPEN_NS
+
+
+def subjects_of(tx: Tx, row: Authorisation) -> list[Subject]:
+    """Return who is named."""
+    return tx.find(Subject, authorisation_id=row.authorisation_id)
+
+
+def content(tx: Tx, row: Authorisation) -> dict[str, object]:
+    """Return exactly what an approval binds."""
+    subjects = subjects_of(tx, row)
+    references = tx.find(Reference, subject_id={subject.subject_id for subject in subjects})
+    return {
+        "authorisation": row.authorisation_id,
+        "authority": row.authority,
+        "cameras": [list(pair) for pair in row.cameras],
+        "decision": row.decision_sha256,
+        "from": utc(row.from_ns),
+        "kind": row.kind,
+        "minor": row.minor,
+        "purpose": row.purpose,
+        "reference": row.reference,
+        "references": sorted([one.subject_id, one.reference_id, one.commitment, one.model_id] for one in references),
+        "requester": row.requester,
+        "subjects": sorted([subject.subject_id, subject.commitment] for subject in subjects),
+        "until": utc(row.until_ns),
+        "urgent": row.urgent,
+    }
+
+
+def _hash(tx: Tx, row: Authorisation) -> str:
+    return hashlib.sha256(rfc8785.dumps(content(tx, row))).hexdigest()  # type: ignore[arg-type]  # JSON values
+
+
+def content_hash(tx: Tx, row: Authorisation) -> str:
+    """Return the SHA-256 of what an approval binds, hexadecimal."""
+    return _hash(tx, row)
+
+
+def _ask(row: Authorisation, subjects: int, minors: int) -> Ask:
+    return Ask(
+        live=row.kind == "live",
+        purpose=Purpose(row.purpose),
+        cameras=len(row.cameras),
+        from_ns=row.from_ns,
+        until_ns=row.until_ns,
+        urgent=row.urgent,
+        minors=minors,
+        subjects=subjects,
+        has_decision=row.decision_sha256 is not None,
+    )
+
+
+def _ask_of(tx: Tx, row: Authorisation) -> Ask:
+    subjects = subjects_of(tx, row)
+    return _ask(row, len(subjects), sum(subject.minor for subject in subjects))
+
+
+def _own(tx: Tx, actor: Actor, authorisation_id: str, *states: State) -> Authorisation:
+    row = tx.get(Authorisation, authorisation_id)
+    if row.requester_person != actor.person:
+        raise RuleError("this is somebody else's request", rule="own-draft", remedy="make your own")
+    return _in_state(row, *states)
+
+
+def _in_state(row: Authorisation, *states: State) -> Authorisation:
+    if State(row.state) not in states:
+        names = " or ".join(state.value for state in states)
+        raise RuleError(f"this is {row.state}, not {names}", rule="state", remedy="see `habeas authorise show ID`")
+    return row
+
+
+def amend(tx: Tx, actor: Actor, authorisation_id: str, *, until_ns: int, cameras: Sequence[Camera]) -> Authorisation:
+    """Change the end and the cameras of one's own request; approvals given so far are of other content, and void.
+
+    Raises:
+        RuleError: somebody else's, or not open, or not permitted.
+        InputError: what is asked cannot be.
+    """
+    actor.require(Role.REQUESTER)
+    actor.require_scope("draft")
+    row = _own(tx, actor, authorisation_id, State.DRAFT, State.SUBMITTED)
+    pairs = tuple((camera.camera_id, camera.source_digest) for camera in cameras)
+    row = tx.change(row, until_ns=until_ns, cameras=pairs)
+    check_ask(_ask_of(tx, row), ceilings_now(tx), _moment(tx, row))
+    row = tx.change(row, content_hash=_hash(tx, row) if row.state == State.SUBMITTED.value else "")
+    body = {"authorisation": authorisation_id, "sha256": _hash(tx, row)}
+    tx.entry("authorisation.amended", actor.account_id, body)
+    return row
+
+
+def submit(tx: Tx, keys: KeyStore, actor: Actor, authorisation_id: str) -> Authorisation:
+    """Ask for approval of one's own draft.
+
+    Raises:
+        RuleError: somebody else's, not a draft, an API token, or not permitted now.
+    """
+    actor.require(Role.REQUESTER)
+    actor.require_login()
+    row = _own(tx, actor, authorisation_id, State.DRAFT)
+    _check_now(tx, keys, row)
+    row = tx.change(row, state=State.SUBMITTED.value, submitted_at_ns=tx.now_ns, content_hash=_hash(tx, row))
+    tx.entry(
+        "authorisation.submitted", actor.account_id, {"authorisation": authorisation_id, "sha256": row.content_hash}
+    )
+    return row
+
+
+def _check_now(tx: Tx, keys: KeyStore, row: Authorisation) -> int:
+    """Check a request against the policy, the ceilings and the chains of this moment; return the approvals it takes."""
+    ask = _ask_of(tx, row)
+    ceilings = ceilings_now(tx)
+    check_ask(ask, ceilings, _moment(tx, row))
+    check_ceilings(ask, ceilings, _others(tx, row))
+    chained = False
+    for subject in subjects_of(tx, row):
+        known = identity(keys, subject)
+        earlier = listings(tx, all_tags(keys, str(known["name"]), date.fromisoformat(str(known["born"]))))
+        earlier = [one for one in earlier if one.authorisation_id != row.authorisation_id]
+        if row.urgent:
+            check_urgent(earlier, tx.now_ns)
+        chained = over_chain(ask, earlier, tx.now_ns) or chained
+    if chained:
+        check_chain(ask)
+    return approvals_needed(ask, chained=chained)
+
+
+def _moment(tx: Tx, row: Authorisation) -> int:
+    """Return the time a window is judged by: when it was asked for, so that waiting for approval spoils nothing."""
+    return tx.now_ns if row.until_ns <= tx.now_ns else row.created_at_ns
+
+
+def identity(keys: KeyStore, subject: Subject) -> dict[str, object]:
+    """Return name and birth date of a subject whose key still exists.
+
+    Raises:
+        KeyDestroyed: it does not.
+    """
+    sealed = subject.identity_sealed or b""
+    known: dict[str, object] = json.loads(keys.decrypt(subject.key_id, sealed, b"identity"))
+    return known
+
+
+def _others(tx: Tx, row: Authorisation) -> Others:
+    live = [
+        other
+        for other in tx.find(Authorisation, state=State.ACTIVE.value)
+        if other.authorisation_id != row.authorisation_id
+    ]
+    named = {other.authorisation_id for other in live} | {row.authorisation_id}
+    installed = len(tx.find(Camera, removed_at_ns=None))
+    counted = [one for one in (*live, row) if one.kind == "live" and not _exempt(one, installed)]
+    return Others(
+        delivering=delivering(tx),
+        installed=installed,
+        cameras=len({digest for other in counted for _camera, digest in other.cameras}),
+        subjects=len(tx.find(Subject, authorisation_id=named)),
+    )
+
+
+def _exempt(row: Authorisation, installed: int) -> bool:
+    return covers_all_for_life(_ask(row, 1, 0), installed)
+
+
+def approve(tx: Tx, keys: KeyStore, actor: Actor, authorisation_id: str, content_hash: str) -> Authorisation:
+    """Approve exactly what was shown. The last approval needed makes it active; the first one, if it is urgent.
+
+    Raises:
+        RuleError: not an approver, an own request, twice, other content, not open, or not permitted now.
+        InputError: its window is over.
+    """
+    row = tx.get(Authorisation, authorisation_id)
+    waiting = (State.SUBMITTED, State.ACTIVE) if row.confirmed_at_ns is None else (State.SUBMITTED,)
+    _in_state(row, *waiting)
+    needed = _check_now(tx, keys, row)
+    approve_object(
+        tx,
+        actor,
+        object_id=authorisation_id,
+        action=_APPROVE,
+        content_hash=content_hash,
+        expected_hash=_hash(tx, row),
+        requester=row.requester,
+    )
+    given = len(approvals_of(tx, authorisation_id, _APPROVE, content_hash))
+    if given >= needed:
+        return _confirm(tx, keys, actor, row)
+    if row.urgent and row.state == State.SUBMITTED.value:
+        return _start(tx, keys, actor, row, min(tx.now_ns + URGENT_NS, row.until_ns))
+    return row
+
+
+def _confirm(tx: Tx, keys: KeyStore, actor: Actor, row: Authorisation) -> Authorisation:
+    ends_ns = row.until_ns if row.kind == "live" else tx.now_ns + RETROSPECTIVE_OPEN_NS
+    return _start(tx, keys, actor, tx.change(row, confirmed_at_ns=tx.now_ns), ends_ns)
+
+
+def _start(tx: Tx, keys: KeyStore, actor: Actor, row: Authorisation, ends_ns: int) -> Authorisation:
+    started_ns = row.started_at_ns or tx.now_ns
+    row = tx.change(row, state=State.ACTIVE.value, started_at_ns=started_ns, ends_at_ns=ends_ns)
+    tx.entry(
+        "authorisation.active",
+        actor.account_id,
+        {
+            "authorisation": row.authorisation_id,
+            "ends": utc(ends_ns),
+            "sha256": row.content_hash,
+            "urgent": row.confirmed_at_ns is None,
+        },
+    )
+    key_ids = [subject.key_id for subject in subjects_of(tx, row)]
+    tx.after_commit(lambda: _keep(keys, key_ids, ends_ns))
+    keep_until(tx, keys, row.authorisation_id, ends_ns)
+    return row
+
+
+def _keep(keys: KeyStore, key_ids: Sequence[str], ends_ns: int) -> None:
+    for key_id in key_ids:
+        keys.reschedule(key_id, ends_ns)
+
+
+def refuse(tx: Tx, keys: KeyStore, actor: Actor, authorisation_id: str, why: str) -> Authorisation:
+    """Refuse a request, or an urgent one that runs and is not approved yet. One approver is enough.
+
+    Raises:
+        RuleError: not an approver, an own request, or not open.
+    """
+    actor.require(Role.APPROVER)
+    actor.require_login()
+    row = tx.get(Authorisation, authorisation_id)
+    open_states = (State.SUBMITTED, State.ACTIVE) if row.confirmed_at_ns is None else (State.SUBMITTED,)
+    _in_state(row, *open_states)
+    if person_of(tx, row.requester) == actor.person:
+        raise RuleError(
+            "nobody refuses an own request", rule="own-request", remedy="revoke it: habeas authorise revoke"
+        )
+    return end(tx, keys, row, State.REFUSED, actor.account_id, why or "refused by an approver")
+
+
+def revoke(tx: Tx, keys: KeyStore, actor: Actor, authorisation_id: str, why: str) -> Authorisation:
+    """End one early, at once: its requester, an approver, or a privacy officer.
+
+    Raises:
+        RuleError: somebody else asks, or it is over already.
+    """
+    actor.require(Role.REQUESTER, Role.APPROVER, Role.PRIVACY)
+    actor.require_login()
+    row = tx.get(Authorisation, authorisation_id)
+    if row.requester_person != actor.person:
+        actor.require(Role.APPROVER, Role.PRIVACY)
+    _in_state(row, State.DRAFT, State.SUBMITTED, State.ACTIVE)
+    return end(tx, keys, row, State.REVOKED, actor.account_id, why or "revoked")
+
+
+def end_consent(tx: Tx, keys: KeyStore, code: str) -> Authorisation:
+    """End a consent with the code that its subject holds. No account is needed.
+
+    Raises:
+        RuleError: the code opens nothing.
+    """
+    for row in tx.find(Authorisation, consent_code_hash=code_digest(code)):
+        if State(row.state) not in OVER:
+            return end(tx, keys, row, State.REVOKED, "subject", "the subject withdrew consent")
+    raise RuleError("this code ends nothing", rule="consent-code", remedy="check it letter by letter")
+
+
+def end(tx: Tx, keys: KeyStore, row: Authorisation, state: State, by: str, why: str) -> Authorisation:
+    """End an authorisation: nothing of it is compared from this commit on, and its sealed things go.
+
+    Args:
+        tx: the transaction.
+        keys: the key store; its keys are destroyed right after the commit.
+        row: not over yet.
+        state: refused, revoked or expired.
+        by: account id, `subject`, or `clock`.
+        why: one line.
+    """
+    listed = row.started_at_ns is not None
+    row = tx.change(
+        row,
+        state=state.value,
+        ended_at_ns=tx.now_ns,
+        ended_why=why,
+        notify_due_ns=tx.now_ns + NOTIFY_NS if listed else None,
+    )
+    tx.entry(f"authorisation.{state.value}", by, {"authorisation": row.authorisation_id})  # why: free text, not logged
+    key_ids = [subject.key_id for subject in subjects_of(tx, row)]
+    for subject in subjects_of(tx, row):
+        tx.change(subject, identity_sealed=None)
+        for reference in tx.find(Reference, subject_id=subject.subject_id):
+            tx.change(reference, image_sealed=None, template_sealed=None)
+    key_ids += destroy_for_authorisation(tx, row.authorisation_id)
+    tx.after_commit(lambda: keys.destroy(key_ids))
+    return row

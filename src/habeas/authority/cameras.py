@@ -1,0 +1,166 @@
+"""The cameras of an installation: their zone, written purpose, masks, and addresses that nobody is shown again."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from habeas.accounts.roles import Actor, Role
+from habeas.errors import InputError
+from habeas.keys import KeyStore, Scope
+from habeas.store import Tx
+from habeas.store.records import Camera
+from habeas.types import NS_PER_S
+from habeas.video.address import CameraAddress
+
+DELIVERED_NS: Final = 24 * 3600 * NS_PER_S
+"""A camera that gave no frame for this long does not count in a share of cameras."""
+_FOREVER_NS: Final = 200 * 365 * 24 * 3600 * NS_PER_S
+_MAX_NAME: Final = 64
+_MIN_PURPOSE: Final = 8
+Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, repr=False)
+class NewCamera:
+    """What an admin says of a camera.
+
+    Args:
+        name: unique, letters, digits, `-`, `_`.
+        zone: the named set it belongs to.
+        purpose: why it is there, for the register.
+        detect: where pictures for recognition come from, and as which text.
+        record: the same for recording, where it differs.
+        masks: parts never looked at, relative x0, y0, x1, y1.
+        min_face_px: smallest face looked for.
+    """
+
+    name: str
+    zone: str
+    purpose: str
+    detect: tuple[str, CameraAddress]
+    record: tuple[str, CameraAddress] | None
+    masks: tuple[Box, ...]
+    min_face_px: int
+
+
+def add_camera(tx: Tx, keys: KeyStore, actor: Actor, new: NewCamera) -> Camera:
+    """Add a camera; its addresses are sealed from here on.
+
+    Raises:
+        RuleError: not an admin.
+        InputError: a bad or taken name, no purpose, a bad mask.
+    """
+    actor.require(Role.ADMIN)
+    actor.require_scope("cameras")
+    _check(new)
+    for old in tx.find(Camera, camera_id=new.name):
+        if old.removed_at_ns is None:
+            raise InputError(f"there is a camera {new.name}", remedy="choose another name, or remove that one")
+        raise InputError(f"the name {new.name} was used before", remedy="choose another: the log names cameras")
+    text, address = new.detect
+    key_id = keys.new(Scope.CAMERA, tx.now_ns + _FOREVER_NS)
+    camera = Camera(
+        camera_id=new.name,
+        zone=new.zone,
+        purpose=new.purpose.strip(),
+        public_url=address.public(),
+        detect_sealed=keys.encrypt(key_id, text.encode(), _context(new.name, "detect")),
+        record_sealed=keys.encrypt(key_id, new.record[0].encode(), _context(new.name, "record"))
+        if new.record
+        else None,
+        key_id=key_id,
+        source_digest=address.digest(),
+        masks=new.masks,
+        min_face_px=new.min_face_px,
+        added_at_ns=tx.now_ns,
+        added_by=actor.account_id,
+    )
+    tx.add(camera)
+    tx.entry("camera.added", actor.account_id, {**_body(camera), "masks": json.dumps(new.masks)})
+    return camera
+
+
+def _check(new: NewCamera) -> None:
+    for what, name in (("camera", new.name), ("zone", new.zone)):
+        plain = name.replace("-", "").replace("_", "")
+        if not (plain.isascii() and plain.isalnum() and len(name) <= _MAX_NAME and name[0] != "-"):
+            raise InputError(f"{name!r} is no {what} name", remedy="letters, digits, hyphens and underscores")
+    if len(new.purpose.strip()) < _MIN_PURPOSE:
+        raise InputError("a camera has a written purpose", remedy="say in a sentence what it is there for: --purpose")
+
+
+def remove_camera(tx: Tx, keys: KeyStore, actor: Actor, camera_id: str) -> None:
+    """Remove a camera: nothing is read from it any more, its addresses are forgotten.
+
+    Raises:
+        RuleError: not an admin.
+        InputError: no such camera.
+    """
+    actor.require(Role.ADMIN)
+    actor.require_scope("cameras")
+    camera = camera_named(tx, camera_id)
+    tx.change(camera, removed_at_ns=tx.now_ns, detect_sealed=b"", record_sealed=None)
+    tx.entry("camera.removed", actor.account_id, {"camera": camera_id})
+    tx.after_commit(lambda: keys.destroy([camera.key_id]))
+
+
+def camera_named(tx: Tx, camera_id: str) -> Camera:
+    """Return a camera that is there.
+
+    Raises:
+        InputError: there is none.
+    """
+    found = tx.find(Camera, camera_id=camera_id, removed_at_ns=None)
+    if not found:
+        raise InputError(f"no such camera: {camera_id}", remedy="see `habeas camera list`")
+    return found[0]
+
+
+def cameras_of(tx: Tx, zones: Sequence[str], cameras: Sequence[str]) -> list[Camera]:
+    """Return the cameras of these zones and names, each once, by name.
+
+    Raises:
+        InputError: a zone without a camera, or no such camera.
+    """
+    there = {camera.camera_id: camera for camera in tx.find(Camera, removed_at_ns=None)}
+    chosen = {name: camera_named(tx, name) for name in cameras}
+    for zone in zones:
+        inside = {name: camera for name, camera in there.items() if camera.zone == zone}
+        if not inside:
+            raise InputError(f"no camera in the zone {zone}", remedy="see `habeas camera list`")
+        chosen |= inside
+    return [chosen[name] for name in sorted(chosen)]
+
+
+def delivering(tx: Tx) -> int:
+    """Return how many distinct sources gave frames within a day: what shares are counted of."""
+    since = tx.now_ns - DELIVERED_NS
+    alive = [camera for camera in tx.find(Camera, removed_at_ns=None) if (camera.delivered_at_ns or 0) > since]
+    return len({camera.source_digest for camera in alive if camera.public_url.startswith("rtsp")})
+
+
+def note_delivery(tx: Tx, camera_id: str) -> None:
+    """Note that a camera gives frames."""
+    for camera in tx.find(Camera, camera_id=camera_id, removed_at_ns=None):
+        tx.change(camera, delivered_at_ns=tx.now_ns)
+
+
+def source_text(keys: KeyStore, camera: Camera, stream: str = "detect") -> str:
+    """Return a camera's address with its secrets, for the reader alone."""
+    sealed = camera.record_sealed if stream == "record" else camera.detect_sealed
+    return keys.decrypt(camera.key_id, sealed or camera.detect_sealed, _context(camera.camera_id, stream)).decode()
+
+
+def _context(camera_id: str, stream: str) -> bytes:
+    return f"camera {camera_id} {stream}".encode()
+
+
+def _body(camera: Camera) -> dict[str, object]:
+    return {
+        "camera": camera.camera_id,
+        "min_face_px": camera.min_face_px,
+        "purpose": camera.purpose,
+        "source": camera.source_digest,
+        "zone": camera.zone,
+    }

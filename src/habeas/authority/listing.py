@@ -1,0 +1,126 @@
+"""Listing tags: a keyed hash of name and birth date that links the listings of one person, and nothing else.
+
+A new key each month; each is destroyed after 12 months, and with it every link older than that.
+"""
+
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Final
+
+from habeas.errors import InputError
+from habeas.keys import KeyStore, Scope
+from habeas.store import Tx
+from habeas.store.records import Authorisation, Meta, Subject
+from habeas.types import NS_PER_S
+
+DAY_NS: Final = 24 * 3600 * NS_PER_S
+TAG_LIFE_NS: Final = 365 * DAY_NS
+ADULT_YEARS: Final = 18
+_OLDEST: Final = date(1890, 1, 1)
+
+
+def day_of(ns: int) -> date:
+    """Return the UTC day of an instant."""
+    return datetime.fromtimestamp(ns // NS_PER_S, tz=UTC).date()
+
+
+def check_born(born: date, now_ns: int) -> None:
+    """Check that somebody can have been born then.
+
+    Raises:
+        InputError: in the future, or before 1890.
+    """
+    if not _OLDEST <= born <= day_of(now_ns):
+        raise InputError(f"nobody was born on {born}", remedy="write the birth date as YYYY-MM-DD")
+
+
+def is_minor(born: date, at_ns: int) -> bool:
+    """Tell whether a person is under 18 on the UTC day of `at_ns` (born on 29 February: of age on 1 March)."""
+    today = day_of(at_ns)
+    return (today.year - born.year - ((today.month, today.day) < (born.month, born.day))) < ADULT_YEARS
+
+
+def _said(name: str, born: date) -> bytes:
+    letters = unicodedata.normalize("NFKD", name).casefold()
+    kept = "".join(char for char in letters if not unicodedata.combining(char))
+    return f"{' '.join(sorted(kept.replace('-', ' ').split()))}|{born.isoformat()}".encode()
+
+
+def current_key(tx: Tx, keys: KeyStore) -> str:
+    """Return this month's tag key, made where it is the first listing of the month."""
+    name = f"tag-key-{day_of(tx.now_ns):%Y-%m}"
+    for meta in tx.find(Meta, name=name):
+        return meta.value
+    key_id = keys.new(Scope.TAG, tx.now_ns + TAG_LIFE_NS)
+    tx.add(Meta(name, key_id))
+    return key_id
+
+
+def tag_of(keys: KeyStore, key_id: str, name: str, born: date) -> str:
+    """Return a person's tag under one key: HMAC-SHA-256, hexadecimal.
+
+    Case, accents, the order of names, and hyphens make no difference.
+    """
+    return keys.hmac(key_id, _said(name, born)).hex()
+
+
+def all_tags(keys: KeyStore, name: str, born: date) -> frozenset[str]:
+    """Return a person's tags under every key that still exists."""
+    return frozenset(tag_of(keys, key_id, name, born) for key_id in keys.ids(Scope.TAG))
+
+
+@dataclass(frozen=True)
+class Listing:
+    """One earlier or present authorisation that named a person, as far as chains are concerned.
+
+    Args:
+        authorisation_id: which.
+        live: it watched cameras.
+        urgent: it was started urgently.
+        from_ns: first instant listed.
+        until_ns: first instant not listed any more.
+        camera_hours: of footage searched, for retrospective ones.
+    """
+
+    authorisation_id: str
+    live: bool
+    urgent: bool
+    from_ns: int
+    until_ns: int
+    camera_hours: float
+
+
+def listings(tx: Tx, tags: Iterable[str]) -> list[Listing]:
+    """Return every started authorisation that named the person with these tags."""
+    subjects = tx.find(Subject, tag=frozenset(tags))
+    rows = tx.find(Authorisation, authorisation_id={subject.authorisation_id for subject in subjects})
+    return [_listing(row) for row in rows if row.started_at_ns is not None]
+
+
+def _listing(row: Authorisation) -> Listing:
+    start_ns = row.started_at_ns or 0
+    live = row.kind == "live"
+    return Listing(
+        authorisation_id=row.authorisation_id,
+        live=live,
+        urgent=row.urgent,
+        from_ns=max(start_ns, row.from_ns) if live else start_ns,
+        until_ns=min(row.ended_at_ns or row.until_ns, row.until_ns) if live else start_ns,
+        camera_hours=0.0 if live else camera_hours(len(row.cameras), row.from_ns, row.until_ns),
+    )
+
+
+def camera_hours(cameras: int, from_ns: int, until_ns: int) -> float:
+    """Return how much footage an interval on so many cameras is."""
+    return cameras * (until_ns - from_ns) / (3600 * NS_PER_S)
+
+
+def listed_days(windows: Iterable[tuple[int, int]]) -> int:
+    """Return on how many UTC days at least one of these windows [from, until) was open."""
+    days: set[int] = set()
+    for from_ns, until_ns in windows:
+        if until_ns > from_ns:
+            days.update(range(from_ns // DAY_NS, (until_ns - 1) // DAY_NS + 1))
+    return len(days)

@@ -1,0 +1,156 @@
+"""Suspensions: recognition is off where and while people assemble, vote, or worship.
+
+What they bind is the time of *capture*. Imposed at once by one privacy officer, lifted early by two, an hour ahead.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from habeas.accounts.credentials import new_id
+from habeas.accounts.roles import Actor, Role
+from habeas.authority.approvals import person_of
+from habeas.authority.cameras import cameras_of
+from habeas.authority.policy import DAY_NS, HOUR_NS
+from habeas.errors import InputError, RuleError
+from habeas.keys import KeyStore
+from habeas.review.ending import destroy_captured
+from habeas.store import Tx
+from habeas.store.records import Camera, Suspension
+from habeas.types import utc
+
+BACK_NS: Final = 120 * HOUR_NS
+"""How far back one may begin: as far as footage reaches."""
+LONGEST_NS: Final = 366 * DAY_NS
+LIFT_NS: Final = HOUR_NS
+"""From the second officer's word until an early end."""
+_LIFT_PROPOSAL_NS: Final = DAY_NS
+
+
+def impose(
+    tx: Tx,
+    keys: KeyStore,
+    actor: Actor,
+    *,
+    zones: Sequence[str],
+    cameras: Sequence[str],
+    from_ns: int,
+    until_ns: int,
+    why: str,
+) -> Suspension:
+    """Suspend recognition on these zones and cameras, at once. Unsealed alerts captured in the window are destroyed.
+
+    Args:
+        tx: the transaction.
+        keys: the key store.
+        actor: a privacy officer, logged in.
+        zones: also cameras that come into them later.
+        cameras: by name.
+        from_ns: first instant of capture, up to 120 h back.
+        until_ns: first instant after.
+        why: for the register.
+
+    Raises:
+        RuleError: not a privacy officer, or longer back than 120 h.
+        InputError: a window that ends before it begins, an unknown zone or camera, no reason.
+    """
+    actor.require(Role.PRIVACY)
+    actor.require_login()
+    if not (zones or cameras) or not why.strip():
+        raise InputError("a suspension says where and why", remedy="give --zone or --camera, and --why")
+    bound = cameras_of(tx, zones, cameras)
+    _check_window(tx.now_ns, from_ns, until_ns)
+    suspension = Suspension(
+        suspension_id=new_id("sus"),
+        zones=tuple(sorted(set(zones))),
+        cameras=tuple(sorted(set(cameras))),
+        sources=tuple(sorted({camera.source_digest for camera in bound})),
+        from_ns=from_ns,
+        until_ns=until_ns,
+        why=why.strip(),
+        imposed_by=actor.account_id,
+        imposed_at_ns=tx.now_ns,
+    )
+    tx.add(suspension)
+    tx.entry("suspension.imposed", actor.account_id, _body(suspension))
+    key_ids = destroy_captured(tx, covered_cameras(tx, suspension), from_ns, until_ns)
+    tx.after_commit(lambda: keys.destroy(key_ids))
+    return suspension
+
+
+def _check_window(now_ns: int, from_ns: int, until_ns: int) -> None:
+    if until_ns <= from_ns:
+        raise InputError("this window ends before it begins", remedy="give --until after --from")
+    if until_ns - from_ns > LONGEST_NS:
+        raise InputError("a suspension lasts up to a year", remedy="impose the next one later")
+    if from_ns < now_ns - BACK_NS:
+        raise RuleError("a suspension reaches back 120 h at most", rule="suspension-back", remedy="begin it later")
+
+
+def propose_lift(tx: Tx, actor: Actor, suspension_id: str) -> Suspension:
+    """Say that a suspension should end early; the second privacy officer who says so ends it in an hour.
+
+    Raises:
+        RuleError: not a privacy officer, the same person twice, or it is over.
+        InputError: no such suspension.
+    """
+    actor.require(Role.PRIVACY)
+    actor.require_login()
+    suspension = tx.get(Suspension, suspension_id)
+    if suspension.lifted_from_ns is not None or tx.now_ns >= suspension.until_ns:
+        raise RuleError("this suspension is over, or being lifted", rule="state", remedy="see `habeas suspend list`")
+    first = suspension.lift_proposed_by
+    if first is None or tx.now_ns - (suspension.lift_proposed_at_ns or 0) >= _LIFT_PROPOSAL_NS:
+        suspension = tx.change(suspension, lift_proposed_at_ns=tx.now_ns, lift_proposed_by=actor.account_id)
+        tx.entry("suspension.lift-proposed", actor.account_id, {"suspension": suspension_id})
+        return suspension
+    if person_of(tx, first) == actor.person:
+        raise RuleError(
+            "lifting takes two privacy officers",
+            rule="two-persons",
+            remedy="ask another privacy officer to lift it too",
+        )
+    from_ns = tx.now_ns + LIFT_NS
+    suspension = tx.change(suspension, lifted_from_ns=from_ns)
+    tx.entry("suspension.lifted", actor.account_id, {"from": utc(from_ns), "suspension": suspension_id})
+    return suspension
+
+
+def end_ns(suspension: Suspension) -> int:
+    """Return the first instant of capture that it does not bind any more."""
+    return min(suspension.until_ns, suspension.lifted_from_ns or suspension.until_ns)
+
+
+def covers(suspension: Suspension, camera: Camera) -> bool:
+    """Tell whether it is about this camera, also where that was added anew under another name or zone."""
+    return (
+        camera.zone in suspension.zones
+        or camera.camera_id in suspension.cameras
+        or camera.source_digest in suspension.sources
+    )
+
+
+def suspended(suspensions: Iterable[Suspension], camera: Camera, captured_at_ns: int) -> bool:
+    """Tell whether what a camera captured at this instant may not be searched for a face."""
+    return any(covers(one, camera) and one.from_ns <= captured_at_ns < end_ns(one) for one in suspensions)
+
+
+def next_change_ns(suspensions: Iterable[Suspension], camera: Camera, now_ns: int) -> int | None:
+    """Return when a suspension of this camera next begins or ends."""
+    moments = [moment for one in suspensions if covers(one, camera) for moment in (one.from_ns, end_ns(one))]
+    return min((moment for moment in moments if moment > now_ns), default=None)
+
+
+def covered_cameras(tx: Tx, suspension: Suspension) -> list[str]:
+    """Return the names of the cameras it is about, removed ones too."""
+    return [camera.camera_id for camera in tx.find(Camera) if covers(suspension, camera)]
+
+
+def _body(suspension: Suspension) -> dict[str, object]:
+    return {
+        "cameras": list(suspension.cameras),
+        "from": utc(suspension.from_ns),
+        "suspension": suspension.suspension_id,
+        "until": utc(suspension.until_ns),
+        "why": suspension.why,
+        "zones": list(suspension.zones),
+    }

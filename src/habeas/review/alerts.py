@@ -1,0 +1,176 @@
+"""Raising an alert: its key is durable first, then its row and its entry, and only then does anybody see it."""
+
+from typing import Final
+
+from habeas.accounts.credentials import new_id
+from habeas.errors import HabeasError, RuleError
+from habeas.keys import KeyStore, Scope
+from habeas.review.grouping import further_sighting
+from habeas.review.images import image_context
+from habeas.review.table import UNDECIDED, State
+from habeas.store import Tx
+from habeas.store.records import Alert, Authorisation, Camera, Subject
+from habeas.types import NS_PER_S, utc
+from habeas.types import Alert as Match
+
+ACTOR: Final = "review"
+"""Who acts, in entries, where no person does."""
+LONGEST_NS: Final = 31 * 24 * 3600 * NS_PER_S
+"""An alert's image is destroyed at the latest so long after it was raised."""
+_ACTIVE: Final = "active"
+
+
+def raise_alert(
+    tx: Tx,
+    keys: KeyStore,
+    match: Match,
+    image: bytes,
+    *,
+    camera: Camera,
+    suspended: bool,
+    false_a_day: float,
+    cooldown_ns: int,
+) -> Alert:
+    """Write an alert, or a further sighting of one that is open (`sightings` is then above 1).
+
+    It exists once the transaction has committed, and not before: whoever tells of it does so by `tx.after_commit`.
+    That its authorisation still runs is looked up here, in the same transaction, since it may have ended between the
+    comparison and now. Where the transaction fails, the new key has encrypted nothing that was kept; `ending.tick`
+    destroys it.
+
+    Args:
+        tx: the transaction.
+        keys: gets the alert's key, which expires with the authorisation, or after 31 days.
+        match: what was decided.
+        image: the face, JPEG or PNG; others in it painted over.
+        camera: where; its zone is the alert's from here on, whatever becomes of the camera.
+        suspended: what this camera captured at that instant is suspended, as `authority` says in this transaction.
+        false_a_day: how many false alerts to expect a day at this setting and traffic.
+        cooldown_ns: the setting: a track so soon after the last sighting is a further one.
+
+    Raises:
+        RuleError: suspended, or the authorisation has ended, or the subject is discarded: drop the match.
+        InputError: no such subject.
+        DiskError: the key could not be made durable.
+    """
+    if match.origin.camera_id != camera.camera_id:
+        raise HabeasError(f"a match of {match.origin.camera_id} was brought as one of {camera.camera_id}")
+    authorisation = _checked(tx, match, suspended=suspended)
+    near = further_sighting(
+        tx.find(Alert, camera_id=camera.camera_id, subject_id=match.subject_id, state=UNDECIDED),
+        camera_id=camera.camera_id,
+        subject_id=match.subject_id,
+        captured_at_ns=match.captured_at_ns,
+        cooldown_ns=cooldown_ns,
+    )
+    if near is not None:
+        return _seen_again(tx, near, match.captured_at_ns)
+    expires_at_ns = min(authorisation.ends_at_ns or 0, tx.now_ns + LONGEST_NS)
+    return _insert(tx, keys, match, image, camera, authorisation.authorisation_id, expires_at_ns, false_a_day)
+
+
+def _checked(tx: Tx, match: Match, *, suspended: bool) -> Authorisation:
+    if suspended:
+        raise RuleError(
+            f"{match.origin.camera_id} was suspended when this was captured", rule="suspended", remedy="drop the match"
+        )
+    subject = tx.get(Subject, match.subject_id)
+    authorisation = tx.get(Authorisation, subject.authorisation_id)
+    if subject.discarded_at_ns is not None or not runs(authorisation, tx.now_ns):
+        raise RuleError("its authorisation has ended", rule="authorisation-ended", remedy="drop the match")
+    return authorisation
+
+
+def runs(authorisation: Authorisation, now_ns: int) -> bool:
+    """Tell whether an authorisation is active at this instant, also where nobody has ended it on time yet."""
+    return authorisation.state == _ACTIVE and now_ns < (authorisation.ends_at_ns or 0)
+
+
+def _insert(
+    tx: Tx,
+    keys: KeyStore,
+    match: Match,
+    image: bytes,
+    camera: Camera,
+    authorisation_id: str,
+    expires_at_ns: int,
+    false_a_day: float,
+) -> Alert:
+    alert_id = new_id("alert")
+    key_id = keys.new(Scope.ALERT, expires_at_ns)
+    alert = Alert(
+        alert_id=alert_id,
+        camera_id=camera.camera_id,
+        zone=camera.zone,
+        authorisation_id=authorisation_id,
+        subject_id=match.subject_id,
+        captured_at_ns=match.captured_at_ns,
+        raised_at_ns=tx.now_ns,
+        track_id=match.track_id,
+        similarity=float(match.similarity),
+        threshold=float(match.threshold.similarity),
+        expected_fpir=match.threshold.expected_fpir,
+        extrapolated=match.threshold.extrapolated,
+        false_a_day=false_a_day,
+        gallery_size=match.threshold.gallery_size,
+        view_id=match.view_id,
+        model_id=match.model_id,
+        key_id=key_id,
+        image_sealed=keys.encrypt(key_id, image, image_context(alert_id)),
+        expires_at_ns=expires_at_ns,
+        state=State.OPEN.value,
+        last_seen_ns=match.captured_at_ns,
+    )
+    tx.add(alert)
+    tx.entry("alert.raised", ACTOR, _body(alert))
+    return alert
+
+
+def _body(alert: Alert) -> dict[str, object]:
+    return {
+        "alert": alert.alert_id,
+        "authorisation": alert.authorisation_id,
+        "camera": alert.camera_id,
+        "captured_at": utc(alert.captured_at_ns),
+        "expected_fpir": alert.expected_fpir,
+        "expires_at": utc(alert.expires_at_ns),
+        "extrapolated": alert.extrapolated,
+        "false_a_day": alert.false_a_day,
+        "gallery_size": alert.gallery_size,
+        "model": alert.model_id,
+        "similarity": alert.similarity,
+        "threshold": alert.threshold,
+        "view": alert.view_id,
+    }
+
+
+def _seen_again(tx: Tx, alert: Alert, captured_at_ns: int) -> Alert:
+    last_seen_ns = max(alert.last_seen_ns, captured_at_ns)
+    alert = tx.change(alert, sightings=alert.sightings + 1, last_seen_ns=last_seen_ns)
+    body = {"alert": alert.alert_id, "last_seen": utc(last_seen_ns), "sightings": alert.sightings}
+    tx.entry("alert.seen-again", ACTOR, body)
+    return alert
+
+
+def track_closed(tx: Tx, alert_id: str, last_seen_ns: int) -> None:
+    """Note until when the track of an alert was in view, from where the cooldown counts. A decided one stays as it is.
+
+    Args:
+        tx: the transaction.
+        alert_id: from `raise_alert`.
+        last_seen_ns: capture time of the track's last frame.
+
+    Raises:
+        InputError: no such alert.
+    """
+    alert = tx.get(Alert, alert_id)
+    if alert.state in UNDECIDED and alert.destroyed_at_ns is None and last_seen_ns > alert.last_seen_ns:
+        tx.change(alert, last_seen_ns=last_seen_ns)
+        tx.entry("alert.last-seen", ACTOR, {"alert": alert_id, "last_seen": utc(last_seen_ns)})
+
+
+def may_be_shown(tx: Tx, alert: Alert) -> bool:
+    """Tell whether faces of an alert may still be seen: its time is not over, and its authorisation runs."""
+    if alert.destroyed_at_ns is not None or tx.now_ns >= alert.expires_at_ns:
+        return False
+    return runs(tx.get(Authorisation, alert.authorisation_id), tx.now_ns)

@@ -1,0 +1,194 @@
+"""How alerts end by the clock, with their authorisation, or by a suspension.
+
+Every function here leaves a transaction in which the image is gone and an entry says so; keys go after the commit.
+"""
+
+import enum
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+
+from habeas.errors import KeyDestroyed
+from habeas.keys import KeyStore, Scope
+from habeas.review.alerts import ACTOR, LONGEST_NS, may_be_shown
+from habeas.review.table import UNDECIDED, State
+from habeas.review.verdicts import opening
+from habeas.store import Tx
+from habeas.store.records import Alert, Verdict
+from habeas.types import NS_PER_S, utc
+
+CALL_NS: Final = 5 * 60 * NS_PER_S
+"""An alert that is not decided so long after it was raised: the on-call reviewer is called."""
+UNCONFIRMED_NS: Final = 30 * 60 * NS_PER_S
+"""And so long: it is unconfirmed."""
+
+
+class Why(enum.Enum):
+    """Why an image was destroyed."""
+
+    EXPIRED = "expired"
+    AUTHORISATION = "authorisation"
+    SUSPENSION = "suspension"
+    KEY_GONE = "key-gone"
+    """As after a restore: an old database with the current key store."""
+
+
+@dataclass(frozen=True)
+class Ticked:
+    """What the clock did.
+
+    Args:
+        called: alerts for which the on-call reviewer is to be called.
+        unconfirmed: alerts that nobody decided in time.
+        destroyed: alerts of which an image, or oversight's copy, went.
+    """
+
+    called: tuple[str, ...]
+    unconfirmed: tuple[str, ...]
+    destroyed: tuple[str, ...]
+
+
+def tick(tx: Tx, keys: KeyStore) -> Ticked:
+    """Do what is due; the scheduler calls it every minute or so.
+
+    Calling and `unconfirmed` go by the clock and by being undecided alone, whether there is no verdict, one, or two
+    that disagree: they would tell otherwise how many there are. Keys that no row names are destroyed too.
+
+    Raises:
+        DiskError: after the commit: keys could not be destroyed on the disk; the next tick does it.
+    """
+    known = keys.ids(Scope.ALERT)
+    alerts = tx.find(Alert, destroyed_at_ns=None)
+    called = [_call(tx, alert) for alert in alerts if _call_due(tx, alert)]
+    late = [_unconfirm(tx, alert) for alert in alerts if _unconfirmed_due(tx, alert)]
+    gone = _destroy_due(tx, known)
+    gone += _destroy_sealed(tx, known)
+    stray = sorted(known - _named(tx))
+    if stray:
+        tx.after_commit(lambda: keys.destroy(stray))
+    return Ticked(tuple(called), tuple(late), tuple(gone))
+
+
+def _call_due(tx: Tx, alert: Alert) -> bool:
+    due = alert.state in UNDECIDED and alert.called_at_ns is None and tx.now_ns >= alert.raised_at_ns + CALL_NS
+    return due and may_be_shown(tx, alert)
+
+
+def _call(tx: Tx, alert: Alert) -> str:
+    tx.change(alert, called_at_ns=tx.now_ns)
+    tx.entry("alert.on-call", ACTOR, {"alert": alert.alert_id})
+    return alert.alert_id
+
+
+def _unconfirmed_due(tx: Tx, alert: Alert) -> bool:
+    return alert.state == State.OPEN.value and alert.raised_at_ns + UNCONFIRMED_NS <= min(
+        tx.now_ns, alert.expires_at_ns
+    )
+
+
+def _unconfirm(tx: Tx, alert: Alert) -> str:
+    tx.change(alert, state=State.UNCONFIRMED.value)
+    tx.entry("alert.unconfirmed", ACTOR, {"alert": alert.alert_id})
+    return alert.alert_id
+
+
+def _destroy_due(tx: Tx, known: Collection[str]) -> list[str]:
+    gone = []
+    for alert in tx.find(Alert, destroyed_at_ns=None):
+        if tx.now_ns >= alert.expires_at_ns or alert.key_id not in known:
+            _destroy(tx, alert, Why.EXPIRED if tx.now_ns >= alert.expires_at_ns else Why.KEY_GONE)
+            gone.append(alert.alert_id)
+    return gone
+
+
+def _destroy_sealed(tx: Tx, known: Collection[str]) -> list[str]:
+    gone = []
+    for alert in _sealed(tx):
+        if tx.now_ns >= (alert.oversight_until_ns or 0) or alert.oversight_key_id not in known:
+            tx.change(alert, oversight_sealed=None, oversight_key_id=None)
+            tx.entry("alert.unsealed", ACTOR, {"alert": alert.alert_id})
+            gone.append(alert.alert_id)
+    return gone
+
+
+def _sealed(tx: Tx) -> list[Alert]:
+    confirmed = tx.find(Alert, state=State.CONFIRMED.value)
+    return [alert for alert in confirmed if alert.oversight_key_id is not None]
+
+
+def _named(tx: Tx) -> set[str]:
+    """Return the keys that rows still need. No alert is being raised meanwhile: writers take turns."""
+    named = {alert.key_id for alert in tx.find(Alert, destroyed_at_ns=None)}
+    return named | {alert.oversight_key_id or "" for alert in _sealed(tx)}
+
+
+def _destroy(tx: Tx, alert: Alert, why: Why) -> str:
+    """Forget the image; return the key to destroy after the commit."""
+    undecided = alert.state in UNDECIDED
+    state = State.WITHDRAWN.value if alert.state == State.OPEN.value else alert.state
+    tx.change(alert, image_sealed=None, destroyed_at_ns=tx.now_ns, state=state)
+    verdicts = tx.find(Verdict, alert_id=alert.alert_id) if undecided else []
+    body = {
+        "alert": alert.alert_id,
+        "state": state,
+        "verdicts": [opening(verdict) for verdict in verdicts],
+        "why": why.value,
+    }
+    tx.entry("alert.destroyed", ACTOR, body)
+    return alert.key_id
+
+
+def destroy_for_authorisation(tx: Tx, authorisation_id: str) -> list[str]:
+    """Forget the images of an authorisation that has ended. What is sealed to oversight stays.
+
+    Returns:
+        The ids of the keys that the caller destroys once this is committed.
+    """
+    return _destroy_all(tx, tx.find(Alert, authorisation_id=authorisation_id, destroyed_at_ns=None), Why.AUTHORISATION)
+
+
+def destroy_captured(tx: Tx, cameras: Collection[str], from_ns: int, until_ns: int) -> list[str]:
+    """Forget the images captured on these cameras in a suspended window. What is sealed to oversight stays.
+
+    Args:
+        tx: the transaction that imposes it.
+        cameras: by id.
+        from_ns: first instant of capture.
+        until_ns: first instant after.
+
+    Returns:
+        The ids of the keys that the caller destroys once this is committed.
+    """
+    alerts = tx.find(Alert, camera_id=set(cameras), destroyed_at_ns=None)
+    inside = [alert for alert in alerts if from_ns <= alert.captured_at_ns < until_ns]
+    return _destroy_all(tx, inside, Why.SUSPENSION)
+
+
+def _destroy_all(tx: Tx, alerts: Iterable[Alert], why: Why) -> list[str]:
+    return [_destroy(tx, alert, why) for alert in alerts]
+
+
+def keep_until(tx: Tx, keys: KeyStore, authorisation_id: str, ends_at_ns: int) -> None:
+    """Let the images of an authorisation that was confirmed meanwhile stay until its new end, or 31 days.
+
+    Args:
+        tx: the transaction that moves its end.
+        keys: moves the keys' expiry right after the commit.
+        authorisation_id: an urgent one, until now.
+        ends_at_ns: its new end.
+    """
+    moved: list[tuple[str, int]] = []
+    alerts = tx.find(Alert, authorisation_id=authorisation_id, destroyed_at_ns=None)
+    for alert in (one for one in alerts if tx.now_ns < one.expires_at_ns):  # what is over stays over
+        expires_at_ns = min(ends_at_ns, alert.raised_at_ns + LONGEST_NS)
+        tx.change(alert, expires_at_ns=expires_at_ns)
+        tx.entry("alert.kept", ACTOR, {"alert": alert.alert_id, "expires_at": utc(expires_at_ns)})
+        moved.append((alert.key_id, expires_at_ns))
+    tx.after_commit(lambda: _reschedule(keys, moved))
+
+
+def _reschedule(keys: KeyStore, moved: Sequence[tuple[str, int]]) -> None:
+    for key_id, expires_at_ns in moved:
+        with suppress(KeyDestroyed):  # reaped meanwhile: the next tick sees it
+            keys.reschedule(key_id, expires_at_ns)
