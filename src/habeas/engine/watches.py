@@ -1,0 +1,269 @@
+"""One worker's cameras as the node knows them, epoch by epoch; what the worker says is checked against it.
+
+Guarded by one lock, held while a hearer is called: so that nothing is heard of a camera once `remove` returned.
+"""
+
+import random
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+
+from habeas.engine.messages import (
+    CameraEnded,
+    CameraFlaw,
+    Counters,
+    Listening,
+    Message,
+    ProbeMade,
+    TrackEnded,
+)
+from habeas.engine.orders import CameraOrder, CameraReport, CameraState, Hearers
+from habeas.engine.run import TrackEnd
+from habeas.errors import InputError
+from habeas.ports import Clock
+from habeas.types import NS_PER_S, ClosedTrack, Flaw, Origin, OriginKind, Probe, Templates
+from habeas.video.edge import origin
+
+_MOST_OPEN_TRACKS: Final = 4096
+_GRACE_S: Final = 2.0
+"""Counters come once a second: a stall is seen here so much later than in the worker."""
+_REMEDY: Final = "the worker is started again; report this if it repeats"
+_TOTALS: Final = ("decoded", "analysed", "gated", "dropped", "faces", "tracks", "analysed_ns")
+
+CameraMessage = Listening | ProbeMade | TrackEnded | Counters | CameraFlaw | CameraEnded
+
+
+@dataclass(eq=False)
+class Watch:
+    """One epoch of a camera.
+
+    `wanted`: nobody removed it. `told`: the worker knows of it. `over`: it ended, and is not started again.
+    """
+
+    order: CameraOrder
+    epoch: int
+    origin: Origin
+    changed_ns: int
+    due_ns: int = 0
+    failures: int = 0
+    wanted: bool = True
+    told: bool = False
+    let_go: bool = False
+    over: bool = False
+    counters: Counters | None = None
+    flaw: str = ""
+    tracks: dict[int, ClosedTrack] = field(default_factory=dict)
+
+
+class Watches:
+    """The cameras of one worker.
+
+    Args:
+        hearers: who hears of what.
+        clock: tells when cameras last came on.
+        next_epoch: never gives the same number twice.
+    """
+
+    def __init__(self, hearers: Hearers, clock: Clock, next_epoch: Callable[[], int]) -> None:
+        self._hearers = hearers
+        self._clock = clock
+        self._next_epoch = next_epoch
+        self._lock = threading.Lock()
+        self._cameras: dict[str, Watch] = {}
+        self._told: dict[int, Watch] = {}
+        self._jitter = random.Random()  # noqa: S311 - spreads new starts, guards nothing
+
+    # --- what is wanted, from any thread ------------------------------------------------------------------------------
+
+    def add(self, order: CameraOrder) -> None:
+        """Want a camera."""
+        with self._lock:
+            self._cameras[order.camera_id] = self._watch(order)
+
+    def remove(self, camera_id: str) -> None:
+        """Want it no more: its open tracks end here, and nothing but counters is heard of it from now on."""
+        with self._lock:
+            watch = self._cameras.pop(camera_id)
+            watch.wanted = False
+            self._end_tracks(watch)
+
+    def reports(self, worker_pid: int | None) -> list[CameraReport]:
+        """Return how each camera stands; `worker_pid` None: no worker runs."""
+        now_ns = self._clock.monotonic_ns()
+        with self._lock:
+            return [
+                CameraReport(
+                    camera_id=watch.order.camera_id,
+                    state=_state(watch, now_ns, running=worker_pid is not None),
+                    epoch=watch.epoch,
+                    worker_pid=worker_pid,
+                    counters=watch.counters,
+                    flaw=watch.flaw,
+                )
+                for watch in self._cameras.values()
+            ]
+
+    # --- the worker's thread ------------------------------------------------------------------------------------------
+
+    def to_start(self) -> list[Watch]:
+        """Return what the worker is to be told of now."""
+        now_ns = self._clock.monotonic_ns()
+        with self._lock:
+            return [
+                watch
+                for watch in self._cameras.values()
+                if not watch.told and not watch.over and watch.due_ns <= now_ns
+            ]
+
+    def to_let_go(self) -> list[Watch]:
+        """Return what the worker is to let go; each once."""
+        with self._lock:
+            leaving = [watch for watch in self._told.values() if not watch.wanted and not watch.let_go]
+            for watch in leaving:
+                watch.let_go = True
+        return leaving
+
+    def telling(self, watch: Watch) -> bool:
+        """Note that the worker is about to be told; False where nobody wants the camera any more."""
+        with self._lock:
+            if watch.wanted:
+                watch.told, watch.changed_ns = True, self._clock.monotonic_ns()
+                self._told[watch.epoch] = watch
+            return watch.wanted
+
+    def failed(self, watch: Watch, what: str, *, over: bool) -> None:
+        """Note that a camera could not be started: it is tried again, unless it is `over`."""
+        with self._lock:
+            self._told.pop(watch.epoch, None)
+            if watch.wanted:
+                self._note_flaw(watch, what, 0)
+                self._renew(watch, over=over)
+
+    def hear(self, message: CameraMessage, model_id: str) -> Watch | None:
+        """Take in what the worker says of a camera; return the watch if that was its last word.
+
+        Raises:
+            InputError: of a camera or epoch that it was not told of, or contradicting what it said before.
+        """
+        with self._lock:
+            watch = self._told.get(message.epoch)
+            if watch is None or watch.order.camera_id != message.camera_id:
+                raise InputError("a worker speaks of a camera or epoch that it does not have", remedy=_REMEDY)
+            if isinstance(message, Counters):
+                self._count(watch, message)
+            elif isinstance(message, CameraEnded):
+                del self._told[message.epoch]
+                self._ended(watch, failed=message.failed)
+                return watch
+            elif watch.wanted:
+                self._hear_wanted(watch, message, model_id)
+        return None
+
+    def note_flaw(self, epoch: int, what: str) -> None:
+        """Tell what went wrong on the way to a camera."""
+        with self._lock:
+            watch = self._told.get(epoch)
+            if watch is not None and watch.wanted:
+                self._note_flaw(watch, what, 0)
+
+    def worker_ended(self) -> None:
+        """Note that the worker is gone: open tracks end, and every camera waits for its next epoch."""
+        with self._lock:
+            self._told.clear()
+            for watch in list(self._cameras.values()):
+                self._end_tracks(watch)
+                if watch.told and not watch.over:
+                    self._cameras[watch.order.camera_id] = self._watch(watch.order, flaw=watch.flaw)
+
+    # --- under the lock -----------------------------------------------------------------------------------------------
+
+    def _watch(self, order: CameraOrder, *, flaw: str = "", failures: int = 0, due_ns: int = 0) -> Watch:
+        kind = OriginKind.LIVE if order.address.file is None else OriginKind.FILE
+        return Watch(
+            order=order,
+            epoch=self._next_epoch(),
+            origin=origin(kind, order.camera_id),
+            changed_ns=self._clock.monotonic_ns(),
+            due_ns=due_ns,
+            failures=failures,
+            flaw=flaw,
+        )
+
+    def _hear_wanted(self, watch: Watch, message: Message, model_id: str) -> None:
+        if isinstance(message, ProbeMade):
+            self._probe(watch, message, model_id)
+        elif isinstance(message, TrackEnded):
+            track = ClosedTrack(message.track_id, message.first_seen_ns, message.last_seen_ns)
+            watch.tracks.pop(track.track_id, None)
+            self._hearers.on_end(TrackEnd(watch.origin, track))
+        elif isinstance(message, CameraFlaw):
+            self._note_flaw(watch, message.text, message.at_ns)
+
+    def _probe(self, watch: Watch, message: ProbeMade, model_id: str) -> None:
+        watch.tracks[message.track_id] = ClosedTrack(message.track_id, message.first_seen_ns, message.at_ns)
+        if len(watch.tracks) > _MOST_OPEN_TRACKS:
+            raise InputError("a worker has more open tracks than a street has faces", remedy=_REMEDY)
+        self._hearers.on_probe(
+            Probe(
+                origin=watch.origin,
+                track_id=message.track_id,
+                templates=Templates(message.vector[None], model_id, watch.origin),
+                box_xyxy_px=np.array(message.box_xyxy_px, np.float32),
+                face_rgb=message.face_rgb,
+                at_ns=message.at_ns,
+                first_seen_ns=message.first_seen_ns,
+                captured_at_ns=message.captured_at_ns,
+            )
+        )
+
+    def _count(self, watch: Watch, counters: Counters) -> None:
+        before = watch.counters
+        if before is not None and any(getattr(counters, name) < getattr(before, name) for name in _TOTALS):
+            raise InputError("a worker's totals run backwards", remedy=_REMEDY)
+        if counters.decoded > (before.decoded if before is not None else 0):
+            watch.changed_ns = self._clock.monotonic_ns()
+            watch.failures = 0
+        watch.counters = counters
+        self._hearers.on_counters(counters)
+
+    def _ended(self, watch: Watch, *, failed: bool) -> None:
+        """A file that ended is over, and so is one that cannot be read; a stream has no end, and is started again."""
+        if watch.wanted:
+            if failed and not watch.flaw:
+                self._note_flaw(watch, "failed", 0)
+            self._renew(watch, over=watch.order.address.file is not None)
+
+    def _renew(self, watch: Watch, *, over: bool) -> None:
+        self._end_tracks(watch)
+        if over:
+            watch.over = True
+            return
+        live, failures = watch.order.live, watch.failures + 1
+        pause_s = self._jitter.uniform(0.1, 1.0) * min(live.backoff_max_s, live.backoff_s * 2.0 ** min(failures, 16))
+        due_ns = self._clock.monotonic_ns() + round(pause_s * NS_PER_S)
+        renewed = self._watch(watch.order, flaw=watch.flaw, failures=failures, due_ns=due_ns)
+        self._cameras[watch.order.camera_id] = renewed
+
+    def _note_flaw(self, watch: Watch, what: str, at_ns: int) -> None:
+        watch.flaw = what
+        self._hearers.on_flaw(Flaw(watch.order.camera_id, what, at_ns))
+
+    def _end_tracks(self, watch: Watch) -> None:
+        """End the tracks of which probes were heard: whoever keeps something of them lets go of it."""
+        while watch.tracks:
+            _, track = watch.tracks.popitem()
+            self._hearers.on_end(TrackEnd(watch.origin, track))
+
+
+def _state(watch: Watch, now_ns: int, *, running: bool) -> CameraState:
+    if watch.over:
+        return CameraState.ENDED
+    if not running or watch.due_ns > now_ns:
+        return CameraState.BACKOFF
+    if now_ns - watch.changed_ns > (watch.order.live.stall_s + _GRACE_S) * NS_PER_S:
+        return CameraState.STALLED
+    seen = watch.counters is not None and watch.counters.decoded > 0
+    return CameraState.RUNNING if seen else CameraState.STARTING
