@@ -1,0 +1,108 @@
+"""Counters per camera and day, gathered in memory and written every few seconds. Nobody can be found in them."""
+
+import threading
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime, timedelta
+
+from habeas.engine.messages import Counters
+from habeas.store import Tx
+from habeas.store.records import Count
+from habeas.types import NS_PER_S
+
+_DAY_NS = 24 * 3600 * NS_PER_S
+_TRAFFIC_DAYS = 7
+
+
+@dataclass
+class Tally:
+    """What came since it was last written; fields as in `Count`."""
+
+    analysed_ns: int = 0
+    frames_decoded: int = 0
+    frames_analysed: int = 0
+    frames_gated: int = 0
+    frames_dropped: int = 0
+    faces: int = 0
+    tracks: int = 0
+    searches: int = 0
+    alerts: int = 0
+
+
+_FROM_WORKER: Mapping[str, str] = {
+    "analysed_ns": "analysed_ns",
+    "frames_decoded": "decoded",
+    "frames_analysed": "analysed",
+    "frames_gated": "gated",
+    "frames_dropped": "dropped",
+    "faces": "faces",
+    "tracks": "tracks",
+}
+
+
+def day_text(ns: int) -> str:
+    """Return the UTC day of an instant, `YYYY-MM-DD`."""
+    return datetime.fromtimestamp(ns // NS_PER_S, tz=UTC).date().isoformat()
+
+
+class Counting:
+    """Gathers what workers, the matcher and the alert writer count. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._tallies: dict[str, Tally] = defaultdict(Tally)
+        self._last: dict[str, Counters] = {}
+
+    def heard(self, counters: Counters) -> None:
+        """Take in a camera's totals: what they grew by since the last of the same epoch."""
+        with self._lock:
+            before = self._last.get(counters.camera_id)
+            same = before is not None and before.epoch == counters.epoch
+            tally = self._tallies[counters.camera_id]
+            for name, theirs in _FROM_WORKER.items():
+                grown = getattr(counters, theirs) - (getattr(before, theirs) if same else 0)
+                setattr(tally, name, getattr(tally, name) + grown)
+            self._last[counters.camera_id] = counters
+
+    def add(self, camera_id: str, *, searches: int = 0, alerts: int = 0) -> None:
+        """Count searches and alerts of a camera."""
+        with self._lock:
+            self._tallies[camera_id].searches += searches
+            self._tallies[camera_id].alerts += alerts
+
+    def write(self, tx: Tx) -> list[str]:
+        """Write what was gathered to the day's rows; returns the cameras that delivered frames."""
+        with self._lock:
+            tallies, self._tallies = self._tallies, defaultdict(Tally)
+        for camera_id, tally in tallies.items():
+            _write(tx, camera_id, tally)
+        return [camera_id for camera_id, tally in tallies.items() if tally.frames_decoded]
+
+
+def _write(tx: Tx, camera_id: str, tally: Tally) -> None:
+    day = day_text(tx.now_ns)
+    found = tx.find(Count, camera_id=camera_id, day=day)
+    row = found[0] if found else Count(camera_id, day)
+    if not found:
+        tx.add(row)
+    tx.change(row, **{one.name: getattr(row, one.name) + getattr(tally, one.name) for one in fields(Tally)})
+
+
+def false_a_day(tx: Tx, camera_id: str, expected_fpir: float) -> float:
+    """Return how many false alerts to expect a day on a camera, by its traffic of the last seven days.
+
+    Args:
+        tx: the transaction.
+        camera_id: the camera.
+        expected_fpir: promised share of non-mated tracks that alert.
+
+    Returns:
+        tracks a day, were it analysed all day, times that share; 0 before anything was counted.
+    """
+    today = datetime.fromtimestamp(tx.now_ns // NS_PER_S, tz=UTC).date()
+    days = {(today - timedelta(days=back)).isoformat() for back in range(_TRAFFIC_DAYS)}
+    rows = tx.find(Count, camera_id=camera_id, day=days)
+    analysed_ns = sum(row.analysed_ns for row in rows)
+    tracks = sum(row.tracks for row in rows)
+    return expected_fpir * tracks * _DAY_NS / analysed_ns if analysed_ns else 0.0

@@ -1,0 +1,172 @@
+"""The node's one thread that compares: probes in, durable alerts out, everything else counted and dropped.
+
+Probes wait in a queue of `_WAITING`. When it is full, whoever hands over waits, so that the worker drops *frames* and
+counts them: a probe that was made is compared.
+"""
+
+import io
+import queue
+import threading
+from collections.abc import Callable
+from typing import Final, Self
+
+from PIL import Image
+
+from habeas.authority.cameras import camera_named
+from habeas.authority.gallery import Gallery
+from habeas.authority.suspensions import suspended
+from habeas.comparison import Calibration
+from habeas.engine.run import TrackEnd
+from habeas.errors import DiskError, HabeasError, InputError, RuleError
+from habeas.keys import KeyStore
+from habeas.node.counting import Counting, false_a_day
+from habeas.node.timekeeper import Timekeeper
+from habeas.pipeline import Matcher
+from habeas.review.alerts import raise_alert, track_closed
+from habeas.store import Store
+from habeas.store.records import Suspension
+from habeas.types import U8, Alert, GalleryView, Origin, Probe
+
+_WAITING: Final = 256
+_PATIENCE_S: Final = 0.5
+_QUALITY: Final = 92
+_FAREWELL_S: Final = 3.0
+_RETRY_S: Final = 1.0
+Problem = Callable[[HabeasError], None]
+
+
+class Matching:
+    """Compares probes with what is authorised at that moment. A context manager; owns its thread.
+
+    Args:
+        store: the database.
+        keys: for alerts.
+        gallery: what may be compared.
+        calibration: what a similarity means.
+        time: trusted or not, it is asked before every comparison.
+        counting: hears of searches and alerts.
+        cooldown_ns: the setting.
+        on_problem: hears of an alert that could not be written.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        keys: KeyStore,
+        gallery: Gallery,
+        calibration: Calibration,
+        time: Timekeeper,
+        counting: Counting,
+        *,
+        cooldown_ns: int,
+        on_problem: Problem,
+    ) -> None:
+        self._store = store
+        self._keys = keys
+        self._gallery = gallery
+        self._time = time
+        self._counting = counting
+        self._cooldown_ns = cooldown_ns
+        self._on_problem = on_problem
+        self._calibration = calibration
+        self._matcher = self._new_matcher()
+        self._raised: dict[tuple[Origin, int], list[str]] = {}
+        self._queue: queue.Queue[Probe | TrackEnd | None] = queue.Queue(_WAITING)
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="matcher", daemon=True)
+        self._thread.start()
+
+    def _new_matcher(self) -> Matcher:
+        fpir = self._gallery.ceilings.fpir
+        return Matcher(self._view_of, self._calibration, fpir, self._time, floor_of=self._gallery.floor)
+
+    def take(self, item: Probe | TrackEnd) -> None:
+        """Hand over a probe or the end of a track; waits while the queue is full."""
+        while not self._closing.is_set():
+            try:
+                self._queue.put(item, timeout=_PATIENCE_S)
+            except queue.Full:
+                continue
+            return
+
+    def _view_of(self, origin: Origin) -> GalleryView:
+        self._time.require_trust()
+        view = self._gallery.view(origin.camera_id, self._time.now_ns())
+        if view is None:
+            raise RuleError("nothing may be compared on this camera now", rule="scope", remedy="drop it")
+        return view
+
+    def _run(self) -> None:
+        while (item := self._queue.get()) is not None:
+            try:
+                self._compare(item) if isinstance(item, Probe) else self._end(item)
+            except (RuleError, InputError):
+                continue  # not authorised at this moment: dropped, as everything else below the threshold
+            except HabeasError as error:
+                self._on_problem(error)
+
+    def _compare(self, probe: Probe) -> None:
+        if self._matcher.fpir != self._gallery.ceilings.fpir:
+            self._matcher = self._new_matcher()
+        if not self._gallery.captured_freely(probe.origin.camera_id, probe.captured_at_ns):
+            return
+        matches = list(self._matcher.compare(probe))
+        self._counting.add(probe.origin.camera_id, searches=1)
+        for match in matches:
+            self._raise(match)
+
+    def _raise(self, match: Alert) -> None:
+        """Write an alert; while the disk or database fails, again, since an alert is never dropped."""
+        while not self._closing.is_set():
+            try:
+                self._write(match)
+            except DiskError as error:
+                self._on_problem(error)
+                self._closing.wait(_RETRY_S)
+            else:
+                return
+
+    def _write(self, match: Alert) -> None:
+        camera_id = match.origin.camera_id
+        with self._store.write() as tx:
+            camera = camera_named(tx, camera_id)
+            alert = raise_alert(
+                tx,
+                self._keys,
+                match,
+                _jpeg(match.face_rgb),
+                camera=camera,
+                suspended=suspended(tx.find(Suspension), camera, match.captured_at_ns),
+                false_a_day=false_a_day(tx, camera_id, match.threshold.expected_fpir),
+                cooldown_ns=self._cooldown_ns,
+            )
+        if alert.sightings == 1:
+            self._counting.add(camera_id, alerts=1)
+        self._raised.setdefault((match.origin, match.track_id), []).append(alert.alert_id)
+
+    def _end(self, ended: TrackEnd) -> None:
+        list(self._matcher.close(ended.origin, ended.track))
+        raised = self._raised.pop((ended.origin, ended.track.track_id), [])
+        if raised:
+            with self._store.write() as tx:
+                for alert_id in raised:
+                    track_closed(tx, alert_id, tx.now_ns)
+
+    def close(self) -> None:
+        """Compare what waits, then stop."""
+        self._closing.set()
+        self._queue.put(None)
+        self._thread.join(_FAREWELL_S)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+def _jpeg(face_rgb: U8) -> bytes:
+    """Return a picture as JPEG: (h, w, 3) uint8, RGB."""
+    with io.BytesIO() as file:
+        Image.fromarray(face_rgb).save(file, "JPEG", quality=_QUALITY)
+        return file.getvalue()

@@ -1,0 +1,294 @@
+"""The node: everything that an installation does while it runs, and in which order it begins and ends.
+
+Begin   1. The key store opens, and what is past its time is destroyed, before anything else is read.
+        2. The database opens; the time goes on from where it was known; what ended meanwhile is ended.
+        3. The gallery is compiled; workers start; cameras that may be searched are opened, and no others.
+Each second: clock, ends, destruction, cameras, counters. A change by command does the same at once.
+End     Cameras stop, what was found is compared and written, workers end, time is noted, all is closed.
+"""
+
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Final, Self
+
+from habeas.accounts.roles import Actor
+from habeas.authority import discard
+from habeas.authority.cameras import note_delivery, source_text
+from habeas.authority.gallery import Gallery
+from habeas.comparison import load_calibration
+from habeas.engine.orders import CameraOrder, CameraReport, WorkerChange, WorkerNews
+from habeas.engine.relay import Relay
+from habeas.engine.supervisor import Supervisor
+from habeas.errors import HabeasError, InputError
+from habeas.node.counting import Counting
+from habeas.node.matching import Matching
+from habeas.node.timekeeper import Timekeeper, last_beat
+from habeas.node.workspace import Workspace
+from habeas.ports import Clock
+from habeas.review import ending
+from habeas.store import Store, Tx, open_store
+from habeas.store.records import Camera
+from habeas.types import NS_PER_S, Flaw, utc
+from habeas.video.address import parse_address
+from habeas.video.masks import Mask
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_TICK_S: Final = 1.0
+_BEAT_NS: Final = 10 * NS_PER_S
+_FLAWS: Final = 100
+SYSTEM: Final = "node"
+"""Who acts, in entries, where nobody did."""
+
+
+class Node:
+    """One installation, running. A context manager.
+
+    Args:
+        workspace: whose.
+        clock: the machine's.
+        model_id: of the pack whose references are compared.
+        on_problem: hears of what could not be done and is tried again.
+    """
+
+    def __init__(
+        self, workspace: Workspace, clock: Clock, model_id: str, on_problem: Callable[[HabeasError], None]
+    ) -> None:
+        self.workspace = workspace
+        self._on_problem = on_problem
+        self._wake = threading.Event()
+        self._ending = threading.Event()
+        self._doing = threading.Lock()
+        self._next_beat_ns = 0
+        self._jump_told = False
+        self._flaws: dict[str, list[Flaw]] = {}
+        self._news: list[WorkerNews] = []
+        with ExitStack() as stack:
+            self.keys = stack.enter_context(workspace.open_keys())
+            self.time = _time_of(workspace, clock)
+            self.keys.reap(self.time.now_ns())
+            self.store: Store = stack.enter_context(open_store(workspace.database_url, self.time))
+            self.gallery = Gallery(self.store, self.keys, model_id)
+            self.counting = Counting()
+            self._begin_entries()
+            self.relay = stack.enter_context(Relay())
+            self.matching = stack.enter_context(
+                Matching(
+                    self.store,
+                    self.keys,
+                    self.gallery,
+                    load_calibration(model_id),
+                    self.time,
+                    self.counting,
+                    cooldown_ns=round(workspace.settings.alerts.cooldown_s * NS_PER_S),
+                    on_problem=on_problem,
+                )
+            )
+            self.supervisor = stack.enter_context(self._supervisor())
+            self._thread = threading.Thread(target=self._run, name="scheduler", daemon=True)
+            self._open = stack.pop_all()
+        self._thread.start()
+
+    def _supervisor(self) -> Supervisor:
+        return Supervisor(
+            workers=self.workspace.settings.workers.count,
+            settings=self.workspace.settings,
+            clock=self.time,
+            relay=self.relay,
+            on_probe=self.matching.take,
+            on_end=self.matching.take,
+            on_counters=self.counting.heard,
+            on_flaw=self._heard_flaw,
+            on_worker=self._heard_worker,
+        )
+
+    def _begin_entries(self) -> None:
+        with self.store.write() as tx:
+            tx.entry("node.started", SYSTEM, {"model": self.gallery.model_id, "clock_trusted": not self.time.jumped})
+        self._settle()
+
+    # --- commands -----------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def command(self) -> "Iterator[Tx]":
+        """Hand out a writing transaction; what it changed holds for every comparison before this returns."""
+        with self.store.write() as tx:
+            yield tx
+        self.changed()
+
+    def changed(self) -> None:
+        """Compile anew what may be compared, and open or close cameras soon."""
+        self.gallery.refresh()
+        self._wake.set()
+
+    def confirm_clock(self, tx: Tx, actor: Actor) -> None:
+        """Take over the wall clock once the transaction commits: its second approver said that it is right."""
+        tx.entry("clock.confirmed", actor.account_id, {"off_by_s": round(self.time.off_by_ns() / NS_PER_S)})
+        tx.after_commit(self.time.confirm)
+
+    # --- each second --------------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while not self._ending.is_set():
+            try:
+                self.tick()
+            except HabeasError as error:
+                self._on_problem(error)
+            except Exception as error:  # noqa: BLE001 - scheduler top loop: deadlines are kept whatever else fails
+                self._on_problem(HabeasError(f"{type(error).__name__}: {error}", remedy="report this bug"))
+            self._wake.wait(_TICK_S)
+            self._wake.clear()
+
+    def tick(self) -> None:
+        """Do what is due now. Destruction comes first, and does not depend on the rest."""
+        with self._doing:
+            self.keys.reap(self.time.now_ns())
+            self._check_clock()
+            self._settle()
+            self._follow_gallery()
+            self._note()
+
+    def _check_clock(self) -> None:
+        trusted = self.time.check()
+        if trusted:
+            self.gallery.go()
+            self._jump_told = False
+            return
+        self.gallery.stop()
+        if not self._jump_told:
+            with self.store.write() as tx:
+                tx.entry("clock.jumped", SYSTEM, {"off_by_s": round(self.time.off_by_ns() / NS_PER_S)})
+            self._jump_told = True
+
+    def _settle(self) -> None:
+        """End what is over, and destroy what belongs to it."""
+        with self.store.write() as tx:
+            ended = discard.tick(tx, self.keys)
+            discard.reconcile(tx, self.keys)
+            ending.tick(tx, self.keys)
+        if ended or not self.gallery.ready:
+            self.gallery.refresh()
+
+    def _follow_gallery(self) -> None:
+        """Open the cameras on which something may be compared, and close the others."""
+        wanted = self.gallery.watched(self.time.now_ns())
+        running = self.supervisor.running()
+        for camera_id in running - wanted:
+            self.supervisor.stop(camera_id)
+        for camera_id in sorted(wanted - running):
+            try:
+                self._start_camera(camera_id)
+            except InputError as error:
+                self._heard_flaw(Flaw(camera_id, error.message, 0))
+
+    def _start_camera(self, camera_id: str) -> None:
+        camera = self.gallery.camera(camera_id)
+        if camera is not None:
+            self.supervisor.start(self.order_of(camera))
+
+    def order_of(self, camera: Camera) -> CameraOrder:
+        """Return what a worker is told of a camera: its address, checked anew, and how to look.
+
+        Raises:
+            InputError: its address may not be opened any more.
+        """
+        settings = self.workspace.settings
+        address = parse_address(source_text(self.keys, camera), self.workspace.address_rules())
+        detect = settings.detect.model_copy(update={"min_face_px": camera.min_face_px})
+        return CameraOrder(camera.camera_id, address, detect, settings.live, tuple(Mask(*box) for box in camera.masks))
+
+    def _note(self) -> None:
+        """Write counters and the time, every ten seconds."""
+        if self.time.now_ns() < self._next_beat_ns:
+            return
+        self._next_beat_ns = self.time.now_ns() + _BEAT_NS
+        with self.store.write() as tx:
+            for camera_id in self.counting.write(tx):
+                note_delivery(tx, camera_id)
+            for news in self._take_news():
+                _note_worker(tx, news)
+            self.time.beat(tx)
+
+    # --- what workers say ---------------------------------------------------------------------------------------------
+
+    def _heard_flaw(self, flaw: Flaw) -> None:
+        flaws = self._flaws.setdefault(flaw.camera_id, [])
+        flaws.append(flaw)
+        del flaws[:-_FLAWS]
+
+    def _heard_worker(self, news: WorkerNews) -> None:
+        self._news.append(news)
+
+    def _take_news(self) -> list[WorkerNews]:
+        taken, self._news = self._news, []
+        return taken
+
+    def camera_states(self) -> dict[str, CameraReport]:
+        """Return how each camera that is watched stands."""
+        return self.supervisor.states()
+
+    def flaws(self, camera_id: str) -> list[str]:
+        """Return what last went wrong with a camera."""
+        return [flaw.what for flaw in self._flaws.get(camera_id, [])]
+
+    def why_not_watched(self, camera_id: str) -> str:
+        """Say in a word or two why a camera is not analysed."""
+        if self.time.jumped:
+            return "off: the clock is in doubt"
+        if not self.gallery.captured_freely(camera_id, self.time.now_ns()):
+            return "suspended"
+        return "off: no authorisation"
+
+    def status(self) -> dict[str, object]:
+        """Return how everything stands, JSON values; no face, no name."""
+        watched = self.gallery.watched(self.time.now_ns())
+        return {
+            "clock": {"now": utc(self.time.now_ns()), "jumped": self.time.jumped},
+            "model": self.gallery.model_id,
+            "references_of_another_model": self.gallery.other_model,
+            "cameras": {name: report.state.value for name, report in self.camera_states().items()},
+            "watched": sorted(watched),
+            "workers": [
+                {"worker": one.worker, "pid": one.pid, "cameras": one.cameras, "starts": one.starts, "kills": one.kills}
+                for one in self.supervisor.workers()
+            ],
+        }
+
+    # --- end ----------------------------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Stop within seconds, and lose nothing that was found."""
+        self._ending.set()
+        self._wake.set()
+        self._thread.join(_TICK_S * 2)
+        self._open.push(lambda *_: self.gallery.stop())
+        with self._open:
+            self.supervisor.close()
+            self.matching.close()
+            with self.store.write() as tx:
+                self.counting.write(tx)
+                self.time.beat(tx)
+                tx.entry("node.stopped", SYSTEM, {})
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Node({self.workspace.workspace_id})"
+
+
+def _time_of(workspace: Workspace, clock: Clock) -> Timekeeper:
+    with open_store(workspace.database_url, clock) as store, store.read() as tx:
+        return Timekeeper(clock, last_beat(tx))
+
+
+def _note_worker(tx: Tx, news: WorkerNews) -> None:
+    posture = news.posture.as_json() if news.posture is not None else None
+    if news.change is not WorkerChange.STOPPED or news.why:
+        body = {"worker": news.worker, "why": news.why, "posture": posture}
+        tx.entry(f"worker.{news.change.value}", SYSTEM, body)

@@ -1,0 +1,144 @@
+"""The time an installation goes by: elapsed time, which nobody can set, checked against the wall clock.
+
+A wall clock that jumps stops comparing and reading at once, and neither postpones nor hastens any destruction: the
+time here goes on as it elapses. Two people, or witnesses, say that the jump is right; only then it is taken over.
+
+    wall clock agrees          time follows it, a thousandth at a time
+    wall clock jumped          time elapses from where it was; nothing is compared or read; ends and destruction go on
+    jump confirmed by two      time is the wall clock's again
+
+Across a restart of the program on the same boot, elapsed time is known. Across a restart of the machine it is not: a
+wall clock behind the last known time has jumped; ahead of it, the machine is taken to have been off.
+"""
+
+import threading
+from typing import Final
+
+from habeas.errors import RuleError
+from habeas.ports import Clock
+from habeas.store import Tx
+from habeas.store.records import Heartbeat
+from habeas.types import NS_PER_S, utc
+
+TOLERANCE_NS: Final = 5 * NS_PER_S
+"""A wall clock further off than this has jumped. Time servers correct in smaller steps."""
+_SLEW: Final = 1000
+"""Time follows the wall clock by a thousandth of what elapsed, so that many small steps come to no jump unseen."""
+_NAME: Final = "node"
+
+
+class Timekeeper:
+    """A clock for everything that has a deadline. Thread-safe.
+
+    Args:
+        clock: the machine's.
+        last: what was known when the installation last ran.
+    """
+
+    def __init__(self, clock: Clock, last: Heartbeat | None) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._boot_ns = self._checked_ns = clock.boot_ns()
+        self._steady_ns = _resumed(clock, last)
+        self._jumped = last.jumped if last is not None else False
+        self.check()
+
+    def now_ns(self) -> int:
+        """Return the time that deadlines go by, Unix nanoseconds. It never stands still and never jumps."""
+        with self._lock:
+            return self._now()
+
+    def _now(self) -> int:
+        return self._steady_ns + self._clock.boot_ns() - self._boot_ns
+
+    def monotonic_ns(self) -> int:
+        """Return a time that never jumps."""
+        return self._clock.monotonic_ns()
+
+    def boot_ns(self) -> int:
+        """Return the time since the machine started."""
+        return self._clock.boot_ns()
+
+    def boot_id(self) -> str:
+        """Return which start of the machine this is."""
+        return self._clock.boot_id()
+
+    def wait(self, duration_ns: int) -> None:
+        """Return after this much time."""
+        self._clock.wait(duration_ns)
+
+    @property
+    def jumped(self) -> bool:
+        """Tell whether the wall clock is in doubt."""
+        with self._lock:
+            return self._jumped
+
+    def off_by_ns(self) -> int:
+        """Return how far the wall clock is ahead of elapsed time."""
+        with self._lock:
+            return self._clock.now_ns() - self._now()
+
+    def check(self) -> bool:
+        """Compare with the wall clock; return whether it may be trusted. Called before anything is compared or read."""
+        with self._lock:
+            off_ns = self._clock.now_ns() - self._now()
+            if abs(off_ns) > TOLERANCE_NS:
+                self._jumped = True
+            elif not self._jumped:
+                most_ns = (self._clock.boot_ns() - self._checked_ns) // _SLEW
+                self._steady_ns += max(-most_ns, min(off_ns, most_ns))
+            self._checked_ns = self._clock.boot_ns()
+            return not self._jumped
+
+    def require_trust(self) -> None:
+        """Check that the clock may be trusted.
+
+        Raises:
+            RuleError: it jumped, and nobody has said that this is right.
+        """
+        if not self.check():
+            raise RuleError(
+                f"the clock jumped by {self.off_by_ns() / NS_PER_S:.0f} s: nothing is compared, started or shown",
+                rule="clock-jump",
+                remedy="set the clock right, then two people say so: habeas clock confirm",
+            )
+
+    def confirm(self) -> None:
+        """Take over the wall clock: two people, or witnesses, said that it is right."""
+        with self._lock:
+            self._steady_ns = self._clock.now_ns()
+            self._boot_ns = self._clock.boot_ns()
+            self._jumped = False
+
+    def beat(self, tx: Tx) -> None:
+        """Write down what the time is, for the next start."""
+        with self._lock:
+            now = Heartbeat(
+                _NAME,
+                self._clock.now_ns(),
+                self._clock.boot_ns(),
+                self._clock.boot_id(),
+                self._now(),
+                self._jumped,
+            )
+        found = tx.find(Heartbeat, name=_NAME)
+        if found:
+            tx.remove(found[0])
+        tx.add(now)
+
+    def __repr__(self) -> str:
+        return f"Timekeeper({utc(self.now_ns())}, jumped={self.jumped})"
+
+
+def last_beat(tx: Tx) -> Heartbeat | None:
+    """Return what was known when the installation last ran."""
+    found = tx.find(Heartbeat, name=_NAME)
+    return found[0] if found else None
+
+
+def _resumed(clock: Clock, last: Heartbeat | None) -> int:
+    if last is None:
+        return clock.now_ns()
+    if last.boot_id == clock.boot_id():
+        return last.steady_ns + clock.boot_ns() - last.boot_ns
+    return max(clock.now_ns(), last.steady_ns)

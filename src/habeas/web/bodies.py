@@ -1,0 +1,166 @@
+"""What clients send: strict records, unknown keys refused."""
+
+import base64
+import binascii
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from habeas.errors import InputError
+
+Name = Annotated[str, Field(min_length=1, max_length=64)]
+Text = Annotated[str, Field(max_length=2000)]
+Secret = Annotated[str, Field(max_length=1024, repr=False)]
+Moment = Annotated[int, Field(ge=0, lt=2**62, description="Unix nanoseconds")]
+MAX_IMAGE_TEXT = 28 << 20
+
+
+def decoded(text: str) -> bytes:
+    """Return the bytes of base64 text.
+
+    Raises:
+        InputError: it is none.
+    """
+    try:
+        return base64.b64decode(text, validate=True)
+    except binascii.Error as error:
+        raise InputError("a file was not sent as base64", remedy="send its bytes in base64") from error
+
+
+Data = Annotated[str, Field(max_length=MAX_IMAGE_TEXT, repr=False)]
+
+
+class Body(BaseModel):
+    """Base: strict."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class LoginBody(Body):
+    """A name and a password; with `setup_code`, the password to set."""
+
+    name: Name
+    password: Secret
+    setup_code: Secret = ""
+
+
+class AccountBody(Body):
+    """A new account."""
+
+    name: Name
+    person: Name | None = None
+
+
+class GrantBody(Body):
+    """A role for an account."""
+
+    role: Name
+    zones: list[Name] = Field(default_factory=list, max_length=1000)
+
+
+class TokenBody(Body):
+    """An API token."""
+
+    scopes: list[Name] = Field(max_length=10)
+    days: int = Field(ge=1, le=365)
+
+
+class CameraBody(Body):
+    """A camera."""
+
+    name: Name
+    url: Annotated[str, Field(max_length=4096, repr=False)]
+    record_url: Annotated[str | None, Field(max_length=4096, repr=False)] = None
+    purpose: Text
+    zone: Name = "default"
+    masks: list[tuple[float, float, float, float]] = Field(default_factory=list, max_length=64)
+    min_face_px: int = Field(default=32, ge=16, le=512)
+
+
+class PolicyBody(Body):
+    """Changes of the policy in force, by name."""
+
+    changes: dict[str, int | float | str | list[str]]
+
+
+class ApproveBody(Body):
+    """The SHA-256 of what the approver was shown."""
+
+    content_hash: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+class ImageBody(Body):
+    """An image file."""
+
+    name: Annotated[str, Field(max_length=300)]
+    data: Data
+
+
+class SubjectBody(Body):
+    """Somebody to be looked for."""
+
+    name: Annotated[str, Field(min_length=1, max_length=200, repr=False)]
+    born: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+    images: list[ImageBody] = Field(min_length=1, max_length=20)
+
+
+class DraftBody(Body):
+    """An authorisation to be drafted."""
+
+    kind: Annotated[str, Field(pattern="^(live|retrospective)$")] = "live"
+    purpose: Name
+    authority: Text
+    reference: Text
+    decision: Data | None = None
+    subjects: list[SubjectBody] = Field(min_length=1, max_length=100)
+    zones: list[Name] = Field(default_factory=list, max_length=1000)
+    cameras: list[Name] = Field(default_factory=list, max_length=1000)
+    from_ns: Moment
+    until_ns: Moment
+    urgent: bool = False
+    minor: bool = False
+    skip_refused: bool = False
+
+
+class ScopeBody(Body):
+    """Another end or other cameras for an open request; also the scope of a renewal."""
+
+    until_ns: Moment
+    zones: list[Name] = Field(default_factory=list, max_length=1000)
+    cameras: list[Name] = Field(default_factory=list, max_length=1000)
+
+
+class WhyBody(Body):
+    """A reason."""
+
+    why: Text = ""
+
+
+class DeferBody(Body):
+    """A notice that waits."""
+
+    days: int = Field(ge=1, le=365)
+    why: Text
+
+
+class CodeBody(Body):
+    """The code that the subject of a consent holds."""
+
+    code: Secret
+
+
+class SuspendBody(Body):
+    """A suspension."""
+
+    zones: list[Name] = Field(default_factory=list, max_length=1000)
+    cameras: list[Name] = Field(default_factory=list, max_length=1000)
+    from_ns: Moment
+    until_ns: Moment
+    why: Text
+
+
+class VerdictBody(Body):
+    """What a reviewer says of an alert."""
+
+    verdict: Annotated[str, Field(pattern="^(same|different|cannot-tell)$")]
+    lookalike: bool = False

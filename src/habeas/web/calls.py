@@ -1,0 +1,74 @@
+"""Who calls: a bearer secret becomes an actor inside the transaction of the command, never before."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Annotated, cast
+
+from fastapi import Depends, Request
+
+from habeas.accounts.roles import Actor
+from habeas.accounts.sessions import actor_of, touch
+from habeas.errors import HabeasError, RuleError
+from habeas.node.node import Node
+from habeas.store import Tx
+
+
+@dataclass(frozen=True, repr=False)
+class Call:
+    """One request: the node, and what the client holds.
+
+    Args:
+        node: running.
+        secret: of a login or API token; empty: none.
+    """
+
+    node: Node
+    secret: str
+
+    @contextmanager
+    def command(self, *, trusted: bool = False) -> Iterator[tuple[Tx, Actor]]:
+        """Hand out a writing transaction and who acts in it; a refusal is an entry of its own.
+
+        Args:
+            trusted: refuse while the clock is in doubt: this starts something, or shows a face.
+
+        Raises:
+            RuleError: nobody is logged in, or a rule refuses what the block does.
+        """
+        actor_id = "unknown"
+        try:
+            if trusted:
+                self.node.time.require_trust()
+            with self.node.command() as tx:
+                actor = actor_of(tx, self.secret)
+                actor_id = actor.account_id
+                touch(tx, self.secret)
+                yield tx, actor
+        except RuleError as error:
+            self._note_refusal(actor_id, error)
+            raise
+
+    @contextmanager
+    def look(self) -> Iterator[tuple[Tx, Actor]]:
+        """Hand out a reading transaction and who reads."""
+        with self.node.store.read() as tx:
+            yield tx, actor_of(tx, self.secret)
+
+    def _note_refusal(self, actor_id: str, error: RuleError) -> None:
+        with self.node.store.write() as tx:
+            tx.entry("refused", actor_id, {"rule": error.rule})
+
+
+def _call(request: Request) -> Call:
+    kind, _, secret = request.headers.get("authorization", "").partition(" ")
+    node = cast("Node", request.app.state.node)
+    return Call(node, secret.strip() if kind.lower() == "bearer" else "")
+
+
+Caller = Annotated[Call, Depends(_call)]
+
+
+def as_problem(error: HabeasError) -> dict[str, object]:
+    """Return what a client is told of an error."""
+    return {"error": error.as_json()}

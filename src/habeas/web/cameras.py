@@ -1,0 +1,88 @@
+"""Routes of cameras. Addresses go in, and never come out again."""
+
+from fastapi import APIRouter
+
+from habeas.accounts.roles import Role
+from habeas.authority import cameras
+from habeas.authority.cameras import NewCamera, camera_named
+from habeas.node.workspace import note_source
+from habeas.store.records import Camera
+from habeas.types import utc
+from habeas.video.address import CameraAddress, parse_address
+from habeas.video.masks import Mask
+from habeas.web.bodies import CameraBody
+from habeas.web.calls import Call, Caller
+
+routes = APIRouter()
+
+
+@routes.get("/cameras")
+def list_cameras(call: Caller) -> list[dict[str, object]]:
+    """List cameras: where, why, and how they stand."""
+    with call.look() as (tx, actor):
+        actor.require(*Role)
+        actor.require_scope("read")
+        rows = tx.find(Camera, removed_at_ns=None)
+    return [_camera(call, row) for row in rows]
+
+
+def _camera(call: Call, row: Camera) -> dict[str, object]:
+    node = call.node
+    state = node.camera_states().get(row.camera_id)
+    return {
+        "camera": row.camera_id,
+        "zone": row.zone,
+        "purpose": row.purpose,
+        "source": row.public_url,
+        "records": row.record_sealed is not None,
+        "masks": [list(mask) for mask in row.masks],
+        "min_face_px": row.min_face_px,
+        "last_frames": utc(row.delivered_at_ns) if row.delivered_at_ns is not None else None,
+        "state": state.state.value if state is not None else node.why_not_watched(row.camera_id),
+        "flaws": node.flaws(row.camera_id)[-3:],
+    }
+
+
+@routes.post("/cameras")
+def add_camera(call: Caller, body: CameraBody) -> dict[str, object]:
+    """Add a camera."""
+    with call.command() as (tx, actor):
+        actor.require(Role.ADMIN)  # before a name is resolved
+        for edges in body.masks:
+            Mask(*edges)
+        new = NewCamera(
+            name=body.name,
+            zone=body.zone,
+            purpose=body.purpose,
+            detect=(body.url, _address(call, body.url)),
+            record=(body.record_url, _address(call, body.record_url)) if body.record_url else None,
+            masks=tuple(body.masks),
+            min_face_px=body.min_face_px,
+        )
+        row = cameras.add_camera(tx, call.node.keys, actor, new)
+        workspace_id = call.node.workspace.workspace_id
+        tx.after_commit(lambda: note_source(workspace_id, row.source_digest))
+    return {"camera": row.camera_id, "source": row.public_url, "zone": row.zone}
+
+
+def _address(call: Call, text: str) -> CameraAddress:
+    return parse_address(text, call.node.workspace.address_rules())
+
+
+@routes.post("/cameras/{name}/remove")
+def remove_camera(call: Caller, name: str) -> dict[str, object]:
+    """Remove a camera."""
+    with call.command() as (tx, actor):
+        cameras.remove_camera(tx, call.node.keys, actor, name)
+    return {"removed": name}
+
+
+@routes.post("/cameras/{name}/test")
+def test_camera(call: Caller, name: str) -> dict[str, object]:
+    """Open a camera and say what its stream is; no picture is decoded, no face looked for."""
+    with call.command() as (tx, actor):
+        actor.require(Role.ADMIN)
+        actor.require_scope("cameras")
+        row = camera_named(tx, name)
+        tx.entry("camera.tested", actor.account_id, {"camera": name})
+    return call.node.test_camera(row)

@@ -1,0 +1,138 @@
+"""Routes of accounts, roles, logins and tokens."""
+
+from fastapi import APIRouter
+
+from habeas.accounts import grants, people, sessions, tokens
+from habeas.accounts.roles import Role
+from habeas.errors import InputError
+from habeas.store import Tx
+from habeas.store.records import Account, Grant
+from habeas.types import NS_PER_S, utc
+from habeas.web.bodies import AccountBody, GrantBody, LoginBody, TokenBody
+from habeas.web.calls import Caller
+
+routes = APIRouter()
+_DAY_NS = 24 * 3600 * NS_PER_S
+
+
+@routes.post("/login")
+def login(call: Caller, body: LoginBody) -> dict[str, object]:
+    """Log in; with a code from the admin, set the password first."""
+    with call.node.command() as tx:
+        if body.setup_code:
+            people.set_password(tx, body.name, body.setup_code, body.password)
+        done = sessions.log_in(tx, body.name, body.password)
+    if done.refused is not None:
+        raise done.refused
+    return {"account": done.account_id, "secret": done.secret, "ends": utc(done.ends_at_ns)}
+
+
+@routes.post("/logout")
+def logout(call: Caller) -> dict[str, object]:
+    """End this login."""
+    with call.node.command() as tx:
+        sessions.log_out(tx, call.secret)
+    return {"ended": True}
+
+
+@routes.get("/whoami")
+def whoami(call: Caller) -> dict[str, object]:
+    """Say who is logged in, and what they may do now."""
+    with call.look() as (tx, actor):
+        account = tx.get(Account, actor.account_id)
+        return {**_account(tx, account), "by_token": actor.by_token, "scopes": sorted(actor.scopes)}
+
+
+def _account(tx: Tx, account: Account) -> dict[str, object]:
+    held = tx.find(Grant, account_id=account.account_id, revoked_at_ns=None)
+    return {
+        "account": account.account_id,
+        "name": account.name,
+        "person": account.person,
+        "disabled": account.disabled_at_ns is not None,
+        "password_set": account.credential_at_ns is not None,
+        "roles": [_grant(tx, grant) for grant in held],
+    }
+
+
+def _grant(tx: Tx, grant: Grant) -> dict[str, object]:
+    usable = grant.usable_from_ns is not None and grant.usable_from_ns <= tx.now_ns
+    return {
+        "role": grant.role,
+        "zones": list(grant.zones),
+        "approved": grant.approved_by is not None,
+        "usable": usable,
+        "usable_from": utc(grant.usable_from_ns) if grant.usable_from_ns is not None else None,
+    }
+
+
+@routes.get("/users")
+def list_users(call: Caller) -> list[dict[str, object]]:
+    """List accounts and their roles, for anybody with a role."""
+    with call.look() as (tx, actor):
+        actor.require(*Role)
+        actor.require_scope("read")
+        return [_account(tx, account) for account in tx.find(Account)]
+
+
+@routes.post("/users")
+def add_user(call: Caller, body: AccountBody) -> dict[str, object]:
+    """Make an account without roles; its holder sets the password with the code."""
+    with call.command() as (tx, actor):
+        made = people.add_account(tx, actor, body.name, body.person)
+    return {"account": made.account_id, "name": made.name, "setup_code": made.setup_code}
+
+
+@routes.post("/users/{name}/disable")
+def disable_user(call: Caller, name: str) -> dict[str, object]:
+    """Close an account."""
+    with call.command() as (tx, actor):
+        people.disable_account(tx, actor, name)
+    return {"disabled": name}
+
+
+@routes.post("/users/{name}/reset")
+def reset_user(call: Caller, name: str) -> dict[str, object]:
+    """Give a new code; the roles lapse."""
+    with call.command() as (tx, actor):
+        made = people.renew_setup(tx, actor, name)
+    return {"account": made.account_id, "name": made.name, "setup_code": made.setup_code}
+
+
+@routes.post("/users/{name}/roles")
+def grant_role(call: Caller, name: str, body: GrantBody) -> dict[str, object]:
+    """Propose a role, or approve it where somebody else proposed it."""
+    with call.command(trusted=True) as (tx, actor):
+        return _grant(tx, grants.grant_role(tx, actor, name, _role(body.role), body.zones))
+
+
+@routes.post("/users/{name}/roles/{role}/revoke")
+def revoke_role(call: Caller, name: str, role: str) -> dict[str, object]:
+    """Take a role away."""
+    with call.command() as (tx, actor):
+        grants.revoke_role(tx, actor, name, _role(role))
+    return {"revoked": role}
+
+
+def _role(name: str) -> Role:
+    try:
+        return Role(name)
+    except ValueError:
+        known = ", ".join(role.value for role in Role)
+        raise InputError(f"no such role: {name}", remedy=f"one of {known}") from None
+
+
+@routes.post("/tokens")
+def make_token(call: Caller, body: TokenBody) -> dict[str, object]:
+    """Make an API token of one's own."""
+    with call.command(trusted=True) as (tx, actor):
+        made = tokens.make_token(tx, actor, body.scopes, body.days * _DAY_NS)
+    return {"token": made.token_id, "secret": made.secret, "ends": utc(made.ends_at_ns)}
+
+
+@routes.post("/tokens/{token_id}/revoke")
+def revoke_token(call: Caller, token_id: str) -> dict[str, object]:
+    """End an API token of one's own."""
+    with call.command() as (tx, actor):
+        tokens.revoke_token(tx, actor, token_id)
+    return {"revoked": token_id}

@@ -1,0 +1,76 @@
+"""Routes of alerts and verdicts. Faces leave only once the entry of the look is durable."""
+
+import base64
+import dataclasses
+
+from fastapi import APIRouter
+
+from habeas.errors import InputError
+from habeas.review import queue
+from habeas.review.queue import Facts
+from habeas.review.table import Answer, State
+from habeas.review.verdicts import give_verdict
+from habeas.types import utc
+from habeas.web.bodies import VerdictBody
+from habeas.web.calls import Caller
+
+routes = APIRouter()
+
+
+def _told(facts: Facts) -> dict[str, object]:
+    values = dataclasses.asdict(facts)
+    times = {name: utc(value) for name, value in values.items() if name.endswith("_ns") and value is not None}
+    return {name.removesuffix("_ns"): times.get(name, value) for name, value in values.items()}
+
+
+@routes.get("/review")
+def waiting(call: Caller) -> list[dict[str, object]]:
+    """List the alerts that wait for this person's verdict."""
+    with call.look() as (tx, actor):
+        return [_told(facts) for facts in queue.queue(tx, actor)]
+
+
+@routes.get("/alerts")
+def search(
+    call: Caller,
+    camera: str = "",
+    state: str = "",
+    from_ns: int = 0,
+    until_ns: int = 2**62,
+    limit: int = 100,
+) -> list[dict[str, object]]:
+    """Find past alerts by camera, time and outcome; no faces."""
+    if state and state not in {one.value for one in State}:
+        raise InputError(f"no such outcome: {state}", remedy=f"one of {', '.join(one.value for one in State)}")
+    with call.look() as (tx, actor):
+        found = queue.search(
+            tx,
+            actor,
+            cameras=[camera] if camera else [],
+            from_ns=from_ns,
+            until_ns=until_ns,
+            states={State(state)} if state else frozenset(State),
+            limit=limit,
+        )
+        return [_told(facts) for facts in found]
+
+
+@routes.get("/alerts/{alert_id}")
+def show(call: Caller, alert_id: str) -> dict[str, object]:
+    """Show an alert beside its references."""
+    with call.command(trusted=True) as (tx, actor):
+        shown = queue.show(tx, call.node.keys, actor, alert_id)
+    image = shown.image
+    return {
+        **_told(shown.facts),
+        "image": base64.b64encode(image).decode() if image is not None else None,
+        "references": [base64.b64encode(reference).decode() for reference in shown.references],
+    }
+
+
+@routes.post("/alerts/{alert_id}/verdict")
+def verdict(call: Caller, alert_id: str, body: VerdictBody) -> dict[str, object]:
+    """Say whether it is the same person. What others said stays unseen."""
+    with call.command(trusted=True) as (tx, actor):
+        give_verdict(tx, call.node.keys, actor, alert_id, Answer(body.verdict), lookalike=body.lookalike)
+    return {"alert": alert_id, "taken": True}

@@ -1,0 +1,50 @@
+"""Serves the API on the workspace's Unix socket until asked to stop."""
+
+import contextlib
+import os
+import socket
+import stat
+from pathlib import Path
+from typing import Final
+
+import uvicorn
+from fastapi import FastAPI
+
+from habeas.errors import InputError
+
+_FAREWELL_S: Final = 2
+_WAITING: Final = 128
+_OPEN_TO_USERS: Final = 0o666
+"""Anybody on the machine may knock; what opens is a login."""
+
+
+def listen(path: Path) -> socket.socket:
+    """Return a listening Unix socket in place of one that a dead node left.
+
+    Raises:
+        InputError: a node runs there.
+    """
+    server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    if path.exists() and stat.S_ISSOCK(path.stat().st_mode):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe, contextlib.suppress(OSError):
+            probe.connect(str(path))
+            server.close()
+            raise InputError("a node of this workspace runs already", remedy="stop it first")
+        path.unlink()
+    server.bind(str(path))
+    os.chmod(path, _OPEN_TO_USERS)  # noqa: PTH101 - a socket file
+    server.listen(_WAITING)
+    return server
+
+
+def serve(api: FastAPI, listener: socket.socket) -> None:
+    """Answer until SIGTERM or SIGINT; requests that run then get two seconds."""
+    config = uvicorn.Config(
+        api,
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=_FAREWELL_S,
+        lifespan="off",
+        server_header=False,
+    )
+    uvicorn.Server(config).run(sockets=[listener])

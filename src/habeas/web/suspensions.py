@@ -1,0 +1,61 @@
+"""Routes of suspensions."""
+
+from fastapi import APIRouter
+
+from habeas.accounts.roles import Role
+from habeas.authority import suspensions
+from habeas.store.records import Suspension
+from habeas.types import utc
+from habeas.web.bodies import SuspendBody
+from habeas.web.calls import Caller
+
+routes = APIRouter()
+
+
+def _told(row: Suspension, now_ns: int) -> dict[str, object]:
+    ends_ns = suspensions.end_ns(row)
+    state = "ahead" if now_ns < row.from_ns else "in force" if now_ns < ends_ns else "over"
+    return {
+        "suspension": row.suspension_id,
+        "zones": list(row.zones),
+        "cameras": list(row.cameras),
+        "from": utc(row.from_ns),
+        "until": utc(row.until_ns),
+        "ends": utc(ends_ns),
+        "state": state,
+        "why": row.why,
+        "lift": "lifted" if row.lifted_from_ns is not None else "proposed" if row.lift_proposed_by else None,
+    }
+
+
+@routes.get("/suspensions")
+def list_suspensions(call: Caller) -> list[dict[str, object]]:
+    """List suspensions, for anybody with a role."""
+    with call.look() as (tx, actor):
+        actor.require(*Role)
+        actor.require_scope("read")
+        return [_told(row, tx.now_ns) for row in sorted(tx.find(Suspension), key=lambda row: row.from_ns)]
+
+
+@routes.post("/suspensions")
+def suspend(call: Caller, body: SuspendBody) -> dict[str, object]:
+    """Suspend recognition at once."""
+    with call.command() as (tx, actor):
+        row = suspensions.impose(
+            tx,
+            call.node.keys,
+            actor,
+            zones=body.zones,
+            cameras=body.cameras,
+            from_ns=body.from_ns,
+            until_ns=body.until_ns,
+            why=body.why,
+        )
+        return _told(row, tx.now_ns)
+
+
+@routes.post("/suspensions/{suspension_id}/lift")
+def lift(call: Caller, suspension_id: str) -> dict[str, object]:
+    """Say that one should end early; the second privacy officer ends it in an hour."""
+    with call.command(trusted=True) as (tx, actor):
+        return _told(suspensions.propose_lift(tx, actor, suspension_id), tx.now_ns)

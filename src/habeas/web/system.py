@@ -1,0 +1,23 @@
+"""Routes that say whether the node is well; `/healthz` is for anybody who reaches the socket, and says nothing else."""
+
+from fastapi import APIRouter
+
+from habeas.accounts.roles import Role
+from habeas.web.calls import Caller
+
+routes = APIRouter()
+
+
+@routes.get("/healthz")
+def healthz(call: Caller) -> dict[str, object]:
+    """Say that the node runs, and which installation it is."""
+    return {"running": True, "workspace": call.node.workspace.workspace_id}
+
+
+@routes.get("/status")
+def status(call: Caller) -> dict[str, object]:
+    """Say how cameras, workers and the clock stand, for anybody with a role."""
+    with call.look() as (_tx, actor):
+        actor.require(*Role)
+        actor.require_scope("read")
+    return call.node.status()
