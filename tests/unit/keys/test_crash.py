@@ -5,7 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from tests.keys.ledger import Ledger, at, everything
+from tests.unit.keys.ledger import Ledger, at, everything
 
 from habeas.errors import DiskError
 from habeas.keys import KeyStore, MasterKey, MemoryDisk

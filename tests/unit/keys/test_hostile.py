@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.keys.ledger import at
+from tests.unit.keys.ledger import at
 
 from habeas.errors import DiskError, HabeasError, InputError
 from habeas.keys import KeyStore, MasterKey, Scope, frame

@@ -6,7 +6,7 @@ from pathlib import Path
 import hypothesis.strategies as st
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from tests.keys.ledger import Ledger, at
+from tests.unit.keys.ledger import Ledger, at
 
 from habeas.errors import DiskError
 from habeas.keys import KeyStore, MasterKey, MemoryDisk, Scope

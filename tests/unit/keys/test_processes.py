@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.keys.ledger import Ledger
+from tests.unit.keys.ledger import Ledger
 
 from habeas.errors import UsageError
 from habeas.keys import KeyStore, MasterKey

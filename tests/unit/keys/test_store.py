@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.keys.ledger import HOUR_NS, Ledger, at
+from tests.unit.keys.ledger import HOUR_NS, Ledger, at
 
 from habeas.errors import HabeasError, InputError, KeyDestroyed, UsageError
 from habeas.keys import KeyStore, MasterKey, MemoryDisk, Scope, frame, sealed

@@ -14,7 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.cameras import RtspCamera
 from tests.strategies import PROPERTY
-from tests.video.address_tables import GOOD, HOSTILE
+from tests.unit.video.address_tables import GOOD, HOSTILE
 
 from habeas.clock import SystemClock
 from habeas.errors import HabeasError, InputError

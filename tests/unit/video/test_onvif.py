@@ -20,7 +20,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.strategies import PROPERTY
-from tests.video.onvif_device import FAULT, PASSWORD, RECORDED, USER, Answer, OnvifDevice, Responder
+from tests.unit.video.onvif_device import FAULT, PASSWORD, RECORDED, USER, Answer, OnvifDevice, Responder
 
 from habeas.errors import HabeasError, InputError, SourceError, UsageError
 from habeas.models.pull import fetch

@@ -1,0 +1,342 @@
+"""The relay against real sockets: cameras that work, hang, close, flood, or show a wrong certificate."""
+
+import datetime as dt
+import ipaddress
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final, Self
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from tests.cameras import RtspCamera, ScriptedServer, free_port
+
+from habeas.clock import SystemClock
+from habeas.engine.relay import Count, Relay, Target, open_door
+from habeas.errors import InputError
+from habeas.settings import LiveSettings
+from habeas.video.address import CameraAddress
+from habeas.video.live import LiveStream
+
+SOON_S: Final = 10.0
+PAUSE: Final = threading.Event()  # never set
+
+
+def camera_at(port: int, *, scheme: str = "rtsp", host: str = "camera.invalid") -> CameraAddress:
+    """A camera whose name nobody could resolve: the relay has to use its checked address."""
+    return CameraAddress(scheme, host, port, "/x", "", "", ("127.0.0.1",))
+
+
+def until(holds: Callable[[], bool]) -> None:
+    deadline_s = time.monotonic() + SOON_S
+    while not holds():
+        assert time.monotonic() < deadline_s
+        PAUSE.wait(0.005)
+
+
+@pytest.fixture
+def relay() -> Iterator[Relay]:
+    with Relay(connect_s=0.5) as relay:
+        yield relay
+
+
+@pytest.fixture
+def door() -> Iterator[socket.socket]:
+    with open_door() as door:
+        yield door
+
+
+def enter(door: socket.socket) -> socket.socket:
+    return socket.create_connection(door.getsockname(), timeout=SOON_S)
+
+
+def read_all(connection: socket.socket) -> bytes:
+    """Read to the end; an abort is an end."""
+    got = b""
+    try:
+        while chunk := connection.recv(65536):
+            got += chunk
+    except ConnectionResetError:
+        return got
+    return got
+
+
+def echo(request: bytes, _connection: socket.socket) -> bytes:
+    return request
+
+
+def test_bytes_pass_both_ways_and_are_counted(relay: Relay, door: socket.socket) -> None:
+    with ScriptedServer(echo) as camera:
+        count = relay.serve(door, Target(camera_at(camera.port)))
+        with enter(door) as worker:
+            worker.sendall(b"hello")
+            assert worker.recv(16) == b"hello"
+        assert (count.connections, count.refused) == (1, 0)
+        assert (count.to_camera_bytes, count.from_camera_bytes) == (5, 5)
+        assert count.flaws.noted() == ()
+
+
+def test_a_real_camera_is_decoded_through_it(relay: Relay, door: socket.socket) -> None:
+    with RtspCamera() as camera:
+        relay.serve(door, Target(camera_at(camera.port)))
+        url = camera.url.replace(str(camera.port), str(door.getsockname()[1]))
+        with LiveStream(url, LiveSettings(stall_s=5), SystemClock()) as stream:
+            frames = stream.frames()
+            assert [next(frames).index for _ in range(20)] == list(range(20))
+            frames.close()
+
+
+def test_the_last_bytes_before_a_camera_closes_arrive(relay: Relay, door: socket.socket) -> None:
+    def answer_and_close(_request: bytes, connection: socket.socket) -> bytes:
+        connection.sendall(b"x" * 300_000)
+        connection.shutdown(socket.SHUT_RDWR)
+        return b""
+
+    with ScriptedServer(answer_and_close) as camera:
+        relay.serve(door, Target(camera_at(camera.port)))
+        with enter(door) as worker:
+            worker.sendall(b"?")
+            assert len(read_all(worker)) == 300_000
+
+
+def test_a_camera_that_is_not_there_ends_the_connection_and_is_told(relay: Relay, door: socket.socket) -> None:
+    count = relay.serve(door, Target(camera_at(free_port())))
+    with enter(door) as worker:
+        assert read_all(worker) == b""
+    assert (count.connections, count.refused) == (0, 1)
+    assert count.flaws.noted() == ("cannot connect: connection refused",)
+
+
+def test_a_camera_that_hangs_costs_another_nothing(relay: Relay, door: socket.socket) -> None:
+    def silent(_request: bytes, _connection: socket.socket) -> bytes:
+        return b""
+
+    with ScriptedServer(silent) as hanging, ScriptedServer(echo) as camera, open_door() as other:
+        relay.serve(door, Target(camera_at(hanging.port)))
+        relay.serve(other, Target(camera_at(camera.port)))
+        with enter(door) as stuck, enter(other) as worker:
+            stuck.sendall(b"anyone?")
+            until(lambda: bool(hanging.requests))
+            worker.sendall(b"hello")
+            assert worker.recv(16) == b"hello"
+            stuck.settimeout(0.1)
+            with pytest.raises(TimeoutError):
+                stuck.recv(1)
+
+
+class Flood:
+    """A camera that sends as much as is taken."""
+
+    def __init__(self) -> None:
+        self.sent = 0
+        self.over = threading.Event()
+
+    def __call__(self, _request: bytes, connection: socket.socket) -> bytes:
+        connection.settimeout(0.1)
+        while not self.over.is_set():
+            try:
+                self.sent += connection.send(b"x" * 65536)
+            except TimeoutError:
+                continue
+        return b""
+
+
+def standing_still(count: Count) -> bool:
+    before = count.from_camera_bytes
+    PAUSE.wait(0.3)
+    return before > 0 and count.from_camera_bytes == before
+
+
+def test_a_flood_waits_until_it_is_read(relay: Relay, door: socket.socket) -> None:
+    flood = Flood()
+    with ScriptedServer(flood) as camera, ScriptedServer(echo) as calm, open_door() as other:
+        count = relay.serve(door, Target(camera_at(camera.port)))
+        relay.serve(other, Target(camera_at(calm.port)))
+        try:
+            with enter(door) as worker, enter(other) as healthy:
+                worker.sendall(b"?")
+                until(lambda: standing_still(count))
+                assert count.from_camera_bytes < 64 << 20  # the kernel's buffers and ours; endless otherwise
+                healthy.sendall(b"hello")
+                assert healthy.recv(16) == b"hello"
+                before = count.from_camera_bytes
+                worker.recv(1 << 20)
+                until(lambda: bool(worker.recv(1 << 20)) and count.from_camera_bytes > before)
+                began_s = time.monotonic()
+                relay.release(door)
+                assert time.monotonic() - began_s < 0.5
+        finally:
+            flood.over.set()
+
+
+def test_a_worker_that_leaves_leaves_the_camera(relay: Relay, door: socket.socket) -> None:
+    left = threading.Event()
+
+    def listening(request: bytes, connection: socket.socket) -> bytes:
+        if not connection.recv(1):
+            left.set()
+        return request
+
+    with ScriptedServer(listening) as camera:
+        relay.serve(door, Target(camera_at(camera.port)))
+        with enter(door) as worker:
+            worker.sendall(b"x")
+            until(lambda: bool(camera.requests))
+        assert left.wait(SOON_S)
+
+
+def test_a_door_has_no_more_connections_than_a_camera_needs(relay: Relay, door: socket.socket) -> None:
+    with ScriptedServer(echo) as camera:
+        count = relay.serve(door, Target(camera_at(camera.port)))
+        with enter(door) as one, enter(door) as two:
+            for each in (one, two):
+                each.sendall(b"x")
+                assert each.recv(1) == b"x"
+            with enter(door) as three:
+                assert read_all(three) == b""
+        assert camera.connections == 2
+        assert count.refused == 1
+        assert "more connections" in count.flaws.noted()[0]
+
+
+def test_a_released_door_leads_nowhere_and_then_to_another_camera(relay: Relay, door: socket.socket) -> None:
+    with ScriptedServer(echo) as first, ScriptedServer(echo) as second:
+        relay.serve(door, Target(camera_at(first.port)))
+        with enter(door) as worker:
+            worker.sendall(b"x")
+            assert worker.recv(1) == b"x"
+            relay.release(door)
+            assert read_all(worker) == b""
+        with enter(door) as early:  # it waits at the door, from the last camera's time
+            early.sendall(b"meant for the first")
+            relay.serve(door, Target(camera_at(second.port)))
+            assert read_all(early) == b""
+        with enter(door) as worker:
+            worker.sendall(b"y")
+            assert worker.recv(1) == b"y"
+        assert second.requests == [b"y"]
+        assert first.requests == [b"x"]
+
+
+def test_a_door_never_leads_to_a_file_or_to_nothing() -> None:
+    with pytest.raises(InputError):
+        Target(CameraAddress("file", "", 0, "/video.mp4", "", "", (), Path("/video.mp4")))
+    with pytest.raises(InputError):
+        Target(CameraAddress("rtsp", "camera.invalid", 554, "/", "", "", ()))
+
+
+def test_closing_ends_everything(door: socket.socket) -> None:
+    with ScriptedServer(echo) as camera:
+        relay = Relay()
+        relay.serve(door, Target(camera_at(camera.port)))
+        with enter(door) as worker:
+            worker.sendall(b"x")
+            assert worker.recv(1) == b"x"
+            relay.close()
+            assert read_all(worker) == b""
+        relay.close()  # twice is as good as once
+
+
+# --- TLS --------------------------------------------------------------------------------------------------------------
+
+
+class TlsCamera:
+    """Answers over TLS, with a certificate for `camera.invalid` that signs itself."""
+
+    def __init__(self, folder: Path) -> None:
+        self.certificate = folder / "camera.pem"
+        key = ec.generate_private_key(ec.SECP256R1())
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "camera")])
+        now = dt.datetime.now(dt.UTC)
+        names = [x509.DNSName("camera.invalid"), x509.IPAddress(ipaddress.ip_address("127.0.0.9"))]
+        certificate = (
+            x509.CertificateBuilder()
+            .subject_name(name)
+            .issuer_name(name)
+            .public_key(key.public_key())
+            .serial_number(1)
+            .not_valid_before(now - dt.timedelta(days=1))
+            .not_valid_after(now + dt.timedelta(days=1))
+            .add_extension(x509.SubjectAlternativeName(names), critical=False)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+            .sign(key, hashes.SHA256())
+        )
+        self.certificate.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+        key_file = folder / "key.pem"
+        key_file.write_bytes(
+            key.private_bytes(
+                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+            )
+        )
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.certificate, key_file)
+        self.requests: list[bytes] = []
+        self._context = context
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._listener.getsockname()[1])
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                plain, _ = self._listener.accept()
+            except OSError:
+                return
+            plain.settimeout(SOON_S)
+            try:
+                with self._context.wrap_socket(plain, server_side=True) as connection:
+                    while request := connection.recv(1024):
+                        self.requests.append(request)
+                        connection.sendall(request)
+            except OSError:
+                continue
+            finally:
+                plain.close()
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._thread.join(SOON_S)
+
+
+def test_the_relay_speaks_tls_so_that_the_worker_need_not(tmp_path: Path, door: socket.socket) -> None:
+    with TlsCamera(tmp_path) as camera, Relay(ssl.create_default_context(cafile=camera.certificate)) as relay:
+        count = relay.serve(door, Target(camera_at(camera.port, scheme="rtsps")))
+        with enter(door) as worker:
+            worker.sendall(b"plain")
+            assert worker.recv(16) == b"plain"
+        assert camera.requests == [b"plain"]
+        assert (count.to_camera_bytes, count.from_camera_bytes) == (5, 5)
+
+
+@pytest.mark.parametrize("wrong", ["unknown authority", "another host"])
+def test_a_certificate_that_is_not_the_cameras_is_refused(tmp_path: Path, door: socket.socket, wrong: str) -> None:
+    with TlsCamera(tmp_path) as camera:
+        trusting = ssl.create_default_context(cafile=camera.certificate)
+        host = "camera.invalid" if wrong == "unknown authority" else "other.invalid"
+        with Relay(None if wrong == "unknown authority" else trusting) as relay:
+            count = relay.serve(door, Target(camera_at(camera.port, scheme="rtsps", host=host)))
+            with enter(door) as worker:
+                worker.sendall(b"secret")
+                assert read_all(worker) == b""
+        assert camera.requests == []
+        assert (count.connections, count.refused) == (0, 1)
+        assert "certificate is not trusted" in count.flaws.noted()[0]
+
+
+def test_a_camera_that_hangs_in_its_handshake_is_given_up(relay: Relay, door: socket.socket) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as never:
+        count = relay.serve(door, Target(camera_at(never.getsockname()[1], scheme="rtsps")))
+        with enter(door) as worker:
+            assert read_all(worker) == b""
+        assert count.flaws.noted() == ("cannot connect: no answer within 0.5 s",)
