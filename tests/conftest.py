@@ -1,16 +1,20 @@
 """Fixtures. Nothing here patches: the models, the portraits and the clocks are real, or shipped fakes."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from habeas.app import App
 from habeas.clock import ManualClock
+from habeas.measure.dataset import Maker, central_face
+from habeas.measure.heads import Head, cut_out
 from habeas.measure.portraits import PORTRAITS, load_portraits
 from habeas.models.pull import fetch
 from habeas.settings import Settings, load_settings
-from habeas.types import U8
+from habeas.types import U8, Frame
+from habeas.video import ArrayPicture
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -39,6 +43,17 @@ def portraits_folder(settings: Settings) -> Path:
 def portraits(portraits_folder: Path) -> dict[str, U8]:
     """The portraits as (h, w, 3) uint8, by portrait id."""
     return load_portraits(portraits_folder)
+
+
+@pytest.fixture(scope="session")
+def heads(app: App, portraits: Mapping[str, U8]) -> dict[str, Head]:
+    """The portraits' heads, cut out."""
+    maker = Maker.of(Path("portraits"), app.detector(), app.templater, app.clock)
+    cut = {}
+    for name, image_rgb in portraits.items():
+        face = central_face(Frame(maker.origin, 0, 0, 0, ArrayPicture(image_rgb)), maker.detector)
+        cut[name] = cut_out(image_rgb, face.landmarks_xy_px[0])
+    return cut
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from habeas.clock import SystemClock
 from habeas.engine.messages import Counters
@@ -226,8 +226,7 @@ def faked(
 
 def camera(camera_id: str, url: str = "rtsp://127.0.0.1:554/x", detect: DetectSettings | None = None) -> CameraOrder:
     """Return an order for a camera on loopback."""
-    port = int(url.split(":")[2].partition("/")[0])
-    address = parse_address(url, rules_with(["127.0.0.1/32"], [port]))
+    address = parse_address(url, rules_with(["127.0.0.1/32"], [urlsplit(url).port or 554]))
     return CameraOrder(camera_id, address, detect or DetectSettings(), LIVE)
 
 

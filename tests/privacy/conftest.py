@@ -9,23 +9,11 @@ from tests.privacy.stage import SUBJECT, Machine, shared_memory_files
 
 from habeas.app import App
 from habeas.faces.align import align
-from habeas.measure.dataset import Maker, central_face
-from habeas.measure.heads import Head, cut_out
+from habeas.measure.heads import Head
 from habeas.measure.strangers import strangers
 from habeas.types import F32, U8, Frame, OriginKind
 from habeas.video import ArrayPicture
 from habeas.video.edge import origin
-
-
-@pytest.fixture(scope="session")
-def heads(app: App, portraits: Mapping[str, U8]) -> dict[str, Head]:
-    """The portraits' heads, cut out."""
-    maker = Maker.of(Path("portraits"), app.detector(), app.templater, app.clock)
-    cut = {}
-    for name, image_rgb in portraits.items():
-        face = central_face(Frame(maker.origin, 0, 0, 0, ArrayPicture(image_rgb)), maker.detector)
-        cut[name] = cut_out(image_rgb, face.landmarks_xy_px[0])
-    return cut
 
 
 @pytest.fixture(scope="session")
