@@ -2,7 +2,6 @@
 
 import os
 import signal
-import threading
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -133,12 +132,6 @@ def test_a_camera_that_is_let_go_and_taken_again_is_another(shared: Stage) -> No
         shared.runs("one", 10, 30)
     assert shared.workers.states()["one"].epoch > first
     shared.unharmed("other")
-    shared.workers.stop("other")
-    shared.workers.stop("one")
-    open_doors = shared.workers._slots[0]
-    pause = threading.Event()
-    pause.wait(0.1)
-    assert open_doors.cameras == set()
 
 
 def test_a_camera_that_comes_up_late_is_found(settings: Settings) -> None:
@@ -149,7 +142,7 @@ def test_a_camera_that_comes_up_late_is_found(settings: Settings) -> None:
         workers.start(camera("late", late.url))
         # Longer than the stall limit, after which a stream without a workspace is given up.
         until(lambda: workers.states()["late"].state is CameraState.STALLED, 60)
-        assert any("cannot connect" in flaw.what for flaw in heard.flaws)
+        until(lambda: any("cannot connect" in flaw.what for flaw in heard.flaws))
         with late:
             until(lambda: workers.states()["late"].state is CameraState.RUNNING, 30, workers.states)
         assert len(heard.of(WorkerChange.STARTED)) == 1

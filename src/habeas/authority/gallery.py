@@ -70,13 +70,17 @@ class Gallery:
         self._known = _Known((), {}, (), Ceilings(), ())
 
     def refresh(self) -> None:
-        """Read what is authorised now, and revoke every view compiled before. Takes effect before it returns."""
+        """Read what is authorised now, and revoke every view that says otherwise. Takes effect before it returns."""
         with self._store.read() as tx:
             known = self._read(tx)
         with self._lock:
             self._known = known
             self.ready = True
-            self._drop_views()
+            for camera_id, view in list(self._views.items()):
+                again = self._compile(camera_id, view.valid_from_ns)
+                if again is None or again.view_id != view.view_id:  # most commits change nothing here
+                    view.revoked.set()
+                    del self._views[camera_id]
 
     def stop(self) -> None:
         """Compare nothing until `go`: the clock is in doubt, or the node ends."""

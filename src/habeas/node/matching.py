@@ -32,6 +32,7 @@ _PATIENCE_S: Final = 0.5
 _QUALITY: Final = 92
 _FAREWELL_S: Final = 3.0
 _RETRY_S: Final = 1.0
+_ATTEMPTS: Final = 5
 Problem = Callable[[HabeasError], None]
 
 
@@ -110,21 +111,30 @@ class Matching:
             self._matcher = self._new_matcher()
         if not self._gallery.captured_freely(probe.origin.camera_id, probe.captured_at_ns):
             return
-        matches = list(self._matcher.compare(probe))
+        matches = self._matches(probe)
         self._counting.add(probe.origin.camera_id, searches=1)
         for match in matches:
             self._raise(match)
 
+    def _matches(self, probe: Probe) -> list[Alert]:
+        """Compare, again where the view was replaced in that very moment: what may be compared is asked for anew."""
+        for _attempt in range(_ATTEMPTS):
+            try:
+                return list(self._matcher.compare(probe))
+            except RuleError as error:
+                if error.rule != "window":
+                    raise
+        return []
+
     def _raise(self, match: Alert) -> None:
         """Write an alert; while the disk or database fails, again, since an alert is never dropped."""
-        while not self._closing.is_set():
+        while True:
             try:
-                self._write(match)
+                return self._write(match)
             except DiskError as error:
                 self._on_problem(error)
-                self._closing.wait(_RETRY_S)
-            else:
-                return
+                if self._closing.wait(_RETRY_S):
+                    return None
 
     def _write(self, match: Alert) -> None:
         camera_id = match.origin.camera_id

@@ -24,8 +24,9 @@ from habeas.web.bodies import (
     decoded,
 )
 from habeas.web.calls import Caller
+from habeas.web.strict import StrictRoute
 
-routes = APIRouter()
+routes = APIRouter(route_class=StrictRoute)
 
 
 @routes.post("/authorisations")
@@ -149,7 +150,7 @@ def renew(call: Caller, authorisation_id: str, body: ScopeBody) -> dict[str, obj
 @routes.post("/consent/end")
 def end_consent(call: Caller, body: CodeBody) -> dict[str, object]:
     """End a consent with its code; no account is needed."""
-    with call.node.command() as tx:
+    with call.anonymous() as tx:
         row = authorisations.end_consent(tx, call.node.keys, body.code)
     return {"ended": row.authorisation_id}
 

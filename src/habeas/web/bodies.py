@@ -111,7 +111,7 @@ class DraftBody(Body):
     purpose: Name
     authority: Text
     reference: Text
-    decision: Data | None = None
+    decision: Annotated[str | None, Field(max_length=MAX_IMAGE_TEXT, repr=False)] = None
     subjects: list[SubjectBody] = Field(min_length=1, max_length=100)
     zones: list[Name] = Field(default_factory=list, max_length=1000)
     cameras: list[Name] = Field(default_factory=list, max_length=1000)

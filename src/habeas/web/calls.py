@@ -13,6 +13,9 @@ from habeas.errors import HabeasError, RuleError
 from habeas.node.node import Node
 from habeas.store import Tx
 
+UNKNOWN = "unknown"
+"""Who acts, in entries, where nobody is logged in."""
+
 
 @dataclass(frozen=True, repr=False)
 class Call:
@@ -36,7 +39,7 @@ class Call:
         Raises:
             RuleError: nobody is logged in, or a rule refuses what the block does.
         """
-        actor_id = "unknown"
+        actor_id = UNKNOWN
         try:
             if trusted:
                 self.node.time.require_trust()
@@ -51,9 +54,34 @@ class Call:
 
     @contextmanager
     def look(self) -> Iterator[tuple[Tx, Actor]]:
-        """Hand out a reading transaction and who reads."""
-        with self.node.store.read() as tx:
-            yield tx, actor_of(tx, self.secret)
+        """Hand out a reading transaction and who reads; a refusal is an entry.
+
+        Raises:
+            RuleError: nobody is logged in, or a rule refuses what the block reads.
+        """
+        actor_id = UNKNOWN
+        try:
+            with self.node.store.read() as tx:
+                actor = actor_of(tx, self.secret)
+                actor_id = actor.account_id
+                yield tx, actor
+        except RuleError as error:
+            self._note_refusal(actor_id, error)
+            raise
+
+    @contextmanager
+    def anonymous(self) -> Iterator[Tx]:
+        """Hand out a writing transaction for whoever holds a password or a code; a refusal is an entry of its own.
+
+        Raises:
+            RuleError: a rule refuses what the block does.
+        """
+        try:
+            with self.node.command() as tx:
+                yield tx
+        except RuleError as error:
+            self._note_refusal(UNKNOWN, error)
+            raise
 
     def _note_refusal(self, actor_id: str, error: RuleError) -> None:
         with self.node.store.write() as tx:

@@ -12,8 +12,9 @@ from habeas.video.address import CameraAddress, parse_address
 from habeas.video.masks import Mask
 from habeas.web.bodies import CameraBody
 from habeas.web.calls import Call, Caller
+from habeas.web.strict import StrictRoute
 
-routes = APIRouter()
+routes = APIRouter(route_class=StrictRoute)
 
 
 @routes.get("/cameras")
@@ -23,17 +24,17 @@ def list_cameras(call: Caller) -> list[dict[str, object]]:
         actor.require(*Role)
         actor.require_scope("read")
         rows = tx.find(Camera, removed_at_ns=None)
-    return [_camera(call, row) for row in rows]
+    return [_camera(call, row, shows_source=actor.has(Role.ADMIN)) for row in rows]
 
 
-def _camera(call: Call, row: Camera) -> dict[str, object]:
+def _camera(call: Call, row: Camera, *, shows_source: bool) -> dict[str, object]:
     node = call.node
     state = node.camera_states().get(row.camera_id)
     return {
         "camera": row.camera_id,
         "zone": row.zone,
         "purpose": row.purpose,
-        "source": row.public_url,
+        "source": row.public_url if shows_source else None,
         "records": row.record_sealed is not None,
         "masks": [list(mask) for mask in row.masks],
         "min_face_px": row.min_face_px,

@@ -10,15 +10,16 @@ from habeas.store.records import Account, Grant
 from habeas.types import NS_PER_S, utc
 from habeas.web.bodies import AccountBody, GrantBody, LoginBody, TokenBody
 from habeas.web.calls import Caller
+from habeas.web.strict import StrictRoute
 
-routes = APIRouter()
+routes = APIRouter(route_class=StrictRoute)
 _DAY_NS = 24 * 3600 * NS_PER_S
 
 
 @routes.post("/login")
 def login(call: Caller, body: LoginBody) -> dict[str, object]:
     """Log in; with a code from the admin, set the password first."""
-    with call.node.command() as tx:
+    with call.anonymous() as tx:
         if body.setup_code:
             people.set_password(tx, body.name, body.setup_code, body.password)
         done = sessions.log_in(tx, body.name, body.password)
@@ -30,7 +31,7 @@ def login(call: Caller, body: LoginBody) -> dict[str, object]:
 @routes.post("/logout")
 def logout(call: Caller) -> dict[str, object]:
     """End this login."""
-    with call.node.command() as tx:
+    with call.anonymous() as tx:
         sessions.log_out(tx, call.secret)
     return {"ended": True}
 

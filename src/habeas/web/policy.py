@@ -13,8 +13,9 @@ from habeas.store.records import Policy
 from habeas.types import utc
 from habeas.web.bodies import ApproveBody, PolicyBody
 from habeas.web.calls import Caller
+from habeas.web.strict import StrictRoute
 
-routes = APIRouter()
+routes = APIRouter(route_class=StrictRoute)
 
 
 def _policy(tx: Tx, row: Policy) -> dict[str, Any]:
@@ -66,6 +67,7 @@ def show_clock(call: Caller) -> dict[str, object]:
     """Say what time the installation goes by, and whether the clock is in doubt."""
     with call.look() as (tx, actor):
         actor.require(*Role)
+        actor.require_scope("read")
         return {"now": utc(tx.now_ns), "jumped": call.node.time.jumped, "off_by_s": call.node.time.off_by_ns() / 1e9}
 
 

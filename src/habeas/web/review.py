@@ -13,8 +13,9 @@ from habeas.review.verdicts import give_verdict
 from habeas.types import utc
 from habeas.web.bodies import VerdictBody
 from habeas.web.calls import Caller
+from habeas.web.strict import StrictRoute
 
-routes = APIRouter()
+routes = APIRouter(route_class=StrictRoute)
 
 
 def _told(facts: Facts) -> dict[str, object]:
@@ -72,5 +73,5 @@ def show(call: Caller, alert_id: str) -> dict[str, object]:
 def verdict(call: Caller, alert_id: str, body: VerdictBody) -> dict[str, object]:
     """Say whether it is the same person. What others said stays unseen."""
     with call.command(trusted=True) as (tx, actor):
-        give_verdict(tx, call.node.keys, actor, alert_id, Answer(body.verdict), lookalike=body.lookalike)
+        give_verdict(tx, call.node.keys, actor, alert_id, Answer(body.verdict.replace("-", " ")), lookalike=body.lookalike)
     return {"alert": alert_id, "taken": True}

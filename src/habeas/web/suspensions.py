@@ -8,8 +8,9 @@ from habeas.store.records import Suspension
 from habeas.types import utc
 from habeas.web.bodies import SuspendBody
 from habeas.web.calls import Caller
+from habeas.web.strict import StrictRoute
 
-routes = APIRouter()
+routes = APIRouter(route_class=StrictRoute)
 
 
 def _told(row: Suspension, now_ns: int) -> dict[str, object]:

@@ -4,8 +4,9 @@ from fastapi import APIRouter
 
 from habeas.accounts.roles import Role
 from habeas.web.calls import Caller
+from habeas.web.strict import StrictRoute
 
-routes = APIRouter()
+routes = APIRouter(route_class=StrictRoute)
 
 
 @routes.get("/healthz")
