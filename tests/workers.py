@@ -46,6 +46,7 @@ hello = Hello(pid=os.getpid(), model_id="fake", guards=guards, ports=tuple(d.get
 channel.send(hello, [d.fileno() for d in doors])
 alive = threading.Event()
 alive.set()
+pause = threading.Event().wait
 watched = {}
 
 def beat():
@@ -54,7 +55,7 @@ def beat():
             channel.send(Heartbeat())
             for order in list(watched.values()):
                 count(order)
-        time.sleep(0.05)
+        pause(0.05)
 
 def count(order, decoded=None, analysed=0):
     decoded = time.monotonic_ns() // 10_000_000 if decoded is None else decoded
@@ -78,7 +79,7 @@ def lead(kind, header, payload):
 def chatter(order):
     while order.camera_id in watched:
         probe(order, track=int(time.monotonic() * 20))
-        time.sleep(0.001)
+        pause(0.001)
 
 def start(order):
     what = order.camera_id.partition("-")[0]
@@ -139,13 +140,13 @@ while (received := channel.receive()) is not None:
     order = received.message
     if isinstance(order, Shutdown):
         if any(camera.startswith("stubborn") for camera in watched):
-            time.sleep(60)
+            pause(60)
         break
     if isinstance(order, StartCamera):
         start(order)
     elif isinstance(order, StopCamera):
         watched.pop(order.camera_id, None)
-        time.sleep(0.1)
+        pause(0.1)
         channel.send(CameraEnded(camera_id=order.camera_id, epoch=order.epoch, failed=False))
 os._exit(0)
 """,

@@ -1,21 +1,40 @@
 """Settings: one frozen tree, unknown keys refused, a unit and bounds on each field.
 
-Every key can also be set by environment, `HABEAS_` before and `__` between levels: `HABEAS_MODELS__FOLDER=/srv/models`.
-What policy decides (FPIR, ceilings, model pack) is not a setting.
+An installation has them in `habeas.yaml`. Every key can also be set by environment, which wins: `HABEAS_` before and
+`__` between levels, as in `HABEAS_MODELS__FOLDER=/srv/models`. `HABEAS_DATABASE_FILE` names a file that holds the
+database's address, which may carry a password. What policy decides (FPIR, ceilings, model pack) is not a setting.
 """
 
+import difflib
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import platformdirs
+import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from habeas.errors import UsageError
 
-_NOT_SETTINGS: Final = frozenset({"HABEAS_TEST_DATA"})
-"""What the tests use; the program ignores it."""
+_NOT_SETTINGS: Final = frozenset({"HABEAS_TEST_DATA", "HABEAS_WORKSPACE", "HABEAS_DATABASE_FILE"})
+"""What the tests use, which folder is meant, and a secret in a file: read elsewhere."""
+_OF_POLICY: Final = frozenset(
+    {
+        "authorisation_h",
+        "cameras_all",
+        "cameras_one",
+        "footage_h",
+        "fpir",
+        "model_id",
+        "oversight",
+        "policy",
+        "purposes",
+    }
+    | {"calibration", "share_all", "share_one", "subjects", "witnesses"}
+)
+"""What two people decide, and no file."""
 
 
 class _Part(BaseModel):
@@ -78,33 +97,186 @@ class LiveSettings(_Part):
     transport: Literal["tcp", "udp"] = Field(default="tcp", description="RTSP transport.")
 
 
+class KeySettings(_Part):
+    """Where keys are. Never in the workspace, never in a backup."""
+
+    folder: Path | None = Field(
+        default=None,
+        description="The key store. Default: below the user's data folder, by the workspace's id.",
+    )
+    master_file: Path | None = Field(
+        default=None,
+        description="File with the master key, readable by its owner only. Default: beside the key store.",
+    )
+    master_env: str = Field(default="", description="Environment variable with the master key, instead of a file.")
+    master_command: tuple[str, ...] = Field(
+        default=(), description="Program and arguments that print the master key (a KMS), instead of a file."
+    )
+
+
+class CameraSettings(_Part):
+    """What a camera's address may be, beside private networks and the usual ports."""
+
+    networks: tuple[str, ...] = Field(
+        default=(), description="More networks that cameras may be in, such as 203.0.113.0/24."
+    )
+    ports: tuple[int, ...] = Field(default=(), description="More ports than 554, 322, 8554, 7447 and 10554.")
+    folders: tuple[Path, ...] = Field(default=(), description="Folders below which video files may stand for cameras.")
+
+
+class WorkerSettings(_Part):
+    """Processes that decode and detect."""
+
+    count: int = Field(
+        default_factory=lambda: max(1, os.cpu_count() or 1), ge=1, le=256, description="How many. Default: one a core."
+    )
+
+
+class AlertSettings(_Part):
+    """When an alert is a new one."""
+
+    cooldown_s: float = Field(
+        default=60.0,
+        ge=0,
+        le=3600,
+        description="Seen again on the same camera within this time, a person is a further sighting of the open alert.",
+    )
+
+
 class Settings(BaseSettings):
     """The whole tree."""
 
     model_config = SettingsConfigDict(env_prefix="HABEAS_", env_nested_delimiter="__", frozen=True, extra="forbid")
 
+    workspace_id: str = Field(default="", description="Of this installation; written by `habeas init`.")
+    database: str = Field(
+        default="",
+        repr=False,
+        description="`postgresql+psycopg://USER@HOST/NAME`. Empty: a SQLite file in the workspace.",
+    )
+
+    keys: KeySettings = Field(default_factory=KeySettings, description="Keys.")
+    cameras: CameraSettings = Field(default_factory=CameraSettings, description="Addresses of cameras.")
+    workers: WorkerSettings = Field(default_factory=WorkerSettings, description="Worker processes.")
+    alerts: AlertSettings = Field(default_factory=AlertSettings, description="Alerts.")
     models: ModelSettings = Field(default_factory=ModelSettings, description="Model files.")
     detect: DetectSettings = Field(default_factory=DetectSettings, description="Detection.")
     live: LiveSettings = Field(default_factory=LiveSettings, description="Live streams.")
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let the environment win over the file."""
+        del settings_cls, dotenv_settings, file_secret_settings
+        return env_settings, init_settings
 
-def load_settings() -> Settings:
-    """Read the settings from the environment.
+
+def load_settings(file: Path | None = None) -> Settings:
+    """Read the settings from a file, if one is given, and the environment.
+
+    Args:
+        file: `habeas.yaml`.
 
     Raises:
-        UsageError: an unknown key, a value of the wrong kind or out of bounds.
+        UsageError: an unknown key, a value of the wrong kind or out of bounds; names the line or the variable.
     """
+    _check_environment()
+    lines: dict[tuple[str, ...], int] = {}
+    values = _read(file, lines) if file is not None else {}
+    secret = os.environ.get("HABEAS_DATABASE_FILE")
+    if secret:
+        values = {**values, "database": _secret(Path(secret))}
+    try:
+        return Settings(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise _wrong(tuple(str(part) for part in first["loc"]), first["msg"], file, lines) from error
+
+
+def _check_environment() -> None:
     known = {f"HABEAS_{name}".upper() for name in Settings.model_fields}
     for key in sorted(os.environ):
         upper = key.upper()
         if upper.startswith("HABEAS_") and upper not in _NOT_SETTINGS and upper.split("__")[0] not in known:
             raise UsageError(f"{key}: no such setting", remedy="see docs/settings.md")
+
+
+def _secret(file: Path) -> str:
     try:
-        return Settings()
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = "HABEAS_" + "__".join(str(part).upper() for part in first["loc"])
-        raise UsageError(f"{name}: {first['msg']}", remedy="see docs/settings.md") from error
+        return file.read_text().strip()
+    except OSError as error:
+        raise UsageError(
+            f"HABEAS_DATABASE_FILE: {error.strerror}", remedy="name a file that holds the database's address"
+        ) from error
+
+
+def _read(file: Path, lines: dict[tuple[str, ...], int]) -> dict[str, Any]:
+    try:
+        text = file.read_text()
+        node = yaml.compose(text, yaml.SafeLoader)
+        values = yaml.safe_load(text) or {}
+    except OSError as error:
+        raise UsageError(f"{file}: {error.strerror}", remedy="make an installation with `habeas init DIR`") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{file}:{mark.line + 1}" if mark else str(file)
+        problem = getattr(error, "problem", None) or "not text"
+        raise UsageError(f"{where}: this is not YAML: {problem}", remedy="mind indentation and colons") from error
+    if not isinstance(values, dict):
+        raise UsageError(f"{file}: settings are `key: value` lines", remedy="see docs/settings.md")
+    _note_lines(node, (), lines, file)
+    return values
+
+
+def _note_lines(node: yaml.Node | None, path: tuple[str, ...], lines: dict[tuple[str, ...], int], file: Path) -> None:
+    if not isinstance(node, yaml.MappingNode):
+        return
+    for key, value in node.value:
+        here = (*path, str(key.value))
+        if here in lines:
+            raise UsageError(
+                f"{file}:{key.start_mark.line + 1}: {'.'.join(here)} is there twice", remedy="keep one of them"
+            )
+        lines[here] = key.start_mark.line + 1
+        _note_lines(value, here, lines, file)
+
+
+def _wrong(path: tuple[str, ...], problem: str, file: Path | None, lines: Mapping[tuple[str, ...], int]) -> UsageError:
+    name = ".".join(path)
+    variable = "HABEAS_" + "__".join(path).upper()
+    line = next((lines[path[:depth]] for depth in range(len(path), 0, -1) if path[:depth] in lines), None)
+    in_file = file is not None and line is not None and variable not in os.environ
+    where = f"{file}:{line}: {name}" if in_file else variable
+    if path[-1] in _OF_POLICY:
+        return UsageError(
+            f"{where}: two people decide this, not a setting", remedy="see `habeas policy propose --help`"
+        )
+    return UsageError(f"{where}: {problem}", remedy=_nearest(path) or "see docs/settings.md")
+
+
+def _nearest(path: tuple[str, ...]) -> str:
+    known = [".".join(key) for key in known_keys()]
+    close = difflib.get_close_matches(".".join(path), [key for key in known if key != ".".join(path)], 1)
+    unknown = ".".join(path) not in known
+    return f"did you mean {close[0]}?" if close and unknown else ""
+
+
+def known_keys() -> list[tuple[str, ...]]:
+    """Return the path of every setting, in order."""
+    keys: list[tuple[str, ...]] = []
+    for name, field in Settings.model_fields.items():
+        part = field.annotation
+        if isinstance(part, type) and issubclass(part, BaseModel):
+            keys += [(name, inner) for inner in part.model_fields]
+        else:
+            keys.append((name,))
+    return keys
 
 
 def exact(settings: Settings) -> Settings:

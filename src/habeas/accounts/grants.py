@@ -5,7 +5,8 @@ from typing import Final
 
 from habeas.accounts.credentials import new_id
 from habeas.accounts.people import account_named
-from habeas.accounts.roles import EVERYWHERE, Actor, Role, check_combination
+from habeas.accounts.roles import EVERYWHERE, ZONED, Actor, Role, check_combination
+from habeas.accounts.sessions import usable_roles
 from habeas.errors import InputError, RuleError
 from habeas.store import Tx
 from habeas.store.records import Account, Grant
@@ -29,10 +30,12 @@ def grant_role(tx: Tx, actor: Actor, name: str, role: Role, zones: Sequence[str]
 
     Raises:
         RuleError: the actor may not, or proposed it, or the roles do not combine.
-        InputError: no such account, or its holder has not set a password yet.
+        InputError: no such account, its holder has not set a password yet, or zones for a role that is for all of them.
     """
     account = account_named(tx, name)
     _check_granter(actor, account)
+    if zones and role not in ZONED:
+        raise InputError(f"the role {role.value} is for every zone", remedy="name no zones with it")
     if account.credential_at_ns is None or account.disabled_at_ns is not None:
         raise InputError(
             f"{name} has not set a password yet", remedy="roles go to people who can use them: ask them to"
@@ -73,8 +76,13 @@ def _open_proposals(tx: Tx, account: Account, role: Role) -> list[Grant]:
 
 
 def _approve(tx: Tx, actor: Actor, grant: Grant) -> Grant:
-    proposer = tx.get(Account, grant.proposed_by)
-    if proposer.person == actor.person:
+    if not set(usable_roles(tx, grant.proposed_by)) - {Role.ADMIN}:
+        raise RuleError(
+            "whoever proposed this holds no role any more",
+            rule="role-granters",
+            remedy="propose it again, then ask another",
+        )
+    if tx.get(Account, grant.proposed_by).person == actor.person:
         raise RuleError(
             "a role is granted by two distinct persons", rule="two-persons", remedy="ask somebody else to grant it too"
         )
@@ -87,7 +95,12 @@ def _approve(tx: Tx, actor: Actor, grant: Grant) -> Grant:
 
 
 def grant_first(tx: Tx, account_id: str, role: Role, zones: Sequence[str] = EVERYWHERE) -> None:
-    """Grant a role at `init`, usable at once, and say so in an entry: there is nobody yet who could."""
+    """Grant a role at `init`, usable at once, and say so in an entry: there is nobody yet who could.
+
+    Raises:
+        RuleError: the roles do not combine.
+    """
+    check_combination([role, *_roles_of_person(tx, tx.get(Account, account_id).person)])
     grant = Grant(new_id("grant"), account_id, role.value, tuple(zones), "init", tx.now_ns, "init", tx.now_ns)
     tx.add(grant)
     tx.entry("role.granted-first", "init", _body(grant))

@@ -1,5 +1,6 @@
 """Accounts: made by an admin without any role, opened by their holder with a code, closed by an admin."""
 
+import unicodedata
 from dataclasses import dataclass
 from typing import Final
 
@@ -55,7 +56,7 @@ def insert_account(tx: Tx, by: str, name: str, person: str | None = None) -> New
     account = Account(
         account_id=new_id("acc"),
         name=name,
-        person=(person or name).strip().casefold(),
+        person=_said(person or name),
         created_at_ns=tx.now_ns,
         created_by=by,
         setup_hash=code_digest(code),
@@ -64,6 +65,11 @@ def insert_account(tx: Tx, by: str, name: str, person: str | None = None) -> New
     tx.add(account)
     tx.entry("account.added", by, {"account": account.account_id})
     return NewAccount(account.account_id, name, code)
+
+
+def _said(person: str) -> str:
+    """Return who it is, however it was typed: case, width and spaces make nobody a second person."""
+    return " ".join(unicodedata.normalize("NFKC", person).casefold().split())
 
 
 def _check_name(name: str) -> None:
@@ -105,7 +111,13 @@ def set_password(tx: Tx, name: str, code: str, password: str) -> Account:
     if account is None or not good:
         raise RuleError("this code opens no account", rule="setup-code", remedy="ask an admin for a new one")
     changed = tx.change(
-        account, password_hash=hash_password(password), credential_at_ns=tx.now_ns, setup_hash=None, setup_until_ns=None
+        account,
+        password_hash=hash_password(password),
+        credential_at_ns=tx.now_ns,
+        setup_hash=None,
+        setup_until_ns=None,
+        failures=0,
+        locked_until_ns=None,
     )
     tx.entry("account.credential-set", account.account_id, {})
     return changed

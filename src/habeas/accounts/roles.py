@@ -21,6 +21,8 @@ class Role(enum.Enum):
 
 ALONE: Final = frozenset({Role.ADMIN, Role.PRIVACY})
 """Roles that combine with no other."""
+ZONED: Final = frozenset({Role.OPERATOR, Role.AUDITOR})
+"""Roles that may be for some zones only."""
 EVERYWHERE: Final[tuple[str, ...]] = ()
 """Zones of a role that is for all of them."""
 

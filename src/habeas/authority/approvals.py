@@ -4,10 +4,9 @@ from typing import Final
 
 from habeas.accounts.credentials import new_id
 from habeas.accounts.roles import Actor, Role
-from habeas.accounts.sessions import usable_roles
 from habeas.errors import RuleError
 from habeas.store import Tx
-from habeas.store.records import Account, Approval
+from habeas.store.records import Account, Approval, Grant
 
 CONTENT: Final = "content-changed"
 
@@ -64,6 +63,15 @@ def approve_object(
 
 
 def approvals_of(tx: Tx, object_id: str, action: str, content_hash: str) -> list[Approval]:
-    """Return the approvals that count: of this content, by people who are approvers still."""
+    """Return the approvals that count, one a person: of this content, by people who have been approvers ever since.
+
+    A role that was taken away and granted anew does not bring back what was approved before.
+    """
     given = tx.find(Approval, object_id=object_id, action=action, content_hash=content_hash)
-    return [approval for approval in given if Role.APPROVER in usable_roles(tx, approval.account_id)]
+    counted = {approval.person: approval for approval in given if _approver_since(tx, approval)}
+    return sorted(counted.values(), key=lambda approval: (approval.at_ns, approval.approval_id))
+
+
+def _approver_since(tx: Tx, approval: Approval) -> bool:
+    held = tx.find(Grant, account_id=approval.account_id, role=Role.APPROVER.value, revoked_at_ns=None)
+    return any(grant.usable_from_ns is not None and grant.usable_from_ns <= approval.at_ns for grant in held)

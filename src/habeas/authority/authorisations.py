@@ -8,6 +8,7 @@ import enum
 import hashlib
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
@@ -34,7 +35,7 @@ from habeas.authority.scope import (
     covers_all_for_life,
     over_chain,
 )
-from habeas.errors import InputError, RuleError
+from habeas.errors import DiskError, InputError, KeyDestroyed, RuleError
 from habeas.keys import KeyStore, Scope
 from habeas.review.ending import destroy_for_authorisation, keep_until
 from habeas.store import Tx
@@ -166,6 +167,8 @@ def draft(
     actor.require_scope("draft")
     if min(len(asked.authority.strip()), len(asked.reference.strip())) < _MIN_TEXT:
         raise InputError("it names its authority and reference", remedy="give --authority and --reference")
+    if asked.decision == b"":
+        raise InputError("the decision is an empty file", remedy="give the document itself: --decision")
     minors = _check_people(asked, tx.now_ns)
     decision = hashlib.sha256(asked.decision).hexdigest() if asked.decision is not None else decision_sha256
     code = new_code() if asked.purpose is Purpose.CONSENT else None
@@ -215,7 +218,7 @@ def _check_people(asked: Draft, now_ns: int) -> int:
 
 
 def _add_subject(tx: Tx, keys: KeyStore, row: Authorisation, person: Person) -> None:
-    key_id = keys.new(Scope.SUBJECT, min(tx.now_ns + OPEN_NS, _last_ns(row, tx.now_ns)))
+    key_id = keys.new(Scope.SUBJECT, due_ns(row))
     tag_key = current_key(tx, keys)
     said = rfc8785.dumps({"born": person.born.isoformat(), "name": person.name.strip()})
     subject = Subject(
@@ -246,9 +249,12 @@ def _add_subject(tx: Tx, keys: KeyStore, row: Authorisation, person: Person) -> 
         )
 
 
-def _last_ns(row: Authorisation, now_ns: int) -> int:
-    """Return when this request is over if nobody decides it."""
-    return row.until_ns if row.kind == "live" else now_ns + OPEN_NS
+def due_ns(row: Authorisation) -> int:
+    """Return when one that is not over ends by the clock: a request that nobody decided, a window that is over."""
+    if row.state == State.ACTIVE.value:
+        return row.ends_at_ns or 0
+    lapses_ns = row.created_at_ns + OPEN_NS
+    return min(lapses_ns, row.until_ns) if row.kind == "live" else lapses_ns
 
 
 def subjects_of(tx: Tx, row: Authorisation) -> list[Subject]:
@@ -310,13 +316,24 @@ def _own(tx: Tx, actor: Actor, authorisation_id: str, *states: State) -> Authori
     row = tx.get(Authorisation, authorisation_id)
     if row.requester_person != actor.person:
         raise RuleError("this is somebody else's request", rule="own-draft", remedy="make your own")
-    return _in_state(row, *states)
+    return in_time(tx, _in_state(row, *states))
 
 
 def _in_state(row: Authorisation, *states: State) -> Authorisation:
     if State(row.state) not in states:
         names = " or ".join(state.value for state in states)
         raise RuleError(f"this is {row.state}, not {names}", rule="state", remedy="see `habeas authorise show ID`")
+    return row
+
+
+def in_time(tx: Tx, row: Authorisation) -> Authorisation:
+    """Return it, if its time is not over: what the clock ends counts from that instant, not from its next tick.
+
+    Raises:
+        RuleError: it is.
+    """
+    if tx.now_ns >= due_ns(row):
+        raise RuleError("its time is over", rule="state", remedy="make a new request")
     return row
 
 
@@ -330,6 +347,8 @@ def amend(tx: Tx, actor: Actor, authorisation_id: str, *, until_ns: int, cameras
     actor.require(Role.REQUESTER)
     actor.require_scope("draft")
     row = _own(tx, actor, authorisation_id, State.DRAFT, State.SUBMITTED)
+    if row.state == State.SUBMITTED.value:
+        actor.require_login()  # a token is for drafts
     pairs = tuple((camera.camera_id, camera.source_digest) for camera in cameras)
     row = tx.change(row, until_ns=until_ns, cameras=pairs)
     check_ask(_ask_of(tx, row), ceilings_now(tx), _moment(tx, row))
@@ -369,7 +388,7 @@ def _check_now(tx: Tx, keys: KeyStore, row: Authorisation) -> int:
         earlier = [one for one in earlier if one.authorisation_id != row.authorisation_id]
         if row.urgent:
             check_urgent(earlier, tx.now_ns)
-        chained = over_chain(ask, earlier, tx.now_ns) or chained
+        chained = over_chain(ask, earlier, row.started_at_ns or tx.now_ns) or chained
     if chained:
         check_chain(ask)
     return approvals_needed(ask, chained=chained)
@@ -419,9 +438,11 @@ def approve(tx: Tx, keys: KeyStore, actor: Actor, authorisation_id: str, content
         RuleError: not an approver, an own request, twice, other content, not open, or not permitted now.
         InputError: its window is over.
     """
+    actor.require(Role.APPROVER)
+    actor.require_login()
     row = tx.get(Authorisation, authorisation_id)
     waiting = (State.SUBMITTED, State.ACTIVE) if row.confirmed_at_ns is None else (State.SUBMITTED,)
-    _in_state(row, *waiting)
+    in_time(tx, _in_state(row, *waiting))
     needed = _check_now(tx, keys, row)
     approve_object(
         tx,
@@ -466,7 +487,8 @@ def _start(tx: Tx, keys: KeyStore, actor: Actor, row: Authorisation, ends_ns: in
 
 def _keep(keys: KeyStore, key_ids: Sequence[str], ends_ns: int) -> None:
     for key_id in key_ids:
-        keys.reschedule(key_id, ends_ns)
+        with suppress(KeyDestroyed):  # reaped meanwhile: the next tick ends it
+            keys.reschedule(key_id, ends_ns)
 
 
 def refuse(tx: Tx, keys: KeyStore, actor: Actor, authorisation_id: str, why: str) -> Authorisation:
@@ -503,14 +525,21 @@ def revoke(tx: Tx, keys: KeyStore, actor: Actor, authorisation_id: str, why: str
 
 
 def end_consent(tx: Tx, keys: KeyStore, code: str) -> Authorisation:
-    """End a consent with the code that its subject holds. No account is needed.
+    """End a consent with the code that its subject holds, and what renewed it since. No account is needed.
 
     Raises:
         RuleError: the code opens nothing.
     """
-    for row in tx.find(Authorisation, consent_code_hash=code_digest(code)):
-        if State(row.state) not in OVER:
-            return end(tx, keys, row, State.REVOKED, "subject", "the subject withdrew consent")
+    chain = tx.find(Authorisation, consent_code_hash=code_digest(code))
+    for row in chain:
+        chain += tx.find(Authorisation, renews=row.authorisation_id)
+    ended = [
+        end(tx, keys, row, State.REVOKED, "subject", "the subject withdrew consent")
+        for row in chain
+        if State(row.state) not in OVER
+    ]
+    if ended:
+        return ended[0]
     raise RuleError("this code ends nothing", rule="consent-code", remedy="check it letter by letter")
 
 
@@ -536,9 +565,19 @@ def end(tx: Tx, keys: KeyStore, row: Authorisation, state: State, by: str, why: 
     tx.entry(f"authorisation.{state.value}", by, {"authorisation": row.authorisation_id})  # why: free text, not logged
     key_ids = [subject.key_id for subject in subjects_of(tx, row)]
     for subject in subjects_of(tx, row):
-        tx.change(subject, identity_sealed=None)
+        tx.change(subject, identity_sealed=None, **(_tag_today(tx, keys, subject) if listed else {}))
         for reference in tx.find(Reference, subject_id=subject.subject_id):
             tx.change(reference, image_sealed=None, template_sealed=None)
     key_ids += destroy_for_authorisation(tx, row.authorisation_id)
     tx.after_commit(lambda: keys.destroy(key_ids))
     return row
+
+
+def _tag_today(tx: Tx, keys: KeyStore, subject: Subject) -> dict[str, str]:
+    """Return the tag under today's key, which lasts as long as the days that end now count in a chain."""
+    with suppress(KeyDestroyed, DiskError):  # then the older tag stays: nothing keeps an end from coming
+        known = identity(keys, subject)
+        tag_key = current_key(tx, keys)
+        born = date.fromisoformat(str(known["born"]))
+        return {"tag": tag_of(keys, tag_key, str(known["name"]), born), "tag_key_id": tag_key}
+    return {}

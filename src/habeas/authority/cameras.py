@@ -9,7 +9,7 @@ from habeas.accounts.roles import Actor, Role
 from habeas.errors import InputError
 from habeas.keys import KeyStore, Scope
 from habeas.store import Tx
-from habeas.store.records import Camera
+from habeas.store.records import Camera, Suspension
 from habeas.types import NS_PER_S
 from habeas.video.address import CameraAddress
 
@@ -77,8 +77,16 @@ def add_camera(tx: Tx, keys: KeyStore, actor: Actor, new: NewCamera) -> Camera:
         added_by=actor.account_id,
     )
     tx.add(camera)
+    _bind(tx, camera)
     tx.entry("camera.added", actor.account_id, {**_body(camera), "masks": json.dumps(new.masks)})
     return camera
+
+
+def _bind(tx: Tx, camera: Camera) -> None:
+    """Bind the source to every suspension of its zone: added anew in another zone, it stays suspended."""
+    for suspension in tx.find(Suspension):
+        if camera.zone in suspension.zones and camera.source_digest not in suspension.sources:
+            tx.change(suspension, sources=tuple(sorted({*suspension.sources, camera.source_digest})))
 
 
 def _check(new: NewCamera) -> None:

@@ -2,13 +2,20 @@
 
 `tick` runs each second and at start. What has ended is gone in three independent ways: its sealed fields are emptied
 in the transaction that ends it, its keys are destroyed after that commit and again here until an entry says so, and
-every key carries its own expiry in the key store, which `KeyStore.reap` keeps without asking the database.
+every key carries its own expiry in the key store, which `KeyStore.reap` keeps without asking the database. Keys of
+subjects that no open authorisation names, as after a crash or with another database, are destroyed too.
 """
 
-from habeas.authority.authorisations import OPEN_NS, OVER, State, end, subjects_of
-from habeas.keys import KeyStore
+from contextlib import suppress
+from typing import Final
+
+from habeas.authority.authorisations import OVER, State, due_ns, end, subjects_of
+from habeas.errors import DiskError
+from habeas.keys import KeyStore, Scope
 from habeas.store import Tx
 from habeas.store.records import Authorisation, Subject
+
+_OPEN: Final = [state.value for state in State if state not in OVER]
 
 
 def tick(tx: Tx, keys: KeyStore) -> list[Authorisation]:
@@ -22,56 +29,57 @@ def tick(tx: Tx, keys: KeyStore) -> list[Authorisation]:
         the authorisations that ended just now.
     """
     ended = []
-    for row in tx.find(Authorisation, state=[State.DRAFT.value, State.SUBMITTED.value, State.ACTIVE.value]):
+    for row in tx.find(Authorisation, state=_OPEN):
         verdict = _due(tx, keys, row)
         if verdict is not None:
             ended.append(end(tx, keys, row, *verdict))
     _destroy(tx, keys)
+    _destroy_stray(tx, keys)
     return ended
 
 
 def _due(tx: Tx, keys: KeyStore, row: Authorisation) -> tuple[State, str, str] | None:
     """Return how an authorisation ends now, if it does: state, by whom, why."""
-    missing = {subject.key_id for subject in subjects_of(tx, row)} - keys.ids()
-    if missing and not _lapsed(tx, row):
-        return State.EXPIRED, "clock", "its keys are destroyed: this database is older than they are"
+    if tx.now_ns < due_ns(row):
+        missing = {subject.key_id for subject in subjects_of(tx, row)} - keys.ids()
+        return (
+            (State.EXPIRED, "clock", "its keys are destroyed: this database is older than they are")
+            if missing
+            else None
+        )
+    if row.state == State.ACTIVE.value and row.confirmed_at_ns is not None:
+        return State.EXPIRED, "clock", "its window is over"
     if row.state == State.ACTIVE.value:
-        return _active_due(tx, row)
-    if not _lapsed(tx, row):
-        return None
+        return State.REFUSED, "clock", "started urgently, and not approved within 24 h"
     state = State.EXPIRED if row.state == State.DRAFT.value else State.REFUSED
     return state, "clock", "nobody approved it in time"
-
-
-def _active_due(tx: Tx, row: Authorisation) -> tuple[State, str, str] | None:
-    if tx.now_ns < (row.ends_at_ns or 0):
-        return None
-    if row.confirmed_at_ns is None:
-        return State.REFUSED, "clock", "started urgently, and not approved within 24 h"
-    return State.EXPIRED, "clock", "its window is over"
-
-
-def _lapsed(tx: Tx, row: Authorisation) -> bool:
-    """Tell whether a request waited too long, or past its own window."""
-    if row.state == State.ACTIVE.value:
-        return tx.now_ns >= (row.ends_at_ns or 0)
-    return tx.now_ns >= row.created_at_ns + OPEN_NS or (row.kind == "live" and tx.now_ns >= row.until_ns)
 
 
 def _destroy(tx: Tx, keys: KeyStore) -> None:
     """Destroy keys of ended authorisations, and note that they are gone."""
     for row in tx.find(Authorisation, state=[state.value for state in OVER], discarded_at_ns=None):
         key_ids = {subject.key_id for subject in subjects_of(tx, row)}
-        keys.destroy(key_ids)
+        try:
+            keys.destroy(key_ids)
+        except DiskError:  # unusable here already; the next tick tries again, and no other end waits for this one
+            continue
         for subject in tx.find(Subject, authorisation_id=row.authorisation_id):
             tx.change(subject, discarded_at_ns=tx.now_ns)
         tx.change(row, discarded_at_ns=tx.now_ns)
         tx.entry("authorisation.discarded", "clock", {"authorisation": row.authorisation_id, "keys": len(key_ids)})
 
 
+def _destroy_stray(tx: Tx, keys: KeyStore) -> None:
+    """Destroy keys of subjects that no open authorisation names. Nobody drafts meanwhile: writers take turns."""
+    rows = tx.find(Authorisation, state=_OPEN)
+    named = {one.key_id for one in tx.find(Subject, authorisation_id={row.authorisation_id for row in rows})}
+    with suppress(DiskError):  # as above
+        keys.destroy(keys.ids(Scope.SUBJECT) - named)
+
+
 def reconcile(tx: Tx, keys: KeyStore) -> None:
-    """Give the keys of running authorisations the end that their approval gave them; a crash may have come between."""
-    for row in tx.find(Authorisation, state=State.ACTIVE.value):
+    """Give the keys of open authorisations the end that the last command gave them; a crash may have come between."""
+    for row in tx.find(Authorisation, state=_OPEN):
         for subject in subjects_of(tx, row):
-            if subject.key_id in keys.ids() and keys.expires_at_ns(subject.key_id) != row.ends_at_ns:
-                keys.reschedule(subject.key_id, row.ends_at_ns or tx.now_ns)
+            if subject.key_id in keys.ids() and keys.expires_at_ns(subject.key_id) != due_ns(row):
+                keys.reschedule(subject.key_id, due_ns(row))

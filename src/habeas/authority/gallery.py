@@ -45,7 +45,7 @@ class _Known:
     cameras: Mapping[str, Camera]
     suspensions: tuple[Suspension, ...]
     ceilings: Ceilings
-    policy_changes_ns: tuple[int, ...]
+    policy_until_ns: int
 
 
 class Gallery:
@@ -61,18 +61,24 @@ class Gallery:
         self._store = store
         self._keys = keys
         self.model_id = model_id
+        self._refreshing = threading.Lock()
+        """Held from reading to taking over, so that an older reading never replaces a newer one."""
         self._lock = threading.Lock()
         self._views: dict[str, GalleryView] = {}
         self._vectors: dict[str, F32] = {}
         self._stopped = True
         self.other_model = 0
         self.ready = False
-        self._known = _Known((), {}, (), Ceilings(), ())
+        self._known = _Known((), {}, (), Ceilings(), _NEVER)
 
     def refresh(self) -> None:
         """Read what is authorised now, and revoke every view that says otherwise. Takes effect before it returns."""
-        with self._store.read() as tx:
-            known = self._read(tx)
+        with self._refreshing:
+            with self._store.read() as tx:
+                known = self._read(tx)
+            self._take_over(known)
+
+    def _take_over(self, known: _Known) -> None:
         with self._lock:
             self._known = known
             self.ready = True
@@ -105,7 +111,9 @@ class Gallery:
             for row in tx.find(Authorisation, state=State.ACTIVE.value, kind="live")
             if row.purpose in ceilings.purposes
         ]
-        changes = [row.effective_from_ns or 0 for row in tx.find(Policy, state="active")]
+        changes = [
+            from_ns for row in tx.find(Policy, state="active") if (from_ns := row.effective_from_ns or 0) > tx.now_ns
+        ]
         kept: dict[str, F32] = {}
         self.other_model = 0
         listed = [one for row in rows for one in self._listed(tx, row, ceilings, kept)]
@@ -115,7 +123,7 @@ class Gallery:
             {camera.camera_id: camera for camera in tx.find(Camera, removed_at_ns=None)},
             tuple(tx.find(Suspension)),
             ceilings,
-            tuple(changes),
+            min(changes, default=_NEVER),
         )
 
     def _listed(self, tx: Tx, row: Authorisation, ceilings: Ceilings, kept: dict[str, F32]) -> list[_Listed]:
@@ -145,12 +153,17 @@ class Gallery:
         if reference.model_id != self.model_id:
             self.other_model += 1
             return None
-        if reference.reference_id in self._vectors:
-            return self._vectors[reference.reference_id]
         try:
-            return open_template(self._keys, subject, reference)
+            self._keys.expires_at_ns(subject.key_id)
+            opened = self._vectors.get(reference.reference_id)
+            return open_template(self._keys, subject, reference) if opened is None else opened
         except KeyDestroyed:  # an old database with the current keys: nobody is brought back
             return None
+
+    def follow(self, now_ns: int) -> None:
+        """Read anew where another policy is in force from an instant that has come."""
+        if now_ns >= self._known.policy_until_ns:
+            self.refresh()
 
     def view(self, camera_id: str, now_ns: int) -> GalleryView | None:
         """Return what may be compared on a camera at this moment; None: nothing.
@@ -159,6 +172,7 @@ class Gallery:
             camera_id: the camera.
             now_ns: the time of the comparison, Unix ns.
         """
+        self.follow(now_ns)
         with self._lock:
             view = self._views.get(camera_id)
             if view is not None and view.valid_from_ns <= now_ns < view.valid_until_ns:
@@ -180,7 +194,7 @@ class Gallery:
         if not rows:
             return None
         edges = [moment for one in here for moment in (one.from_ns, one.until_ns)]
-        edges += [next_change_ns(known.suspensions, camera, now_ns) or _NEVER, *known.policy_changes_ns]
+        edges += [next_change_ns(known.suspensions, camera, now_ns) or _NEVER, known.policy_until_ns]
         return build_view(
             vectors=np.stack([one.vector for one in rows]),
             subject_ids=np.array([one.subject_id for one in rows]),

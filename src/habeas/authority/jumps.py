@@ -1,32 +1,51 @@
 """A clock that jumped: two approvers say that it is right now, and time is taken over from it."""
 
 import hashlib
+import json
 from typing import Final
 
 from habeas.accounts.roles import Actor
-from habeas.authority.approvals import approvals_of, approve_object
+from habeas.authority.approvals import CONTENT, approvals_of, approve_object
+from habeas.errors import RuleError
 from habeas.store import Tx
 from habeas.store.records import Entry
+from habeas.types import NS_PER_S
 
+MOVED_NS: Final = 5 * NS_PER_S
+"""A clock that went on moving this far since its jump was written down has jumped again."""
 _TWO: Final = 2
 
 
-def approve_clock(tx: Tx, actor: Actor) -> bool:
+def approve_clock(tx: Tx, actor: Actor, off_by_ns: int) -> bool:
     """Say that the wall clock is right after its last jump; return whether two distinct approvers have said so.
 
+    Args:
+        tx: the transaction.
+        actor: an approver, logged in.
+        off_by_ns: how far the wall clock is off now: what is said is said of this jump, and of no later one.
+
     Raises:
-        RuleError: not an approver, an API token, or the same person again.
+        RuleError: not an approver, an API token, the same person again, no jump that waits, or the clock moved since.
     """
-    jumps = tx.find(Entry, kind="clock.jumped")
-    jump = str(jumps[-1].seq) if jumps else "none"
-    digest = hashlib.sha256(jump.encode()).hexdigest()
+    jump = _waiting(tx)
+    if abs(off_by_ns - json.loads(jump.body)["off_by_s"] * NS_PER_S) > MOVED_NS:
+        raise RuleError("the clock moved again meanwhile", rule=CONTENT, remedy="look at it again in a second")
+    digest = hashlib.sha256(jump.body.encode()).hexdigest()
     approve_object(
         tx,
         actor,
-        object_id=f"clock-{jump}",
+        object_id=f"clock-{jump.seq}",
         action="clock",
         content_hash=digest,
         expected_hash=digest,
         requester=None,
     )
-    return len(approvals_of(tx, f"clock-{jump}", "clock", digest)) >= _TWO
+    return len(approvals_of(tx, f"clock-{jump.seq}", "clock", digest)) >= _TWO
+
+
+def _waiting(tx: Tx) -> Entry:
+    """Return the last jump, if nobody has confirmed it: an old one's approvals are for no other."""
+    jumps, confirmed = tx.find(Entry, kind="clock.jumped"), tx.find(Entry, kind="clock.confirmed")
+    if not jumps or (confirmed and confirmed[-1].seq > jumps[-1].seq):
+        raise RuleError("no jump of the clock waits for a word", rule="state", remedy="see `habeas clock`")
+    return jumps[-1]

@@ -1,6 +1,7 @@
 """Listing tags: a keyed hash of name and birth date that links the listings of one person, and nothing else.
 
-A new key each month; each is destroyed after 12 months, and with it every link older than that.
+A new key each day; each is destroyed after 12 months, and with it every link older than that. A tag is made anew on the
+day its listing ends, so that each listed day is linked for the 365 days that chains are counted over.
 """
 
 import unicodedata
@@ -49,11 +50,14 @@ def _said(name: str, born: date) -> bytes:
 
 
 def current_key(tx: Tx, keys: KeyStore) -> str:
-    """Return this month's tag key, made where it is the first listing of the month."""
-    name = f"tag-key-{day_of(tx.now_ns):%Y-%m}"
-    for meta in tx.find(Meta, name=name):
-        return meta.value
+    """Return today's tag key, made where there is none yet, or none any more: an old database, the current keys."""
+    name = f"tag-key-{day_of(tx.now_ns)}"
+    known = tx.find(Meta, name=name)
+    if known and known[0].value in keys.ids(Scope.TAG):
+        return known[0].value
     key_id = keys.new(Scope.TAG, tx.now_ns + TAG_LIFE_NS)
+    for old in known:
+        tx.remove(old)
     tx.add(Meta(name, key_id))
     return key_id
 

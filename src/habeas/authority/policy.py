@@ -171,7 +171,8 @@ def _changed(old: Ceilings, changes: dict[str, object]) -> Ceilings:
         wanted = type(known[name])
         value = tuple(given) if isinstance(given, list) else given
         fits = isinstance(value, (int, float)) if wanted is float else isinstance(value, wanted)
-        if not fits or isinstance(value, bool):
+        texts = not isinstance(value, tuple) or all(isinstance(one, str) for one in value)
+        if not fits or not texts or isinstance(value, bool):
             raise InputError(f"{name} takes a {wanted.__name__}, not {value!r}", remedy="see `habeas policy show`")
         taken[name] = value
     return replace(old, **taken)  # type: ignore[arg-type]  # checked field by field above

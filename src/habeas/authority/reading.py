@@ -8,6 +8,7 @@ operator, admin          that it exists, where and until when (an operator sees 
 """
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -136,6 +137,8 @@ def reference_image(tx: Tx, keys: KeyStore, actor: Actor, reference_id: str) -> 
     reference = tx.get(Reference, reference_id)
     subject = tx.get(Subject, reference.subject_id)
     row = tx.get(Authorisation, subject.authorisation_id)
+    if State(row.state) in OVER:
+        raise KeyDestroyed("this authorisation has ended", remedy="what it held is destroyed")
     if not sees_people(actor, row):
         raise RuleError("this face is shown to the requester and to approvers", rule="faces", remedy="ask one of them")
     tx.entry("view.reference", actor.account_id, {"authorisation": row.authorisation_id, "reference": reference_id})
@@ -150,25 +153,22 @@ def look_alikes(tx: Tx, keys: KeyStore, row: Authorisation) -> list[LookAlike]:
     found = []
     for other in others:
         theirs = _templates(tx, keys, other)
-        for subject_id, vectors in mine.items():
-            for other_id, compared in theirs.items():
-                similarity = float((vectors @ compared.T).max())
+        for (subject_id, model_id), vectors in mine.items():
+            for (other_id, other_model_id), compared in theirs.items():
+                similarity = float((vectors @ compared.T).max()) if model_id == other_model_id else 0.0
                 if similarity >= SAME_FACE:
                     found.append(LookAlike(subject_id, other_id, other.authorisation_id, similarity))
     return sorted(found, key=lambda one: -one.similarity)
 
 
-def _templates(tx: Tx, keys: KeyStore, row: Authorisation) -> dict[str, F32]:
-    gathered: dict[str, F32] = {}
+def _templates(tx: Tx, keys: KeyStore, row: Authorisation) -> dict[tuple[str, str], F32]:
+    """Return the templates of each subject and model: those of different models say nothing of each other."""
+    gathered: dict[tuple[str, str], list[F32]] = {}
     for subject in subjects_of(tx, row):
-        references = tx.find(Reference, subject_id=subject.subject_id)
-        try:
-            vectors = [open_template(keys, subject, one) for one in references]
-        except KeyDestroyed:
-            continue
-        if vectors:
-            gathered[subject.subject_id] = np.stack(vectors)
-    return gathered
+        for one in tx.find(Reference, subject_id=subject.subject_id):
+            with suppress(KeyDestroyed):
+                gathered.setdefault((subject.subject_id, one.model_id), []).append(open_template(keys, subject, one))
+    return {whom: np.stack(vectors) for whom, vectors in gathered.items()}
 
 
 def _as_json(found: LookAlike) -> dict[str, object]:

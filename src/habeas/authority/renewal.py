@@ -14,6 +14,7 @@ from habeas.authority.authorisations import (
     State,
     draft,
     identity,
+    in_time,
     subjects_of,
 )
 from habeas.authority.cameras import camera_named
@@ -54,6 +55,7 @@ def renew(
         raise RuleError("this is somebody else's request", rule="own-draft", remedy="make your own")
     if State(old.state) in OVER:
         raise RuleError("this has ended, and what it held is destroyed", rule="state", remedy="make a new request")
+    in_time(tx, old)
     asked = Draft(
         live=old.kind == "live",
         purpose=Purpose(old.purpose),

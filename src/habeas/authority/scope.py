@@ -172,16 +172,21 @@ def _allowed(cameras: int, share: float, delivering: int) -> int:
     return max(cameras, int(share * delivering + 1e-9))
 
 
-def over_chain(ask: Ask, listings: Sequence[Listing], now_ns: int) -> bool:
+def over_chain(ask: Ask, listings: Sequence[Listing], start_ns: int) -> bool:
     """Tell whether this would list a person longer than one chain may.
 
     More than 60 listed days in 365, or 120 camera-hours of footage in 30 days: a third approval and a court document.
+
+    Args:
+        ask: what is asked.
+        listings: of the same person, this one not among them.
+        start_ns: when this one started; now, if it did not.
     """
     if ask.live:
         since_ns = ask.until_ns - CHAIN_NS
         windows = [(max(one.from_ns, since_ns), one.until_ns) for one in listings if one.live]
-        return listed_days([*windows, (max(ask.from_ns, now_ns), ask.until_ns)]) > CHAIN_DAYS
-    recent = [one.camera_hours for one in listings if not one.live and one.from_ns > now_ns - CHAIN_CAMERA_NS]
+        return listed_days([*windows, (max(ask.from_ns, start_ns), ask.until_ns)]) > CHAIN_DAYS
+    recent = [one.camera_hours for one in listings if not one.live and one.from_ns > start_ns - CHAIN_CAMERA_NS]
     return sum(recent) + camera_hours(ask.cameras, ask.from_ns, ask.until_ns) > CHAIN_CAMERA_HOURS
 
 

@@ -8,6 +8,7 @@ from typing import Final
 
 from habeas.accounts.credentials import new_id
 from habeas.accounts.roles import Actor, Role
+from habeas.accounts.sessions import usable_roles
 from habeas.authority.approvals import person_of
 from habeas.authority.cameras import cameras_of
 from habeas.authority.policy import DAY_NS, HOUR_NS
@@ -58,6 +59,7 @@ def impose(
     if not (zones or cameras) or not why.strip():
         raise InputError("a suspension says where and why", remedy="give --zone or --camera, and --why")
     bound = cameras_of(tx, zones, cameras)
+    bound += [gone for gone in tx.find(Camera, zone=set(zones)) if (gone.removed_at_ns or 0) > from_ns]
     _check_window(tx.now_ns, from_ns, until_ns)
     suspension = Suspension(
         suspension_id=new_id("sus"),
@@ -98,8 +100,8 @@ def propose_lift(tx: Tx, actor: Actor, suspension_id: str) -> Suspension:
     suspension = tx.get(Suspension, suspension_id)
     if suspension.lifted_from_ns is not None or tx.now_ns >= suspension.until_ns:
         raise RuleError("this suspension is over, or being lifted", rule="state", remedy="see `habeas suspend list`")
-    first = suspension.lift_proposed_by
-    if first is None or tx.now_ns - (suspension.lift_proposed_at_ns or 0) >= _LIFT_PROPOSAL_NS:
+    first = _first_to_lift(tx, suspension)
+    if first is None:
         suspension = tx.change(suspension, lift_proposed_at_ns=tx.now_ns, lift_proposed_by=actor.account_id)
         tx.entry("suspension.lift-proposed", actor.account_id, {"suspension": suspension_id})
         return suspension
@@ -113,6 +115,14 @@ def propose_lift(tx: Tx, actor: Actor, suspension_id: str) -> Suspension:
     suspension = tx.change(suspension, lifted_from_ns=from_ns)
     tx.entry("suspension.lifted", actor.account_id, {"from": utc(from_ns), "suspension": suspension_id})
     return suspension
+
+
+def _first_to_lift(tx: Tx, suspension: Suspension) -> str | None:
+    """Return who said so first, within a day, and is a privacy officer still."""
+    first = suspension.lift_proposed_by
+    if first is None or tx.now_ns - (suspension.lift_proposed_at_ns or 0) >= _LIFT_PROPOSAL_NS:
+        return None
+    return first if Role.PRIVACY in usable_roles(tx, first) else None
 
 
 def end_ns(suspension: Suspension) -> int:

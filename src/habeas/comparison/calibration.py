@@ -4,6 +4,7 @@ The table is made by `habeas evaluate calibrate` (measure.calibrate) for exactly
 shipped beside this file, one per model pack. It is never computed at run time.
 """
 
+import hashlib
 import json
 import math
 from dataclasses import dataclass
@@ -120,12 +121,23 @@ def load_calibration(model_id: str) -> Calibration:
     Raises:
         ModelError: there is none, or it is of a schema this version does not know.
     """
-    name = f"{model_id}.json"
+    return from_json(_table(model_id))
+
+
+def calibration_digest(model_id: str) -> str:
+    """Return the SHA-256 of the shipped table for a model pack, hexadecimal: what a policy names.
+
+    Raises:
+        ModelError: there is none.
+    """
+    return hashlib.sha256(_table(model_id).encode()).hexdigest()
+
+
+def _table(model_id: str) -> str:
     try:
-        text = (resources.files("habeas.comparison") / "tables" / name).read_text()
+        return (resources.files("habeas.comparison") / "tables" / f"{model_id}.json").read_text()
     except FileNotFoundError:
         raise ModelError(f"no calibration for {model_id}", remedy="make one: habeas evaluate calibrate DIR") from None
-    return from_json(text)
 
 
 def from_json(text: str) -> Calibration:

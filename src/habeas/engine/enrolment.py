@@ -7,6 +7,7 @@ with the thread that started it.
 import itertools
 import os
 import select
+import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -61,6 +62,7 @@ class Enrolment:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="enrolment")
         self._process: Process | None = None
         self._model_id = ""
+        self._closed = threading.Event()
 
     @property
     def pid(self) -> int | None:
@@ -85,6 +87,7 @@ class Enrolment:
 
     def close(self) -> None:
         """End the worker, whatever it does, and what waits for it."""
+        self._closed.set()
         process = self._process
         if process is not None:
             process.popen.kill()
@@ -113,13 +116,14 @@ class Enrolment:
             return self._process
         self._end()
         process = spawn(configure_for(self._models, doors=0), self._timing.message_s, self._program)
+        self._process = process  # at once: `close` ends it while it starts
         try:
-            _await(process, self._timing.start_s)
+            _await(process, 0.0 if self._closed.is_set() else self._timing.start_s)
             hello, _ = process.hello()
         except BaseException:
-            process.kill()
+            self._end()
             raise
-        self._process, self._model_id = process, hello.model_id
+        self._model_id = hello.model_id
         return process
 
     def _ask(self, process: Process, image: bytes, timeout_s: float) -> Enrolled:

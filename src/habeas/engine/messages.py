@@ -23,6 +23,7 @@ MAX_CROP_PX: Final = 512
 MAX_DIMENSIONS: Final = 4096
 MAX_MASKS: Final = 64
 MAX_TEXT: Final = 500
+MAX_NAME: Final = 200
 _MAX_FAR_PX: Final = 1e6
 _MAX_NUMBER: Final = 2**63 - 1
 VECTOR: Final = np.dtype("<f4")
@@ -41,7 +42,7 @@ def _increasing(name: str, smaller: int, larger: int) -> None:
 
 REMEDY: Final = "the worker is started again; report this if it repeats"
 Text = Annotated[str, Field(max_length=MAX_TEXT), AfterValidator(_printable)]
-Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
+Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME), AfterValidator(_printable)]
 Count = Annotated[int, Field(ge=0, le=_MAX_NUMBER)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Number = Annotated[float, Field(ge=-_MAX_FAR_PX, le=_MAX_FAR_PX, allow_inf_nan=False)]

@@ -5,9 +5,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from habeas.engine.messages import Counters
+from habeas.engine.messages import MAX_MASKS, MAX_NAME, Counters
 from habeas.engine.run import TrackEnd
 from habeas.engine.sandbox import Posture
+from habeas.errors import InputError
 from habeas.settings import DetectSettings, LiveSettings
 from habeas.types import Flaw, Probe
 from habeas.video.address import CameraAddress
@@ -28,6 +29,9 @@ class CameraOrder:
         detect: how faces are looked for.
         live: how its stream is kept alive; the transport is always TCP.
         masks: what is not looked at.
+
+    Raises:
+        InputError: a name that cannot be told to a worker, or more masks than that.
     """
 
     camera_id: str
@@ -35,6 +39,12 @@ class CameraOrder:
     detect: DetectSettings
     live: LiveSettings
     masks: tuple[Mask, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not 0 < len(self.camera_id) <= MAX_NAME or not self.camera_id.isprintable():
+            raise InputError("a camera's id cannot be printed", remedy=f"give 1 to {MAX_NAME} printable characters")
+        if len(self.masks) > MAX_MASKS:
+            raise InputError(f"{self.camera_id} has {len(self.masks)} masks", remedy=f"join them: at most {MAX_MASKS}")
 
 
 class CameraState(enum.Enum):

@@ -107,9 +107,9 @@ class Session:
 
     def _open_way(self, watch: Watch) -> str:
         """Have the relay serve a free door; return the camera's address through it, which is plain RTSP."""
-        door = self._free.pop()
+        door = self._free[-1]
         flaws = self._relay.serve(door, Target(watch.order.address)).flaws
-        self._doors[watch.epoch] = _Way(door, flaws)
+        self._doors[watch.epoch] = _Way(self._free.pop(), flaws)
         url = watch.order.address.worker_url(int(door.getsockname()[1]))
         return "rtsp" + url[url.index(":") :]
 

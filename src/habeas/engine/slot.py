@@ -115,7 +115,10 @@ class Slot:
         failures = 0
         while not self._closing.is_set():
             began_ns = self._wiring.clock.monotonic_ns()
-            self._one_life()
+            try:
+                self._one_life()
+            except Exception:  # noqa: BLE001 - worker top loop: a hearer that fails, as told, must not end the watching
+                failures += 1
             healthy_ns = self._wiring.timing.healthy_s * NS_PER_S
             failures = 1 if self._wiring.clock.monotonic_ns() - began_ns >= healthy_ns else failures + 1
             if not self._closing.is_set():
@@ -130,6 +133,7 @@ class Slot:
     def _one_life(self) -> None:
         """Start the worker, hear it to its end, and tell what that was."""
         process: Process | None = None
+        change, why = WorkerChange.KILLED, ""
         try:
             process = spawn(
                 configure_for(self._wiring.models, doors=DOORS_PER_WORKER),
@@ -139,18 +143,19 @@ class Slot:
             self._running = process
             change, why = WorkerChange.STOPPED, self._hear_all(process)
         except InputError as error:
-            change, why = WorkerChange.KILLED, error.message
+            why = error.message
         except HabeasError as error:
             change, why = WorkerChange.STOPPED, error.message
-        except Exception as error:  # noqa: BLE001 - worker top loop: a hearer that fails must not end the watching
-            change, why = WorkerChange.KILLED, f"{type(error).__name__} while its message was taken in: {error}"
+        except Exception as error:
+            why = f"{type(error).__name__} while its message was taken in: {error}"
+            raise
         finally:
             self._running = None
             if process is not None:
                 process.kill()
-        self.kills += change is WorkerChange.KILLED
-        self._watches.worker_ended()
-        self._tell(change, why, process.pid if process else 0)
+            self.kills += change is WorkerChange.KILLED
+            self._watches.worker_ended()
+            self._tell(change, why, process.pid if process else 0)
 
     def _hear_all(self, process: Process) -> str:
         """Hear a worker until it ends; return why it did.

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -81,7 +82,8 @@ class Process:
         """End it, whatever it does, and close the socket."""
         self.popen.kill()
         self.channel.close()
-        self.popen.wait(_REAP_S)
+        with suppress(subprocess.TimeoutExpired):  # the kernel has it; it runs no more
+            self.popen.wait(_REAP_S)
 
 
 def spawn(configure: Configure, patience_s: float, program: Sequence[str] = PROGRAM) -> Process:

@@ -173,10 +173,12 @@ class Watches:
         """Note that the worker is gone: open tracks end, and every camera waits for its next epoch."""
         with self._lock:
             self._told.clear()
-            for watch in list(self._cameras.values()):
-                self._end_tracks(watch)
+            gone = list(self._cameras.values())
+            for watch in gone:
                 if watch.told and not watch.over:
                     self._cameras[watch.order.camera_id] = self._watch(watch.order, flaw=watch.flaw)
+            for watch in gone:  # last: a hearer that fails leaves no camera behind
+                self._end_tracks(watch)
 
     # --- under the lock -----------------------------------------------------------------------------------------------
 
@@ -263,6 +265,8 @@ def _state(watch: Watch, now_ns: int, *, running: bool) -> CameraState:
         return CameraState.ENDED
     if not running or watch.due_ns > now_ns:
         return CameraState.BACKOFF
+    if not watch.told:
+        return CameraState.STARTING
     if now_ns - watch.changed_ns > (watch.order.live.stall_s + _GRACE_S) * NS_PER_S:
         return CameraState.STALLED
     seen = watch.counters is not None and watch.counters.decoded > 0

@@ -71,8 +71,9 @@ def main(descriptor: int) -> int:
         _serve(channel)
     except HabeasError as error:
         return _fail(channel, error.message, error.remedy, error.exit_code)
-    except Exception as error:  # noqa: BLE001 - worker top loop: the node learns why
-        return _fail(channel, f"{type(error).__name__}: {error}", "this is a bug: report it", HabeasError.exit_code)
+    except Exception as error:
+        _fail(channel, f"{type(error).__name__}: {error}", "this is a bug: report it", HabeasError.exit_code)
+        raise
     return 0
 
 

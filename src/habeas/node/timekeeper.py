@@ -8,7 +8,7 @@ time here goes on as it elapses. Two people, or witnesses, say that the jump is 
     jump confirmed by two      time is the wall clock's again
 
 Across a restart of the program on the same boot, elapsed time is known. Across a restart of the machine it is not: a
-wall clock behind the last known time has jumped; ahead of it, the machine is taken to have been off.
+wall clock behind what it last showed has jumped; ahead of that, the machine is taken to have been off so long.
 """
 
 import threading
@@ -103,6 +103,11 @@ class Timekeeper:
                 remedy="set the clock right, then two people say so: habeas clock confirm",
             )
 
+    def distrust(self) -> None:
+        """Take the time for doubtful until two people confirm it: the database is an old one."""
+        with self._lock:
+            self._jumped = True
+
     def confirm(self) -> None:
         """Take over the wall clock: two people, or witnesses, said that it is right."""
         with self._lock:
@@ -141,4 +146,4 @@ def _resumed(clock: Clock, last: Heartbeat | None) -> int:
         return clock.now_ns()
     if last.boot_id == clock.boot_id():
         return last.steady_ns + clock.boot_ns() - last.boot_ns
-    return max(clock.now_ns(), last.steady_ns)
+    return last.steady_ns + max(0, clock.now_ns() - last.wall_ns)  # by one clock: a jump in doubt stays in doubt

@@ -6,6 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from habeas.engine.orders import CAMERAS_PER_WORKER, CameraOrder, CameraState, T
 from habeas.engine.relay import Relay
 from habeas.errors import HabeasError, ImageError, InputError
 from habeas.types import OriginKind, Probe
+from habeas.video.masks import Mask
 
 
 @pytest.fixture
@@ -300,3 +302,23 @@ def test_an_image_over_the_limit_goes_nowhere(heard: Heard, relay: Relay) -> Non
             with pytest.raises(ImageError, match="cannot be examined"):
                 workers.enrol(b"x", 1)
         assert workers._enrolment.kills == 2
+
+
+def test_closing_does_not_wait_for_an_image_whose_worker_starts(heard: Heard, relay: Relay) -> None:
+    never = (FAKE[0], "-I", "-c", "import threading; threading.Event().wait(60)")
+    with ThreadPoolExecutor(1) as asking:
+        with supervisor(heard, relay, program=never) as workers:
+            asked = asking.submit(workers.enrol, b"x", 1)
+            until(lambda: workers._enrolment.pid is not None)
+            began = time.monotonic()
+        assert time.monotonic() - began < 5
+        assert isinstance(asked.exception(5), InputError)
+
+
+def test_an_order_that_cannot_be_told_is_none() -> None:
+    order = camera("gate")
+    for bad in ("", "a\nb", "x" * 201):
+        with pytest.raises(InputError):
+            dataclasses.replace(order, camera_id=bad)
+    with pytest.raises(InputError):
+        dataclasses.replace(order, masks=(Mask(0, 0, 1, 1),) * 65)
