@@ -5,9 +5,21 @@ from typing import Annotated
 import typer
 
 from habeas import __version__
+from habeas.cli.authorise import app as authorise
+from habeas.cli.backup import backup, restore
+from habeas.cli.camera import app as camera
+from habeas.cli.clock import app as clock
 from habeas.cli.demo import demo
 from habeas.cli.evaluate import app as evaluate
+from habeas.cli.init import init
+from habeas.cli.login import login, logout, whoami
 from habeas.cli.models import app as models
+from habeas.cli.policy import app as policy
+from habeas.cli.review import app as review
+from habeas.cli.serve import serve
+from habeas.cli.status import status
+from habeas.cli.suspend import app as suspend
+from habeas.cli.user import app as user
 from habeas.cli.watch import watch
 
 app = typer.Typer(
@@ -21,6 +33,21 @@ app.command()(demo)
 app.command()(watch)
 app.add_typer(evaluate, name="evaluate")
 app.add_typer(models, name="models")
+app.command(epilog="Example: `habeas init city --people people.yaml`")(init)
+app.command(epilog="Example: `habeas backup /mnt/backup/monday.habeas`")(backup)
+app.command(epilog="Example: `habeas restore /mnt/backup/monday.habeas`")(restore)
+app.command(epilog="Example: `habeas serve -w /srv/habeas`")(serve)
+app.command(epilog="Example: `habeas login ines`")(login)
+app.command(epilog="Example: `habeas logout --as ines`")(logout)
+app.command(epilog="Example: `habeas whoami --json`")(whoami)
+app.command(epilog="Example: `habeas status`")(status)
+app.add_typer(user, name="user")
+app.add_typer(camera, name="camera")
+app.add_typer(policy, name="policy")
+app.add_typer(authorise, name="authorise")
+app.add_typer(suspend, name="suspend")
+app.add_typer(review, name="review")
+app.add_typer(clock, name="clock")
 
 
 def _version(asked: bool) -> None:

@@ -1,44 +1,69 @@
-"""The application: every route under `/api/v1`, every error as JSON, everything else denied."""
+"""The application: every route under `/api/v1`, every error as JSON, everything else denied.
 
-from fastapi import FastAPI, Request
+Errors of ours keep their status. What FastAPI finds wrong is a `UsageError` with a status of its own. A fault of ours
+that is no `HabeasError` is told as one, without its text, and goes on to the server's log.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Final
+
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from habeas.errors import HabeasError, UsageError
 from habeas.node.node import Node
 from habeas.web import authorisations, cameras, people, policy, review, suspensions, system
 from habeas.web.calls import as_problem
+from habeas.web.strict import Limited
 
 PREFIX = "/api/v1"
 _MODULES = (system, people, cameras, policy, authorisations, suspensions, review)
+_SAID: Final[Mapping[int, tuple[str, str]]] = {
+    400: ("the body is no JSON that is taken", "send JSON without NaN, and with each key once in an object"),
+    405: ("this takes another method", "use a client of the same version as the node"),
+    413: ("the request is too large", "send fewer or smaller images; anything else fits in 1 MiB"),
+}
+_ELSE: Final = ("there is no such command here", "use a client of the same version as the node")
 
 
 def make_api(node: Node) -> FastAPI:
     """Return the application of a running node."""
-    api = FastAPI(title="Habeas", version="1", docs_url=None, redoc_url=None, openapi_url=f"{PREFIX}/openapi.json")
+    api = FastAPI(title="Habeas", version="1", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     api.state.node = node
     for module in _MODULES:
         api.include_router(module.routes, prefix=PREFIX)
     api.add_exception_handler(HabeasError, _refused)
     api.add_exception_handler(RequestValidationError, _malformed)
     api.add_exception_handler(HTTPException, _unknown)
+    api.add_exception_handler(Exception, _failed)
+    api.add_middleware(Limited, drafts=f"{PREFIX}/authorisations")
     return api
 
 
-async def _refused(_request: Request, error: Exception) -> JSONResponse:
+def _answer(error: HabeasError, status: int) -> Response:
+    """Return an error as JSON in ASCII: it may repeat what was given, which need not be proper Unicode."""
+    return Response(json.dumps(as_problem(error)), status, media_type="application/json")
+
+
+async def _refused(_request: Request, error: Exception) -> Response:
     known = error if isinstance(error, HabeasError) else HabeasError(str(error))
-    return JSONResponse(as_problem(known), known.http_status)
+    return _answer(known, known.http_status)
 
 
-async def _malformed(_request: Request, error: Exception) -> JSONResponse:
+async def _malformed(_request: Request, error: Exception) -> Response:
     found = error.errors()[0] if isinstance(error, RequestValidationError) else {"loc": ("body",), "msg": "malformed"}
     where = ".".join(str(part) for part in found["loc"][1:]) or "body"
     problem = UsageError(f"{where}: {found['msg']}", remedy="see `habeas COMMAND --help`")
-    return JSONResponse(as_problem(problem), problem.http_status)
+    return _answer(problem, problem.http_status)
 
 
-async def _unknown(_request: Request, error: Exception) -> JSONResponse:
+async def _unknown(_request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
-    problem = UsageError("there is no such command here", remedy="use a client of the same version as the node")
-    return JSONResponse(as_problem(problem), status)
+    said, remedy = _SAID.get(status, _ELSE)
+    return _answer(UsageError(said, remedy=remedy), status)
+
+
+async def _failed(_request: Request, _error: Exception) -> Response:
+    return _answer(HabeasError("the node failed at this", remedy="report this bug; the node's log says more"), 500)

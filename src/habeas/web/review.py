@@ -73,5 +73,7 @@ def show(call: Caller, alert_id: str) -> dict[str, object]:
 def verdict(call: Caller, alert_id: str, body: VerdictBody) -> dict[str, object]:
     """Say whether it is the same person. What others said stays unseen."""
     with call.command(trusted=True) as (tx, actor):
-        give_verdict(tx, call.node.keys, actor, alert_id, Answer(body.verdict.replace("-", " ")), lookalike=body.lookalike)
+        give_verdict(
+            tx, call.node.keys, actor, alert_id, Answer(body.verdict.replace("-", " ")), lookalike=body.lookalike
+        )
     return {"alert": alert_id, "taken": True}

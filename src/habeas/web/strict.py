@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -13,6 +14,7 @@ MAX_BODY_BYTES: Final = 1 << 20
 MAX_DRAFT_BYTES: Final = 64 << 20
 """A draft carries images and a decision; nothing else does."""
 _TOO_LARGE: Final = 413
+_DIGITS: Final = 18
 
 
 def loads(text: bytes) -> Any:
@@ -72,13 +74,15 @@ class Limited:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         most = MAX_DRAFT_BYTES if scope.get("path") == self._drafts else MAX_BODY_BYTES
-        said = dict(scope.get("headers", ())).get(b"content-length", b"0")
-        came = int(said) if said.isdigit() else 0
+        said = Headers(raw=scope.get("headers", [])).get("content-length", "")
+        came = most + 1 if len(said) > _DIGITS or (said.isdecimal() and int(said) > most) else 0
 
         async def limited() -> Message:
             nonlocal came
             message = await receive() if came <= most else {}
-            came = max(came, limited.seen + len(message.get("body", b"")))
+            came += len(message.get("body", b""))
+            if came > most:
+                raise HTTPException(_TOO_LARGE)
             return message
 
         await self._app(scope, limited, send)

@@ -1,0 +1,102 @@
+"""An authorisation as people read it before they approve: who, where, how long, why, look-alikes, hash."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from habeas.cli.client import Json
+from habeas.cli.output import say
+from habeas.cli.tables import facts, table
+from habeas.cli.times import ns_of, show_told
+from habeas.types import NS_PER_S
+
+
+def say_authorisation(told: Json) -> None:
+    """Print all that the node told of an authorisation."""
+    facts(_what(told))
+    if "people" in told:
+        say("")
+        _say_people(told["people"])
+    if "look_alikes" in told:
+        say("")
+        _say_look_alikes(told["look_alikes"])
+    if "content_hash" in told:
+        say("")
+        say(f"hash of exactly this: {told['content_hash']}")
+
+
+def _what(told: Json) -> list[tuple[str, object]]:
+    pairs: list[tuple[str, object]] = [
+        ("id", told["id"]),
+        ("state", _state(told)),
+        ("purpose", told["purpose"] + (", urgent" if told["urgent"] else "")),
+        ("kind", told["kind"]),
+        ("cameras", f"{len(told['cameras'])}: {', '.join(told['cameras'])}"),
+        ("from", show_told(told["from"])),
+        ("until", f"{show_told(told['until'])} ({length(told)})"),
+        ("subjects", told["subjects"]),
+    ]
+    if told["ends"] is not None:
+        pairs.append(("ends", show_told(told["ends"])))
+    if told["notice_due"] is not None:
+        pairs.append(("notice due", show_told(told["notice_due"])))
+    return pairs + (_why(told) if "authority" in told else [])
+
+
+def _why(told: Json) -> list[tuple[str, object]]:
+    decision = told["decision"]
+    digest = f": SHA-256 {decision['sha256']}" if decision["sha256"] else ""
+    pairs: list[tuple[str, object]] = [
+        ("authority", told["authority"]),
+        ("reference", told["reference"]),
+        ("decision", decision["status"] + digest),
+        ("asked for by", told["requester"]),
+        ("names a minor", told["minor"]),
+        ("approved by", [one["account"] for one in told["approvals"]]),
+    ]
+    return pairs + ([("why it ended", told["why_ended"])] if told["why_ended"] else [])
+
+
+def _state(told: Json) -> str:
+    if told["state"] == "active" and not told["confirmed"]:
+        return "active, not confirmed: it ends unless approved"
+    return str(told["state"]) + (", destroyed" if told["discarded"] else "")
+
+
+def length(told: Json) -> str:
+    """Return how long a window lasts: `3 d 2 h`, `45 min`."""
+    minutes = (ns_of(told["until"]) - ns_of(told["from"])) // NS_PER_S // 60
+    parts = [(minutes // 1440, "d"), (minutes // 60 % 24, "h"), (minutes % 60, "min")]
+    return " ".join(f"{number} {unit}" for number, unit in parts if number) or "under a minute"
+
+
+def _say_people(people: Sequence[Json]) -> None:
+    rows = [
+        (one["subject"], one["name"], one["born"], one["minor"], [image["id"] for image in one["references"]])
+        for one in people
+    ]
+    table(("subject", "name", "born", "minor", "references"), rows, none="nobody: they are discarded")
+
+
+def _say_look_alikes(found: Sequence[Json]) -> None:
+    rows = [
+        (one["subject"], one["other_subject"], one["other_authorisation"], f"{one['similarity']:.3f}") for one in found
+    ]
+    heads = ("subject", "looks like", "of authorisation", "similarity")
+    table(heads, rows, none="look-alikes among others listed: none")
+
+
+def say_list(rows: Sequence[Json], *, none: str) -> None:
+    """Print authorisations as a table."""
+    told: list[tuple[Any, ...]] = [
+        (
+            one["id"],
+            one["state"],
+            one["purpose"],
+            one["subjects"],
+            one["cameras"],
+            show_told(one["from"]),
+            show_told(one["until"]),
+        )
+        for one in rows
+    ]
+    table(("id", "state", "purpose", "subjects", "cameras", "from", "until"), told, none=none)

@@ -1,0 +1,141 @@
+"""`habeas serve`: run the node of an installation, in the foreground, until asked to stop."""
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any, Final
+
+from habeas.cli.client import Where
+from habeas.cli.options import AsJson, Debug
+from habeas.cli.output import pull_report, put, reporting, say
+from habeas.errors import DiskError, HabeasError
+
+_LOOK_S: Final = 1.0
+Event = dict[str, Any]
+
+
+class Telling:
+    """Prints what happens, a line an event. Output that cannot be written never ends the node. Thread-safe.
+
+    Args:
+        as_json: objects instead of lines.
+    """
+
+    def __init__(self, *, as_json: bool) -> None:
+        self._as_json = as_json
+        self._lock = threading.Lock()
+        self._last_problem = ""
+
+    def tell(self, event: Event) -> None:
+        """Print an event."""
+        with self._lock, suppress(DiskError, OSError):
+            if self._as_json:
+                put(event)
+            else:
+                say(as_line(event))
+
+    def problem(self, error: HabeasError) -> None:
+        """Print what could not be done; while it stays the same, once."""
+        if error.message != self._last_problem:
+            self._last_problem = error.message
+            self.tell({"event": "problem", **error.as_json()})
+
+
+def as_line(event: Event) -> str:
+    """Return an event for people."""
+    match event["event"]:
+        case "ready":
+            return f"ready: {event['workspace']} at {event['socket']}"
+        case "camera":
+            return f"camera {event['camera']}: {event['state']}"
+        case "worker":
+            return f"worker {event['worker']}: {event['change']}"
+        case "clock":
+            return "clock: " + ("jumped, nothing is compared" if event["jumped"] else "trusted again")
+        case "problem":
+            return f"problem: {event['message']}" + (f" ({event['remedy']})" if event["remedy"] else "")
+        case other:
+            return str(other)
+
+
+def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Event]:
+    """Yield what became different between two answers of `Node.status`."""
+    for name, state in sorted(after["cameras"].items()):
+        if before["cameras"].get(name) != state:
+            yield {"event": "camera", "camera": name, "state": state}
+    for name in sorted(before["cameras"].keys() - after["cameras"].keys()):
+        yield {"event": "camera", "camera": name, "state": "closed"}
+    known = {one["worker"]: one for one in before["workers"]}
+    for one in after["workers"]:
+        old = known.get(one["worker"], {"starts": 0})
+        if one["starts"] > old["starts"]:
+            change = "started" if not old["starts"] else "started again"
+            yield {"event": "worker", "worker": one["worker"], "change": change, "kills": one["kills"]}
+    if before["clock"]["jumped"] != after["clock"]["jumped"]:
+        yield {"event": "clock", "jumped": after["clock"]["jumped"]}
+
+
+_NOTHING: Final[Event] = {"cameras": {}, "workers": [], "clock": {"jumped": False}}
+
+
+@contextmanager
+def _watching(status: Callable[[], Mapping[str, Any]], telling: Telling) -> Iterator[None]:
+    """Look once a second at how the node stands, and tell what changed, while the block runs."""
+    over = threading.Event()
+
+    def look() -> None:
+        before: Mapping[str, Any] = _NOTHING
+        while not over.wait(_LOOK_S):
+            after = status()
+            for event in changes(before, after):
+                telling.tell(event)
+            before = after
+
+    thread = threading.Thread(target=look, name="telling", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join(_LOOK_S * 2)
+
+
+def serve(where: Where = None, as_json: AsJson = False, debug: Debug = False) -> None:
+    """Run the node: cameras, matching, alerts, deadlines, and the API for all other commands.
+
+    Prints a line for each event. SIGTERM or Ctrl-C ends it within seconds, and loses nothing that was found.
+    """
+    with reporting(as_json=as_json, debug=debug):
+        telling = Telling(as_json=as_json)
+        with suppress(KeyboardInterrupt):  # SIGTERM too: being asked to stop is how this ends
+            _serve(where, telling)
+        telling.tell({"event": "stopped"})
+
+
+def _serve(where: Path | None, telling: Telling) -> None:
+    # Imported late: `habeas --help` loads no database and no web server.
+    from habeas.clock import SystemClock  # noqa: PLC0415
+    from habeas.models.manifest import DEFAULT_PACK  # noqa: PLC0415
+    from habeas.models.pack import default_model_id  # noqa: PLC0415
+    from habeas.models.pull import fetch, missing  # noqa: PLC0415
+    from habeas.node.node import Node  # noqa: PLC0415
+    from habeas.node.workspace import find_workspace, load_workspace, socket_path  # noqa: PLC0415
+    from habeas.web.api import make_api  # noqa: PLC0415
+    from habeas.web.server import listen  # noqa: PLC0415
+    from habeas.web.server import serve as answer  # noqa: PLC0415
+
+    folder = find_workspace(where)
+    workspace = load_workspace(folder)
+    models = workspace.settings.models
+    lacking = missing(DEFAULT_PACK.files, models.folder)
+    if lacking:
+        fetch(lacking, models.folder, report=pull_report(lacking), base_url=models.base_url)
+    with ExitStack() as stack:
+        node = stack.enter_context(Node(workspace, SystemClock(), default_model_id(), telling.problem))
+        listener = stack.enter_context(listen(socket_path(folder)))
+        stack.callback(socket_path(folder).unlink, missing_ok=True)
+        stack.enter_context(_watching(node.status, telling))
+        ready = {"event": "ready", "workspace": workspace.workspace_id, "socket": str(socket_path(folder))}
+        telling.tell(ready)
+        answer(make_api(node), listener)

@@ -1,0 +1,31 @@
+"""`habeas status`: cameras, workers and clock of the running node."""
+
+from habeas.cli.client import Client, Json, connected
+from habeas.cli.output import say
+from habeas.cli.tables import facts, table
+from habeas.cli.times import show_told
+
+
+@connected
+def status(client: Client) -> None:
+    """Say how the node stands: clock, cameras, workers. No face, no name."""
+    told: Json = client.get("status")
+    client.tell(told, lambda: _say_status(told))
+
+
+def _say_status(told: Json) -> None:
+    clock = told["clock"]
+    facts(
+        [
+            ("time here", show_told(clock["now"])),
+            ("clock", "jumped: nothing is compared, see `habeas clock show`" if clock["jumped"] else "trusted"),
+            ("model", told["model"]),
+            ("references of another model", told["references_of_another_model"]),
+        ]
+    )
+    say("")
+    rows = [(name, state) for name, state in sorted(told["cameras"].items())]
+    table(("camera", "state"), rows, none="no camera is watched")
+    say("")
+    workers = [[one[name] for name in ("worker", "pid", "cameras", "starts", "kills")] for one in told["workers"]]
+    table(("worker", "pid", "cameras", "starts", "kills"), workers, none="no worker runs")

@@ -1,0 +1,117 @@
+"""`habeas user`: accounts, roles that two people grant, API tokens."""
+
+from typing import Annotated
+
+import typer
+
+from habeas.cli.client import Client, Json, connected
+from habeas.cli.login import role_text
+from habeas.cli.output import note, say
+from habeas.cli.tables import table
+from habeas.cli.times import show_told
+from habeas.errors import UsageError
+
+app = typer.Typer(
+    help="Accounts: an admin makes them, two holders of roles grant roles.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+)
+Name = Annotated[str, typer.Argument(help="Of the account.")]
+RoleName = Annotated[str, typer.Argument(help="operator, requester, approver, privacy, auditor or admin.")]
+
+
+@app.command(epilog="Example: `habeas user add ines`")
+@connected
+def add(
+    client: Client,
+    name: Name,
+    person: Annotated[
+        str | None, typer.Option("--person", help="Who it is, if they have another account. Default: the name.")
+    ] = None,
+) -> None:
+    """Make an account without roles, and print the code with which its holder sets a password, once."""
+    _say_code(client, client.post("users", body={"name": name, "person": person}))
+
+
+@app.command(epilog="Example: `habeas user reset ines`")
+@connected
+def reset(client: Client, name: Name) -> None:
+    """Give a new code to somebody who forgot the password. Their roles lapse: two people grant them anew."""
+    _say_code(client, client.post("users", name, "reset"))
+
+
+def _say_code(client: Client, made: Json) -> None:
+    def text() -> None:
+        say(f"{made['name']} sets a password within 72 h: habeas login {made['name']} --setup-code CODE")
+        say(f"code, shown once: {made['setup_code']}")
+
+    client.tell(made, text)
+
+
+@app.command("list", epilog="Example: `habeas user list --json`")
+@connected
+def list_users(client: Client) -> None:
+    """List accounts and their roles."""
+    users: list[Json] = client.get("users")
+    rows = [
+        (user["name"], user["account"], [role_text(role) for role in user["roles"]], _state(user)) for user in users
+    ]
+    client.tell_all(users, lambda: table(("name", "id in entries", "roles", "state"), rows, none="no accounts"))
+
+
+def _state(user: Json) -> str:
+    if user["disabled"]:
+        return "closed"
+    return "open" if user["password_set"] else "waits for its password"
+
+
+@app.command(epilog="Example: `habeas user grant ines operator --zone centre`")
+@connected
+def grant(
+    client: Client,
+    name: Name,
+    role: RoleName,
+    zone: Annotated[
+        list[str] | None, typer.Option("--zone", help="Only there; repeat it. Default: everywhere.")
+    ] = None,
+) -> None:
+    """Propose a role, or grant what somebody else proposed. It is usable 24 h after the second yes."""
+    done = client.post("users", name, "roles", body={"role": role, "zones": zone or []})
+    client.tell({**done, "name": name}, lambda: say(f"{name}: {role_text(done)}"))
+
+
+@app.command(epilog="Example: `habeas user revoke ines operator`")
+@connected
+def revoke(client: Client, name: Name, role: RoleName) -> None:
+    """Take a role away, at once."""
+    done = client.post("users", name, "roles", role, "revoke")
+    client.tell({**done, "name": name}, lambda: say(f"{name} is no {role} any more"))
+
+
+@app.command(epilog="Example: `habeas user disable ines`")
+@connected
+def disable(client: Client, name: Name) -> None:
+    """Close an account at once: its logins, tokens and roles end."""
+    done = client.post("users", name, "disable")
+    client.tell(done, lambda: say(f"{name} is closed"))
+
+
+@app.command(epilog="Example: `habeas user token ines --scope read --days 30`")
+@connected
+def token(
+    client: Client,
+    name: Annotated[str, typer.Argument(help="Of your own account: a token acts for whoever made it.")],
+    scope: Annotated[list[str], typer.Option("--scope", help="read, draft or cameras; repeat it.")],
+    days: Annotated[int, typer.Option("--days", help="Until it ends; at most 365.")],
+) -> None:
+    """Make an API token of your own, shown once. It cannot approve, lift, or give verdicts."""
+    who: Json = client.get("whoami")
+    if who["name"] != name:
+        raise UsageError(f"you are {who['name']}, not {name}", remedy="a token is made by who it acts for")
+    made = client.post("tokens", body={"scopes": scope, "days": days})
+
+    def text() -> None:
+        note(f"token {made['token']} ends {show_told(made['ends'])}; shown once, keep it in a file with mode 600")
+        say(made["secret"])
+
+    client.tell(made, text)
