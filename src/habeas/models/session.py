@@ -20,6 +20,10 @@ Precision = Literal["auto", "f32", "bf16"]
 DYNAMIC: Final = -1
 
 
+_PREPARED: Final = 2000
+"""Operations kept ready: about 35 sizes of the detector's picture, 4 MB each. Without a bound it would be gigabytes."""
+
+
 class OpenVinoSession:
     """One network on the CPU.
 
@@ -43,6 +47,7 @@ class OpenVinoSession:
             "INFERENCE_NUM_THREADS": 1,
             "NUM_STREAMS": 1,
             "ENABLE_CPU_PINNING": False,
+            "CPU_RUNTIME_CACHE_CAPACITY": _PREPARED,
         }
         try:
             model = _read(core, name, data)

@@ -12,8 +12,10 @@ from habeas.types import F32, NS_PER_S
 
 _DETECTOR_FACE_PX: Final = 20.0
 """Width a face should have in the detector's picture; below about 16 its landmarks become too coarse to align by."""
+_STEPS: Final = ((512, 128), (-1, 64))
+"""Above which side of the detector's picture, sides grow in which steps."""
 _GRID_PX: Final = 64
-"""Looked-at parts are rounded to this, so that the detector sees few different sizes."""
+"""Least side that what moved or is tracked is taken to have, before its margin."""
 _AROUND_MOTION: Final = 0.25
 """Margin around what moved: a face may stand still while the hand moves."""
 _MAX_PARTS: Final = 6
@@ -128,13 +130,21 @@ def _grown(box_xyxy_px: F32, margin: float) -> F32:
     return np.concatenate([box_xyxy_px[:2] - margin * sides, box_xyxy_px[2:] + margin * sides])
 
 
+def _on_ladder(side_px: float) -> int:
+    """Return the next side that the detector's pictures have: steps of 64 px, above 512 of 128.
+
+    The network keeps some megabytes for each size that it has seen.
+    """
+    step = next(step for above, step in _STEPS if side_px > above)
+    return int(-(-side_px // step) * step)
+
+
 def _on_grid(box: Box, plan: StreamPlan) -> Box:
     """Grow a box to whole steps of the detector's grid, on even pixels, shifted to stay inside the picture."""
     low: list[int] = []
     high: list[int] = []
     for start, end, limit in zip(box[:2], box[2:], plan.size_wh, strict=True):
-        step = _GRID_PX / plan.scale
-        side = min(limit, 2 * round(-(-(end - start) // step) * step / 2))
+        side = min(limit, 2 * round(_on_ladder((end - start) * plan.scale) / plan.scale / 2))
         first = max(0, min(start, limit - side)) & ~1
         low.append(first)
         high.append(first + side)
