@@ -31,6 +31,7 @@ from habeas.measure.scene_source import SceneSource
 from habeas.measure.scenes import Scene
 from habeas.models.manifest import DEFAULT_PACK
 from habeas.pipeline import Event, Line
+from habeas.settings import known_keys
 from habeas.tracks import Tracker
 from habeas.types import (
     F32,
@@ -256,7 +257,11 @@ def test_no_setting_makes_anything_kept(workshop: Path, tmp_path: Path, app: App
     every = {"DETECT__MIN_FACE_PX": "40", "DETECT__MIN_SCORE": "0.4", "DETECT__RATE_HZ": "12"}
     every |= {"DETECT__IDLE_RATE_HZ": "6", "DETECT__MAX_SIDE_PX": "640", "LIVE__STALL_S": "3", "LIVE__BACKOFF_S": "2"}
     every |= {"LIVE__BACKOFF_MAX_S": "4", "LIVE__TRANSPORT": "udp", "MODELS__DETECTOR_PRECISION": "f32"}
-    known = {f"{name}__{key}".upper() for name, part in app.settings for key in type(part).model_fields}
+    every |= {"ALERTS__COOLDOWN_S": "5", "WORKERS__COUNT": "2", "CAMERAS__NETWORKS": '["203.0.113.0/24"]'}
+    every |= {"CAMERAS__PORTS": "[9554]", "CAMERAS__FOLDERS": '["/srv"]', "DATABASE": "sqlite:////nowhere/x.db"}
+    every |= {"KEYS__FOLDER": "/nowhere", "KEYS__MASTER_FILE": "/nowhere/m", "KEYS__MASTER_ENV": "X"}
+    every |= {"KEYS__MASTER_COMMAND": '["/bin/true"]', "WORKSPACE_ID": "w-1"}
+    known = {"__".join(key).upper() for key in known_keys()}
     assert set(every) == known - {"MODELS__FOLDER", "MODELS__BASE_URL"}, "a new setting is tried here, too"
     assert files_after(workshop, tmp_path, app, **{f"HABEAS_{key}": value for key, value in every.items()}) == []
 

