@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
+from habeas.errors import InputError
 from habeas.ports import Clock
 from habeas.store.archive import dump, stamp
-from habeas.store.connection import connect, make_file, writing
+from habeas.store.connection import connect, database_file, make_file, reading, writing
 from habeas.store.migrate import SCRIPTS, check_known, program_version, schema_version, upgrade_schema
 
 
@@ -42,3 +43,24 @@ def upgrade(url: str, backup_folder: Path, clock: Clock, scripts: str = SCRIPTS)
             return backup
     finally:
         engine.dispose()
+
+
+def bring_up(url: str, backup_folder: Path, clock: Clock, scripts: str = SCRIPTS) -> Path | None:
+    """Do what `upgrade` does to the database of an installation, which has to be there: an empty one is no installation.
+
+    Raises:
+        InputError: there is none, or it is newer than this program.
+        DiskError: no backup could be made, or a step failed; the database is as it was.
+    """
+    file = database_file(url)
+    there = file is None or file.is_file()
+    if there:
+        engine = connect(url)
+        try:
+            with reading(engine) as connection:
+                there = schema_version(connection) is not None
+        finally:
+            engine.dispose()
+    if not there:
+        raise InputError("the database of this installation is not there", remedy="bring it back: habeas restore FILE")
+    return upgrade(url, backup_folder, clock, scripts)
