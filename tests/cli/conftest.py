@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from tests.cli.nodes import PASSWORD, RunningNode, new_workspace
 from typer.testing import CliRunner
 
 from habeas.app import App
@@ -159,3 +160,24 @@ def long_clip(portraits: Mapping[str, U8], tmp_path_factory: pytest.TempPathFact
     street = empty_street(3)[:256, :256]
     encode_h264((small if index < 16 else np.roll(street, 3 * index, 1) for index in range(2000)), path, RATE_HZ)
     return path
+
+
+# --- a node -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def node(app: App, settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningNode]:
+    """A node with people in every role, all logged in side by side. Tests share it: they use names of their own."""
+    assert app  # the models are here
+    home = tmp_path_factory.mktemp("node")
+    folder, codes = new_workspace(home)
+    running = RunningNode(folder, home, settings)
+    try:
+        running.wait_ready()
+        for name, code in codes.items():
+            words = ["login", name, "--password-stdin", "--setup-code", code]
+            assert running.run(*words, stdin=PASSWORD + "\n").row["name"] == name
+        yield running
+    finally:
+        running.process.kill()
+        running.process.wait(20)

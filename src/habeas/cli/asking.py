@@ -82,7 +82,8 @@ def _say_look_alikes(found: Sequence[Json]) -> None:
         (one["subject"], one["other_subject"], one["other_authorisation"], f"{one['similarity']:.3f}") for one in found
     ]
     heads = ("subject", "looks like", "of authorisation", "similarity")
-    table(heads, rows, none="look-alikes among others listed: none")
+    say("look-alikes among others listed:")
+    table(heads, rows, none="none")
 
 
 def say_list(rows: Sequence[Json], *, none: str) -> None:

@@ -12,7 +12,7 @@ from habeas.cli.options import AsJson, Debug
 from habeas.cli.output import note, put, reporting, say
 from habeas.cli.tables import facts, table
 from habeas.cli.times import show_told
-from habeas.errors import HabeasError, UsageError
+from habeas.errors import HabeasError, SourceError, UsageError
 
 if TYPE_CHECKING:
     from habeas.video.address import AddressRules
@@ -113,9 +113,11 @@ def list_cameras(client: Client) -> None:
 @app.command(epilog="Example: `habeas camera test gate`")
 @connected
 def test(client: Client, name: Name) -> None:
-    """Open a camera and say what its stream is. No face is looked for."""
+    """Open a camera and say what its stream is. No face is looked for. Exit 4 where nothing comes."""
     done = client.post("cameras", name, "test", within_s=_TEST_S)
     client.tell(done, lambda: facts([(key.replace("_", " "), value) for key, value in done.items()]))
+    if not done["flows"]:
+        raise SourceError(f"{name}: {done['flaw'] or 'nothing comes'}", remedy=str(done["remedy"]))
 
 
 @app.command(epilog="Example: `habeas camera remove gate`")

@@ -10,6 +10,7 @@ from habeas.cli.backup import backup, restore
 from habeas.cli.camera import app as camera
 from habeas.cli.clock import app as clock
 from habeas.cli.demo import demo
+from habeas.cli.doctor import doctor
 from habeas.cli.evaluate import app as evaluate
 from habeas.cli.init import init
 from habeas.cli.login import login, logout, whoami
@@ -37,6 +38,7 @@ app.command(epilog="Example: `habeas init city --people people.yaml`")(init)
 app.command(epilog="Example: `habeas backup /mnt/backup/monday.habeas`")(backup)
 app.command(epilog="Example: `habeas restore /mnt/backup/monday.habeas`")(restore)
 app.command(epilog="Example: `habeas serve -w /srv/habeas`")(serve)
+app.command(epilog="Example: `habeas doctor -w /srv/habeas`")(doctor)
 app.command(epilog="Example: `habeas login ines`")(login)
 app.command(epilog="Example: `habeas logout --as ines`")(logout)
 app.command(epilog="Example: `habeas whoami --json`")(whoami)

@@ -1,5 +1,7 @@
 """`habeas serve`: run the node of an installation, in the foreground, until asked to stop."""
 
+import os
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
@@ -29,11 +31,14 @@ class Telling:
 
     def tell(self, event: Event) -> None:
         """Print an event."""
-        with self._lock, suppress(DiskError, OSError):
-            if self._as_json:
-                put(event)
-            else:
-                say(as_line(event))
+        with self._lock, suppress(DiskError):
+            try:
+                if self._as_json:
+                    put(event)
+                else:
+                    say(as_line(event))
+            except BrokenPipeError:  # whoever read has gone; what is still to come goes nowhere
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
     def problem(self, error: HabeasError) -> None:
         """Print what could not be done; while it stays the same, once."""

@@ -1,0 +1,177 @@
+"""A real node in a process of its own, with people in every role, for the commands that talk to one."""
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from typer.testing import CliRunner
+
+from habeas.accounts.roles import Role
+from habeas.cli.main import app as command
+from habeas.clock import SystemClock
+from habeas.node.founding import Founder, found
+from habeas.node.workspace import SETTINGS
+from habeas.settings import Settings
+
+PASSWORD: Final = "Wq7-password-marker"  # noqa: S105 - planted, to be looked for
+URL_SECRET: Final = "Zx9-camera-marker"  # noqa: S105 - planted, to be looked for
+PEOPLE: Final[Mapping[str, Role | None]] = {
+    "adam": Role.ADMIN,
+    "rita": Role.REQUESTER,
+    "ann": Role.APPROVER,
+    "bert": Role.APPROVER,
+    "pia": Role.PRIVACY,
+    "paul": Role.PRIVACY,
+    "olga": Role.OPERATOR,
+    "otto": Role.OPERATOR,
+    "nora": None,
+}
+_READY_S: Final = 60
+_TYPED_S: Final = 30
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command came to."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """Every line of standard output; each is one JSON object."""
+        return [json.loads(line) for line in self.out.splitlines()]
+
+    @property
+    def row(self) -> dict[str, Any]:
+        """The one object of a command that succeeded."""
+        assert self.status == 0, self.out + self.err
+        (only,) = self.rows
+        return only
+
+    @property
+    def error(self) -> dict[str, Any]:
+        """The error that `--json` printed last."""
+        assert self.status != 0, self.out
+        return dict(self.rows[-1]["error"])
+
+
+class RunningNode:
+    """A node's process and its clients.
+
+    Args:
+        folder: of the workspace, made before.
+        home: of the users' logins.
+        settings: where the models are.
+        stdout: where it prints to; None: `log`.
+    """
+
+    def __init__(self, folder: Path, home: Path, settings: Settings, *, stdout: int | None = None) -> None:
+        self.folder = folder
+        self.home = home
+        self._everything: list[str] = []
+        kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
+        models = str(settings.models.folder.resolve())
+        self.environment = {**kept, "HOME": str(home), "HABEAS_MODELS__FOLDER": models}
+        self.log = home / "serve.jsonl"
+        self.process = self._start(stdout)
+
+    def _start(self, stdout: int | None) -> subprocess.Popen[bytes]:
+        with self.log.open("ab") as log:
+            words = [sys.executable, "-m", "habeas", "serve", "-w", str(self.folder), "--json"]
+            return subprocess.Popen(
+                words, stdout=stdout or log, stderr=log, stdin=subprocess.DEVNULL, env=self.environment
+            )
+
+    def wait_ready(self) -> None:
+        """Wait for the line that says so."""
+        deadline = time.monotonic() + _READY_S
+        while not any(event["event"] == "ready" for event in self.events()):
+            assert self.process.poll() is None, self.log.read_text()
+            assert time.monotonic() < deadline, self.log.read_text()
+            time.sleep(0.05)
+
+    def events(self) -> list[dict[str, Any]]:
+        """What the node printed so far."""
+        return [json.loads(line) for line in self.log.read_text().splitlines(keepends=True) if line.endswith("\n")]
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> tuple[int, float]:
+        """End it; return its exit status and how long that took, seconds."""
+        began = time.monotonic()
+        self.process.send_signal(how)
+        status = self.process.wait(20)
+        return status, time.monotonic() - began
+
+    def run(self, *arguments: str | Path, who: str = "", stdin: str | bytes = "", json_too: bool = True) -> Said:
+        """Run a client in this process."""
+        texts = [str(one) for one in arguments] + (["--as", who] if who else []) + (["--json"] if json_too else [])
+        env = {"HABEAS_WORKSPACE": str(self.folder), "XDG_CONFIG_HOME": str(self.home / "config")}
+        done = CliRunner().invoke(command, texts, input=stdin, env=env)
+        assert done.exception is None or isinstance(done.exception, SystemExit), repr(done.exception)
+        said = Said(done.exit_code, done.stdout, done.stderr)
+        assert "Traceback" not in said.out + said.err
+        self._everything.append(said.out + said.err)
+        return said
+
+    def typed(self, *arguments: str | Path, lines: str) -> tuple[int, str]:
+        """Run a client in a process of its own, at a terminal where somebody types; return status and what is shown."""
+        ours, theirs = os.openpty()
+        words = [sys.executable, "-m", "habeas", *map(str, arguments), "-w", str(self.folder)]
+        env = {**self.environment, "XDG_CONFIG_HOME": str(self.home / "config"), "COLUMNS": "300"}
+        with subprocess.Popen(
+            words, stdin=theirs, stdout=theirs, stderr=theirs, env=env, start_new_session=True
+        ) as done:
+            os.close(theirs)
+            shown, asked = b"", lines.splitlines(keepends=True)
+            while select.select([ours], [], [], _TYPED_S)[0] and (chunk := _read(ours)):
+                shown += chunk
+                if asked and shown.endswith(b": "):  # typed once it is asked for: what comes before is thrown away
+                    os.write(ours, asked.pop(0).encode())
+            done.kill()  # ended already, or stuck
+            os.close(ours)
+            status = done.wait(30)
+        self._everything.append(shown.decode())
+        return status, shown.decode()
+
+    def text(self, *arguments: str | Path, who: str = "", stdin: str = "") -> str:
+        """Run a client that must succeed; return what a person reads."""
+        said = self.run(*arguments, who=who, stdin=stdin, json_too=False)
+        assert said.status == 0, said.out + said.err
+        return said.out
+
+    def everything(self) -> str:
+        """All that clients and the node printed."""
+        return "".join(self._everything) + self.log.read_text()
+
+    def camera(self, name: str, zone: str = "default", port: int = 8554) -> str:
+        """Add a camera that nobody answers for, unless something listens there; return its name."""
+        url = f"rtsp://viewer:{URL_SECRET}@127.0.0.1:{port}/{name}"
+        words = ["camera", "add", name, "--url-stdin", "--purpose", "Who walks through the test", "--zone", zone]
+        assert self.run(*words, who="adam", stdin=url + "\n").row["camera"] == name
+        return name
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 65536)
+    except OSError:  # nobody has the other end any more
+        return b""
+
+
+def new_workspace(parent: Path) -> tuple[Path, dict[str, str]]:
+    """Found an installation whose cameras may be on loopback or files; return its folder and the setup codes."""
+    people = [Founder(name, (role,) if role else ()) for name, role in PEOPLE.items()]
+    done = found(parent / "workspace", people, SystemClock(), keys=parent / "keys")
+    (parent / "video").mkdir()
+    with (done.workspace.folder / SETTINGS).open("a") as file:
+        file.write(f"\ncameras: {{networks: [127.0.0.1/32], folders: [{parent / 'video'}]}}\nworkers: {{count: 1}}\n")
+    return done.workspace.folder, {account.name: account.setup_code for account in done.accounts}

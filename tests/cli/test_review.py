@@ -1,0 +1,71 @@
+"""Alerts through a running node: a real film, a real match, verdicts by two people."""
+
+import shutil
+import stat
+import time
+from pathlib import Path
+
+import pytest
+from tests.cli.nodes import RunningNode
+
+pytestmark = pytest.mark.timeout(200)
+_ALERT_S = 90
+
+
+@pytest.fixture(scope="module")
+def alert(node: RunningNode, clip: Path, astronaut: Path) -> str:
+    """An alert of the astronaut on a camera that is a film; returns its id."""
+    film = node.home / "video" / "clip.mp4"
+    shutil.copy(clip, film)
+    words = ["camera", "add", "film", f"file://{film}", "--purpose", "Who walks through the film", "--zone", "film"]
+    assert node.run(*words, who="adam").status == 0
+    words = ["authorise", "new", "--purpose", "consent", "--authority", "Herself", "--reference", "V-1"]
+    words += ["--from", "now", "--until", "+2h", "--camera", "film", "--born", "Ada=1990-12-31"]
+    asked = node.run(*words, "--subject", f"Ada={astronaut}", who="rita").row["id"]
+    node.run("authorise", "submit", asked, who="rita")
+    bound = node.run("authorise", "show", asked, who="ann").row["content_hash"]
+    assert node.run("authorise", "approve", asked, "--hash", bound, who="ann").row["state"] == "active"
+    deadline = time.monotonic() + _ALERT_S
+    while not (rows := node.run("review", "list", who="olga").rows):
+        assert time.monotonic() < deadline, (node.run("status", who="olga").out, node.log.read_text())
+        time.sleep(0.2)
+    return str(rows[0]["alert_id"])
+
+
+def test_it_is_shown_with_its_faces_where_asked(node: RunningNode, alert: str, tmp_path: Path) -> None:
+    assert alert in node.text("review", "list", who="olga")
+    assert "Ada" not in node.text("review", "show", alert, who="olga")
+    saved = node.run("review", "show", alert, "--save", tmp_path / "faces", who="olga").row["saved"]
+    assert len(saved) == 2
+    assert {stat.S_IMODE(Path(path).stat().st_mode) for path in saved} == {0o600}
+    refused = node.run("review", "show", alert, who="adam")
+    assert (refused.status, refused.error["kind"]) == (3, "rule")
+
+
+def test_two_verdicts_confirm_and_the_first_is_not_seen(node: RunningNode, alert: str) -> None:
+    assert node.run("review", "verdict", alert, "same", who="rita").error["rule"] == "role"
+    assert node.run("review", "verdict", alert, "perhaps", who="olga").error["kind"] == "usage"
+    assert node.run("review", "verdict", alert, "same", who="olga").row["taken"] is True
+    again = node.run("review", "verdict", alert, "same", who="olga")
+    assert (again.status, again.error["rule"]) == (3, "once-each")
+    assert node.run("review", "search", "--camera", "film", who="otto").rows[0]["state"] == "open"
+    assert node.run("review", "verdict", alert, "same", who="otto").row["taken"] is True
+    found = node.run("review", "search", "--outcome", "confirmed", "--from", "-1h", "--until", "now", who="pia").rows
+    assert [row["alert_id"] for row in found] == [alert]
+    assert alert in node.text("review", "search", who="otto")
+
+
+def test_who_cannot_tell_may_say_so(node: RunningNode) -> None:
+    said = node.run("review", "verdict", "alert-none", "cannot-tell", who="olga")
+    assert said.error["kind"] == "input", "the answer is understood; there is no such alert"
+
+
+def test_searching_for_no_outcome_there_is(node: RunningNode) -> None:
+    said = node.run("review", "search", "--outcome", "perhaps", who="otto")
+    assert (said.status, said.error["kind"]) == (4, "input")
+    assert node.run("review", "list", who="adam").error["kind"] == "rule"
+
+
+def test_the_node_told_what_the_camera_did(node: RunningNode, alert: str) -> None:
+    assert alert
+    assert [event for event in node.events() if event["event"] == "camera" and event["camera"] == "film"]

@@ -1,0 +1,121 @@
+"""`habeas serve`: ready when it says so, ended when asked to, told in lines."""
+
+import json
+import signal
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+from tests.cli.nodes import PASSWORD, PEOPLE, URL_SECRET, RunningNode, new_workspace
+
+from habeas.app import App
+from habeas.cli.serve import Telling, as_line, changes
+from habeas.errors import HabeasError
+from habeas.node.workspace import socket_path
+from habeas.settings import Settings
+
+pytestmark = pytest.mark.timeout(120)
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_it_ends_within_five_seconds_when_asked(
+    app: App, settings: Settings, tmp_path: Path, how: signal.Signals
+) -> None:
+    assert app
+    folder, codes = new_workspace(tmp_path)
+    running = RunningNode(folder, tmp_path, settings)
+    try:
+        running.wait_ready()
+        mode = socket_path(folder).stat().st_mode
+        assert stat.S_ISSOCK(mode), "ready means that the socket is there"
+        words = ["login", "adam", "--password-stdin", "--setup-code", codes["adam"]]
+        assert running.run(*words, stdin=PASSWORD).status == 0
+        second = running.run("serve", "-w", folder)
+        assert second.status in {2, 4}, "another node of the same workspace does not start"
+        assert running.run("whoami", who="adam").status == 0, "and leaves the first one's socket alone"
+        status, seconds = running.stop(how)
+        assert (status, seconds < 5) == (0, True), (status, seconds, running.log.read_text())
+        assert running.events()[-1] == {"event": "stopped"}
+        assert not socket_path(folder).exists()
+        assert running.run("whoami", who="adam").error["message"] == "no node of this workspace runs"
+    finally:
+        running.process.kill()
+        running.process.wait(20)
+
+
+def test_a_node_that_was_killed_starts_again_over_its_socket(app: App, settings: Settings, tmp_path: Path) -> None:
+    assert app
+    folder, _ = new_workspace(tmp_path)
+    first = RunningNode(folder, tmp_path, settings)
+    first.wait_ready()
+    first.process.kill()
+    first.process.wait(20)
+    assert socket_path(folder).exists()
+    first.log.unlink()
+    again = RunningNode(folder, tmp_path, settings)
+    try:
+        again.wait_ready()
+        assert again.stop()[0] == 0
+    finally:
+        again.process.kill()
+        again.process.wait(20)
+
+
+def test_a_reader_that_goes_away_does_not_end_it(app: App, settings: Settings, tmp_path: Path) -> None:
+    assert app
+    folder, codes = new_workspace(tmp_path)
+    running = RunningNode(folder, tmp_path, settings, stdout=subprocess.PIPE)
+    try:
+        assert running.process.stdout is not None
+        assert json.loads(running.process.stdout.readline())["event"] == "ready"
+        running.process.stdout.close()
+        words = ["login", "adam", "--password-stdin", "--setup-code", codes["adam"]]
+        assert running.run(*words, stdin=PASSWORD).status == 0
+        assert running.stop()[0] == 0
+    finally:
+        running.process.kill()
+        running.process.wait(20)
+
+
+def test_worker_starts_are_told(node: RunningNode) -> None:
+    told = [event for event in node.events() if event["event"] == "worker"]
+    assert told[0]["change"] == "started"
+
+
+def status(cameras: dict[str, str], starts: int = 1, *, jumped: bool = False) -> dict[str, object]:
+    return {
+        "cameras": cameras,
+        "workers": [{"worker": 0, "starts": starts, "kills": starts - 1}],
+        "clock": {"jumped": jumped},
+    }
+
+
+def test_what_changed_is_told_once() -> None:
+    before, after = status({"a": "up", "b": "up"}), status({"a": "stalled", "c": "up"}, 2, jumped=True)
+    lines = [as_line(event) for event in changes(before, after)]
+    assert lines == [
+        "camera a: stalled",
+        "camera c: up",
+        "camera b: closed",
+        "worker 0: started again",
+        "clock: jumped, nothing is compared",
+    ]
+    assert not list(changes(after, after))
+
+
+def test_a_problem_that_stays_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+    telling = Telling(as_json=False)
+    for message in ("disk full", "disk full", "clock"):
+        telling.problem(HabeasError(message, remedy="look"))
+    assert capsys.readouterr().out.splitlines() == ["problem: disk full (look)", "problem: clock (look)"]
+
+
+def test_no_secret_is_in_any_output(node: RunningNode) -> None:
+    node.camera("planted")
+    node.run("login", "nora", "--password-stdin", stdin=PASSWORD)
+    everything = node.everything()
+    assert set(PEOPLE) <= set(everything.replace('"', " ").replace(",", " ").split()), "control: names are found"
+    assert PASSWORD not in everything
+    assert URL_SECRET not in everything
+    assert "habeas-login_" not in everything
