@@ -7,7 +7,7 @@ from typing import Final
 from habeas.accounts.credentials import digest, new_secret, password_fits
 from habeas.accounts.roles import Actor, Role
 from habeas.errors import RuleError
-from habeas.store import Tx
+from habeas.store import Store, Tx
 from habeas.store.records import Account, Grant, Session, Token
 from habeas.types import NS_PER_S
 
@@ -39,13 +39,35 @@ class Login:
     refused: RuleError | None = None
 
 
-def log_in(tx: Tx, name: str, password: str) -> Login:
-    """Check a password and begin a login. Never raises on a wrong one: the count of failures must be kept."""
+@dataclass(frozen=True, repr=False)
+class Tried:
+    """A password that was compared. That takes long on purpose, so it is done outside of the transaction that logs in.
+
+    Args:
+        password_hash: what it was compared with; None: there was nothing.
+        fits: it was the one.
+    """
+
+    password_hash: str | None
+    fits: bool
+
+
+def try_password(store: Store, name: str, password: str) -> Tried:
+    """Compare a password with the account's, while others write."""
+    with store.read() as tx:
+        found = tx.find(Account, name=name)
+        locked = bool(found) and tx.now_ns < (found[0].locked_until_ns or 0)
+    password_hash = found[0].password_hash if found else None
+    return Tried(password_hash, not locked and password_fits(password_hash, password))
+
+
+def log_in(tx: Tx, name: str, tried: Tried) -> Login:
+    """Begin a login. Never raises on a wrong password: the count of failures must be kept."""
     found = tx.find(Account, name=name)
     account = found[0] if found else None
     if account is not None and tx.now_ns < (account.locked_until_ns or 0):
         return _refused(tx, account, "too many failed logins: this account waits", "login-locked")
-    fits = password_fits(account.password_hash if account else None, password)
+    fits = tried.fits and account is not None and account.password_hash == tried.password_hash
     if account is None or not fits or account.disabled_at_ns is not None:
         if account is not None:
             account = _count_failure(tx, account)

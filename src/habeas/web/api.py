@@ -6,7 +6,7 @@ that is no `HabeasError` is told as one, without its text, and goes on to the se
 
 import json
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from habeas.errors import HabeasError, UsageError
 from habeas.node.node import Node
 from habeas.web import authorisations, cameras, people, policy, review, suspensions, system
+from habeas.web.bodies import Problem
 from habeas.web.calls import as_problem
 from habeas.web.strict import Limited
 
@@ -30,8 +31,26 @@ _ELSE: Final = ("there is no such command here", "use a client of the same versi
 
 def make_api(node: Node) -> FastAPI:
     """Return the application of a running node."""
-    api = FastAPI(title="Habeas", version="1", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
+    api = _application()
     api.state.node = node
+    return api
+
+
+def document() -> dict[str, Any]:
+    """Return the OpenAPI document of every route."""
+    return _application().openapi()
+
+
+def _application() -> FastAPI:
+    api = FastAPI(
+        title="Habeas",
+        version="1",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+        responses={"4XX": {"model": Problem, "description": "Refused."}},
+    )
     for module in _MODULES:
         api.include_router(module.routes, prefix=PREFIX)
     api.add_exception_handler(HabeasError, _refused)

@@ -1,7 +1,6 @@
-"""What clients send: strict records, unknown keys refused."""
+"""What clients send: strict records, unknown keys refused; and what they are told of an error."""
 
 import base64
-import binascii
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -11,6 +10,8 @@ from habeas.errors import InputError
 Name = Annotated[str, Field(min_length=1, max_length=64)]
 Text = Annotated[str, Field(max_length=2000)]
 Secret = Annotated[str, Field(max_length=1024, repr=False)]
+Plain = Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
+Mask = Annotated[tuple[float, float, float, float], Field(strict=False)]  # JSON has lists only
 Moment = Annotated[int, Field(ge=0, lt=2**62, description="Unix nanoseconds")]
 MAX_IMAGE_TEXT = 28 << 20
 
@@ -23,7 +24,7 @@ def decoded(text: str) -> bytes:
     """
     try:
         return base64.b64decode(text, validate=True)
-    except binascii.Error as error:
+    except ValueError as error:  # `binascii.Error`, or letters beyond ASCII
         raise InputError("a file was not sent as base64", remedy="send its bytes in base64") from error
 
 
@@ -33,7 +34,7 @@ Data = Annotated[str, Field(max_length=MAX_IMAGE_TEXT, repr=False)]
 class Body(BaseModel):
     """Base: strict."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class LoginBody(Body):
@@ -73,14 +74,14 @@ class CameraBody(Body):
     record_url: Annotated[str | None, Field(max_length=4096, repr=False)] = None
     purpose: Text
     zone: Name = "default"
-    masks: list[tuple[float, float, float, float]] = Field(default_factory=list, max_length=64)
+    masks: list[Mask] = Field(default_factory=list, max_length=64)
     min_face_px: int = Field(default=32, ge=16, le=512)
 
 
 class PolicyBody(Body):
     """Changes of the policy in force, by name."""
 
-    changes: dict[str, int | float | str | list[str]]
+    changes: dict[Name, int | float | Plain | list[Plain]]
 
 
 class ApproveBody(Body):
@@ -164,3 +165,19 @@ class VerdictBody(Body):
 
     verdict: Annotated[str, Field(pattern="^(same|different|cannot-tell)$")]
     lookalike: bool = False
+
+
+class Told(Body):
+    """An error: `rule` where a rule refuses, `images` where images do."""
+
+    kind: str
+    message: str
+    remedy: str
+    rule: str | None = None
+    images: list[dict[str, object]] | None = None
+
+
+class Problem(Body):
+    """What every answer is that refuses."""
+
+    error: Told

@@ -47,19 +47,21 @@ def _camera(call: Call, row: Camera, *, shows_source: bool) -> dict[str, object]
 @routes.post("/cameras")
 def add_camera(call: Caller, body: CameraBody) -> dict[str, object]:
     """Add a camera."""
+    with call.look() as (_tx, actor):  # before the transaction: no writer waits for a name server
+        actor.require(Role.ADMIN)
+        actor.require_scope("cameras")
+    for edges in body.masks:
+        Mask(*edges)
+    new = NewCamera(
+        name=body.name,
+        zone=body.zone,
+        purpose=body.purpose,
+        detect=(body.url, _address(call, body.url)),
+        record=(body.record_url, _address(call, body.record_url)) if body.record_url else None,
+        masks=tuple(body.masks),
+        min_face_px=body.min_face_px,
+    )
     with call.command() as (tx, actor):
-        actor.require(Role.ADMIN)  # before a name is resolved
-        for edges in body.masks:
-            Mask(*edges)
-        new = NewCamera(
-            name=body.name,
-            zone=body.zone,
-            purpose=body.purpose,
-            detect=(body.url, _address(call, body.url)),
-            record=(body.record_url, _address(call, body.record_url)) if body.record_url else None,
-            masks=tuple(body.masks),
-            min_face_px=body.min_face_px,
-        )
         row = cameras.add_camera(tx, call.node.keys, actor, new)
         workspace_id = call.node.workspace.workspace_id
         tx.after_commit(lambda: note_source(workspace_id, row.source_digest))

@@ -1,0 +1,175 @@
+"""Logins, codes and tokens, with real Argon2."""
+
+import pytest
+from tests.installation import DAY, HOUR, Installation
+from tests.installation import rule_of as rule_of_call
+
+from habeas.accounts import credentials, people, sessions, tokens
+from habeas.accounts.roles import Role
+from habeas.errors import InputError, RuleError
+from habeas.store.records import Account, Entry, Session, Token
+from habeas.types import NS_PER_S
+
+PASSWORD = "correct horse battery"  # noqa: S105 - nobody's
+
+
+@pytest.fixture
+def holder(place: Installation) -> str:
+    """Somebody who set a password."""
+    made = place.do("ann", lambda tx, actor: people.add_account(tx, actor, "eve"))
+    with place.store.write() as tx:
+        people.set_password(tx, "eve", made.setup_code.lower().replace("-", " "), PASSWORD)
+    place.accounts["eve"] = made.account_id
+    return "eve"
+
+
+def log_in(place: Installation, password: str = PASSWORD, name: str = "eve") -> sessions.Login:
+    tried = sessions.try_password(place.store, name, password)
+    with place.store.write() as tx:
+        return sessions.log_in(tx, name, tried)
+
+
+def test_a_password_that_was_changed_meanwhile_does_not_fit(place: Installation, holder: str) -> None:
+    tried = sessions.try_password(place.store, holder, PASSWORD)
+    assert tried.fits
+    with place.store.write() as tx:
+        account = people.account_named(tx, holder)
+        tx.change(account, password_hash=credentials.hash_password("another password"))
+        assert rule_of(sessions.log_in(tx, holder, tried)) == "login"
+
+
+def rule_of(login: sessions.Login) -> str:
+    assert (login.secret is None) is (login.refused is not None)
+    return login.refused.rule if login.refused is not None else ""
+
+
+def holds(place: Installation, secret: str | None) -> bool:
+    with place.store.read() as tx:
+        return rule_of_call(lambda: sessions.actor_of(tx, secret or "")) != "not-logged-in"
+
+
+@pytest.mark.usefixtures("holder")
+def test_a_login_is_kept_as_a_hash_and_ends(place: Installation) -> None:
+    login = log_in(place)
+    assert holds(place, login.secret)
+    assert not holds(place, f"{login.secret}x")
+    assert login.secret not in repr(place.look(Session))
+    assert PASSWORD not in repr(place.look(Account))
+    place.advance(HOUR, tick=False)
+    assert not holds(place, login.secret), "idle"
+
+
+@pytest.mark.usefixtures("holder")
+def test_a_login_in_use_ends_after_twelve_hours(place: Installation) -> None:
+    login = log_in(place)
+    for _ in range(23):
+        place.clock.advance(HOUR // 2)
+        assert holds(place, login.secret)
+        with place.store.write() as tx:
+            sessions.touch(tx, login.secret or "")
+    place.clock.advance(HOUR // 2)
+    assert not holds(place, login.secret)
+
+
+@pytest.mark.usefixtures("holder")
+def test_failures_make_it_wait(place: Installation) -> None:
+    for _ in range(5):
+        assert rule_of(log_in(place, "wrong password!")) == "login"
+    assert rule_of(log_in(place)) == "login-locked"
+    place.clock.advance(30 * NS_PER_S)
+    assert rule_of(log_in(place, "wrong password!")) == "login"
+    place.clock.advance(30 * NS_PER_S)
+    assert rule_of(log_in(place)) == "login-locked", "twice as long"
+    place.clock.advance(30 * NS_PER_S)
+    assert rule_of(log_in(place)) == ""
+    assert place.look(Account, name="eve")[0].failures == 0
+    refused = [entry for entry in place.look(Entry) if entry.kind == "login.refused"]
+    assert len(refused) == 8
+
+
+def test_the_wait_has_a_limit(place: Installation, holder: str) -> None:
+    with place.store.write() as tx:
+        tx.change(people.account_named(tx, holder), failures=60)
+    assert rule_of(log_in(place, "wrong password!")) == "login"
+    place.clock.advance(HOUR)
+    assert rule_of(log_in(place)) == ""
+
+
+def test_nobody_and_a_wrong_password_are_refused_alike(place: Installation, holder: str) -> None:
+    wrong, nobody = log_in(place, "wrong password!"), log_in(place, name="nobody")
+    assert wrong.refused is not None
+    assert nobody.refused is not None
+    assert wrong.refused.message == nobody.refused.message
+    place.disable(holder)
+    assert rule_of(log_in(place)) == "login"
+
+
+@pytest.mark.rule("O11")
+def test_a_code_works_once_and_for_three_days(place: Installation) -> None:
+    made = place.do("ann", lambda tx, actor: people.add_account(tx, actor, "zoe"))
+
+    def use(code: str, password: str = PASSWORD) -> None:
+        with place.store.write() as tx:
+            people.set_password(tx, "zoe", code, password)
+
+    with pytest.raises(RuleError):
+        use(credentials.new_code())
+    with pytest.raises(InputError):
+        use(made.setup_code, "short")
+    use(made.setup_code)
+    with pytest.raises(RuleError):
+        use(made.setup_code)
+    again = place.do("ann", lambda tx, actor: people.renew_setup(tx, actor, "zoe"))
+    assert rule_of(log_in(place, name="zoe")) == "login", "the old password is gone"
+    place.advance(72 * HOUR, tick=False)
+    with pytest.raises(RuleError):
+        use(again.setup_code)
+    assert made.setup_code not in repr(made)
+    assert made.setup_code not in repr(place.look(Account))
+
+
+@pytest.mark.rule("O11")
+def test_a_new_code_ends_logins_tokens_and_waiting(place: Installation, holder: str) -> None:
+    login = log_in(place)
+    with place.store.write() as tx:
+        token = tokens.make_token(tx, sessions.actor_of(tx, login.secret or ""), ["read"], DAY)
+    assert holds(place, token.secret)
+    for _ in range(6):
+        log_in(place, "wrong password!")
+    made = place.do("ann", lambda tx, actor: people.renew_setup(tx, actor, holder))
+    assert not holds(place, login.secret)
+    assert not holds(place, token.secret)
+    with place.store.write() as tx:
+        people.set_password(tx, holder, made.setup_code, PASSWORD)
+    assert rule_of(log_in(place)) == ""
+
+
+@pytest.mark.rule("O12")
+@pytest.mark.usefixtures("holder")
+def test_tokens_are_hashed_scoped_and_expire(place: Installation) -> None:
+    made = place.do("rob", lambda tx, actor: tokens.make_token(tx, actor, ["read"], DAY))
+    assert made.secret not in repr(place.look(Token)) + repr(made)
+    with place.store.read() as tx:
+        actor = sessions.actor_of(tx, made.secret)
+        assert (actor.by_token, actor.scopes, set(actor.roles)) == (True, {"read"}, {Role.REQUESTER})
+        with pytest.raises(RuleError) as error:
+            actor.require_scope("draft")
+        assert error.value.rule == "token-scope"
+    for scopes, lasts_ns in (([], DAY), (["approve"], DAY), (["read"], 0), (["read"], 366 * DAY)):
+        with pytest.raises(InputError):
+            place.do("rob", lambda tx, a, s=scopes, ns=lasts_ns: tokens.make_token(tx, a, s, ns))  # type: ignore[misc]
+    with pytest.raises(InputError):
+        place.do("rita", lambda tx, actor: tokens.revoke_token(tx, actor, made.token_id))
+    place.clock.advance(DAY)
+    assert not holds(place, made.secret)
+
+
+@pytest.mark.usefixtures("holder")
+def test_a_token_and_a_login_can_be_ended_by_their_holder(place: Installation) -> None:
+    made = place.do("rob", lambda tx, actor: tokens.make_token(tx, actor, ["read"], DAY))
+    place.do("rob", lambda tx, actor: tokens.revoke_token(tx, actor, made.token_id))
+    assert not holds(place, made.secret)
+    login = log_in(place)
+    with place.store.write() as tx:
+        sessions.log_out(tx, login.secret or "")
+    assert not holds(place, login.secret)

@@ -1,0 +1,372 @@
+"""What the table of access is written with: rules, cases, and what is made of objects before a call."""
+
+import base64
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.web.world import BORN, HOUR_NS, NAME, NORTH, ROLES, Who, World
+
+from habeas.accounts import grants
+from habeas.accounts.credentials import code_digest, digest, new_id
+from habeas.accounts.roles import Role
+from habeas.authority import authorisations
+from habeas.store import Tx
+from habeas.store.records import (
+    Account,
+    Alert,
+    Approval,
+    Authorisation,
+    Grant,
+    Policy,
+    Suspension,
+    Token,
+    Verdict,
+)
+
+Rules = frozenset[str]
+Rule = Callable[[Who], Rules]
+NONE: Rules = frozenset()
+CODE = "23456-789AB-CDEFG-HJKLM"
+
+
+# --- rules ------------------------------------------------------------------------------------------------------------
+
+
+def holds(*roles: str) -> Rule:
+    return lambda who: NONE if who.roles & set(roles) else frozenset({"role"})
+
+
+def login(who: Who) -> Rules:
+    return NONE if who.scopes is None else frozenset({"login-needed"})
+
+
+def scope(name: str) -> Rule:
+    return lambda who: NONE if who.scopes is None or name in who.scopes else frozenset({"token-scope"})
+
+
+def both(*rules: Rule) -> Rule:
+    return lambda who: frozenset[str]().union(*(rule(who) for rule in rules))
+
+
+def open_to_all(_who: Who) -> Rules:
+    return NONE
+
+
+def always(*rules: str) -> Rule:
+    return lambda _who: frozenset(rules)
+
+
+def unless(*roles: str, rule: str) -> Rule:
+    """Refuse those who hold none of these roles, by a rule with a name of its own."""
+    return lambda who: NONE if who.roles & set(roles) else frozenset({rule})
+
+
+def face(*roles: str) -> Rule:
+    """A face: these roles, logged in."""
+    return lambda who: NONE if who.roles & set(roles) and who.scopes is None else frozenset({"faces"})
+
+
+def zone(name: str) -> Rule:
+    return lambda who: NONE if not who.zones or name in who.zones else frozenset({"zone"})
+
+
+def granter(who: Who) -> Rules:
+    """Two holders who are not admins grant roles."""
+    return NONE if who.roles - {"admin"} else frozenset({"role-granters"})
+
+
+read = scope("read")
+any_role = holds(*ROLES)
+listing = both(any_role, read)
+
+
+# --- rows -------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Case:
+    """One object as the call meets it.
+
+    Args:
+        name: of the case.
+        refused: who is refused because of this object, beyond the row's rule.
+        given: what is made of the object first.
+        path: values of the path's parameters, from the world.
+        body: of the request.
+        query: of the request.
+        answers: statuses of success.
+        absent: status where the object is not there; it may come before the rule of somebody not entitled.
+        callers: who makes sense here.
+        people: who may read names here; others find none.
+        faces: who may see faces here.
+        hidden: what the answer may not hold for this caller.
+        changes: tables that a refusal may change (failed logins are counted).
+    """
+
+    name: str
+    refused: Rule = open_to_all
+    given: Callable[[World, Tx, Who], None] | None = None
+    path: Callable[[World, Who], dict[str, str]] = lambda _world, _who: {}
+    body: Callable[[World, Who], object] | None = None
+    query: str = ""
+    answers: tuple[int, ...] = (200,)
+    absent: int = 0
+    callers: Callable[[Who], bool] = lambda _who: True
+    people: Callable[[Who], bool] = lambda _who: False
+    faces: Callable[[Who], bool] = lambda _who: False
+    hidden: Callable[[World, Who], list[bytes]] = lambda _world, _who: []
+    changes: tuple[type, ...] = ()
+
+
+@dataclass(frozen=True)
+class Row:
+    """One route, who may call it, and the objects that it is tried on."""
+
+    method: str
+    path: str
+    rule: Rule
+    cases: tuple[Case, ...] = field(default=(Case("as it is"),))
+    open_to_all: bool = False
+
+
+def at(key: str, parameter: str = "authorisation_id") -> Callable[[World, Who], dict[str, str]]:
+    return lambda world, _who: {parameter: world.ids[key]}
+
+
+def named(parameter: str, value: str) -> Callable[[World, Who], dict[str, str]]:
+    return lambda _world, _who: {parameter: value}
+
+
+def says(**values: object) -> Callable[[World, Who], object]:
+    return lambda _world, _who: values
+
+
+def has_account(who: Who) -> bool:
+    return bool(who.account) and who.logged_in
+
+
+def some_callers(*names: str) -> Callable[[Who], bool]:
+    return lambda who: who.name in names
+
+
+# --- ownership --------------------------------------------------------------------------------------------------------
+
+
+def _account(tx: Tx, name: str) -> Account:
+    return tx.find(Account, name=name)[0]
+
+
+def _second(tx: Tx, who: Who, role: str | None = None) -> Account:
+    """Return another account of the same person, with a role where one is asked for."""
+    found = tx.find(Account, name=f"{who.account}.2")
+    first = _account(tx, who.account)
+    account = found[0] if found else Account(new_id("acc"), f"{who.account}.2", first.person, tx.now_ns, "init")
+    if not found:
+        tx.add(account)
+    if role is not None:
+        grant = Grant(new_id("grant"), account.account_id, role, (), "init", tx.now_ns, "init", tx.now_ns)
+        tx.add(grant)
+    return account
+
+
+def owned(state: str, *, second: bool = False) -> Callable[[World, Tx, Who], None]:
+    """The request is the caller's own, or of a second account of the same person."""
+
+    def given(world: World, tx: Tx, who: Who) -> None:
+        account = _second(tx, who) if second else _account(tx, who.account)
+        row = tx.get(Authorisation, world.ids[state])
+        row = tx.change(row, requester=account.account_id, requester_person=account.person)
+        if row.content_hash:
+            tx.change(row, content_hash=authorisations.content_hash(tx, row))
+
+    return given
+
+
+def approved_by_second(key: str, action: str, content: Callable[[World, Tx], str]) -> Any:
+    """A second account of the same person approved it already."""
+
+    def given(world: World, tx: Tx, who: Who) -> None:
+        account = _second(tx, who, "approver")
+        approval = new_id("ok"), world.ids[key], action, content(world, tx), account.account_id, account.person
+        tx.add(Approval(*approval, tx.now_ns))
+
+    return given
+
+
+def _content(world: World, tx: Tx, state: str = "submitted") -> str:
+    return authorisations.content_hash(tx, tx.get(Authorisation, world.ids[state]))
+
+
+def shown(state: str) -> Callable[[World, Who], object]:
+    """The hash of what the approver was shown."""
+
+    def body(world: World, _who: Who) -> object:
+        with world.node.store.read() as tx:
+            return {"content_hash": _content(world, tx, state)}
+
+    return body
+
+
+def ownership(state: str, other: Rule, own: Rule, **more: Any) -> tuple[Case, ...]:
+    """Somebody else's request, one's own, and one's own under a second account."""
+    return (
+        Case(f"{state} of another", other, path=at(state), **more),
+        Case(f"own {state}", own, owned(state), at(state), callers=has_account, **more),
+        Case(f"{state} of own second account", own, owned(state, second=True), at(state), callers=has_account, **more),
+    )
+
+
+def over(*states: str, also: Rule = open_to_all, **more: Any) -> tuple[Case, ...]:
+    """Somebody else's request in a state in which nobody may do this."""
+    refused = both(always("state"), also)
+    return tuple(Case(f"{state} already", refused, path=at(state), **more) for state in states)
+
+
+def own_over(*states: str, **more: Any) -> tuple[Case, ...]:
+    return tuple(
+        Case(f"own {state}", always("state"), owned(state), at(state), callers=has_account, **more) for state in states
+    )
+
+
+NOT_THERE = "aut-0000000000000000"
+
+
+def unknown(parameter: str = "authorisation_id", value: str = NOT_THERE, **more: Any) -> Case:
+    return Case("unknown", path=named(parameter, value), absent=422, **more)
+
+
+# --- bodies -----------------------------------------------------------------------------------------------------------
+
+
+def a_draft(world: World, _who: Who) -> object:
+    now_ns = world.node.time.now_ns()
+    image = {"name": "a.png", "data": base64.b64encode(world.portrait).decode()}
+    return {
+        "purpose": "missing-person",
+        "authority": "Police South",
+        "reference": "S-1/26",
+        "subjects": [{"name": f"{NAME} again", "born": BORN.isoformat(), "images": [image]}],
+        "cameras": ["cam-north"],
+        "from_ns": now_ns,
+        "until_ns": now_ns + 24 * HOUR_NS,
+    }
+
+
+def a_scope(hours: int) -> Callable[[World, Who], object]:
+    return lambda world, _who: {"until_ns": world.node.time.now_ns() + hours * HOUR_NS, "cameras": ["cam-north"]}
+
+
+def a_suspension(world: World, _who: Who) -> object:
+    now_ns = world.node.time.now_ns()
+    return {"cameras": ["cam-north"], "from_ns": now_ns, "until_ns": now_ns + HOUR_NS, "why": "a vigil"}
+
+
+def proposed(by: str) -> Callable[[World, Tx, Who], None]:
+    """The role was proposed by `other`, by the caller, or by a second account of the same person."""
+
+    def given(_world: World, tx: Tx, who: Who) -> None:
+        if by == "second":
+            proposer = _second(tx, who, "auditor")
+        else:
+            proposer = _account(tx, who.account if by == "self" else "approver1")
+        target = _account(tx, "target")
+        tx.add(Grant(new_id("grant"), target.account_id, "auditor", (), proposer.account_id, tx.now_ns))
+
+    return given
+
+
+def _holds_operator(_world: World, tx: Tx, _who: Who) -> None:
+    grants.grant_first(tx, _account(tx, "target").account_id, Role.OPERATOR)
+
+
+def _own_token(_world: World, tx: Tx, who: Who) -> None:
+    secret = digest(f"own {who.name}")
+    end_ns = tx.now_ns + HOUR_NS
+    tx.add(Token("tok-own", secret, _account(tx, who.account).account_id, ("read",), tx.now_ns, end_ns))
+
+
+def _policy_by(*, second: bool) -> Callable[[World, Tx, Who], None]:
+    def given(world: World, tx: Tx, who: Who) -> None:
+        account = _second(tx, who) if second else _account(tx, who.account)
+        tx.change(tx.get(Policy, world.ids["policy"]), proposed_by=account.account_id)
+
+    return given
+
+
+def _policy_void(world: World, tx: Tx, _who: Who) -> None:
+    tx.change(tx.get(Policy, world.ids["policy"]), state="void")
+
+
+def _policy_hash(world: World, _who: Who) -> object:
+    return {"content_hash": world.ids["policy hash"]}
+
+
+def _lift(by: str) -> Callable[[World, Tx, Who], None]:
+    def given(world: World, tx: Tx, who: Who) -> None:
+        names = {"other": "officer1", "self": who.account}
+        account = _second(tx, who, "privacy") if by == "second" else _account(tx, names[by])
+        row = tx.get(Suspension, world.ids["suspension"])
+        tx.change(row, lift_proposed_at_ns=tx.now_ns, lift_proposed_by=account.account_id)
+
+    return given
+
+
+def _lifted(world: World, tx: Tx, _who: Who) -> None:
+    tx.change(tx.get(Suspension, world.ids["suspension"]), lifted_from_ns=tx.now_ns + HOUR_NS)
+
+
+def _judged(by: str) -> Callable[[World, Tx, Who], None]:
+    def given(world: World, tx: Tx, who: Who) -> None:
+        names = {"other": "reviewer1", "self": who.account}
+        account = _second(tx, who) if by == "second" else _account(tx, names[by])
+        verdict = new_id("verdict"), world.ids["alert"], account.account_id, account.person, "same", False, tx.now_ns
+        tx.add(Verdict(*verdict))
+
+    return given
+
+
+def _decided(world: World, tx: Tx, _who: Who) -> None:
+    tx.change(tx.get(Alert, world.ids["alert"]), state="confirmed", decided_at_ns=tx.now_ns)
+
+
+def _consented(world: World, tx: Tx, _who: Who) -> None:
+    tx.change(tx.get(Authorisation, world.ids["active"]), consent_code_hash=code_digest(CODE))
+
+
+def _said_clock(by: str) -> Callable[[World, Tx, Who], None]:
+    """An approver, or the same person under another account, said already that the clock is right."""
+
+    def given(world: World, tx: Tx, who: Who) -> None:
+        account = _second(tx, who, "approver") if by == "second" else _account(tx, "approver1")
+        content = world.ids["clock hash"]
+        approval = new_id("ok"), world.ids["clock"], "clock", content, account.account_id, account.person, tx.now_ns
+        tx.add(Approval(*approval))
+
+    return given
+
+
+# --- what answers may hold --------------------------------------------------------------------------------------------
+
+
+def _no_hints(_world: World, who: Who) -> list[bytes]:
+    """The impostor check is for approvers; authority and reference are not for operators and admins."""
+    hidden = [b"look_alikes"] if "approver" not in who.roles or who.scopes is not None else []
+    sees_more = who.roles & {"requester", "approver", "privacy", "auditor"}
+    return hidden if sees_more else [*hidden, b"Police North", b"N-12/26"]
+
+
+def _own_zone(world: World, who: Who) -> list[bytes]:
+    return [world.ids["alert"].encode()] if who.zones and NORTH not in who.zones else []
+
+
+def approver_login(who: Who) -> bool:
+    return "approver" in who.roles and who.scopes is None
+
+
+def own_login(who: Who) -> bool:
+    return bool(who.roles & {"requester", "approver"}) and who.scopes is None
+
+
+def operator_login(who: Who) -> bool:
+    return "operator" in who.roles and who.scopes is None and not zone(NORTH)(who)

@@ -1,0 +1,289 @@
+"""Founds the installation of these tests: people, then objects in every state, all by the real commands."""
+
+import hashlib
+import itertools
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+from tests.web.world import (
+    ALERT_FACE,
+    BORN,
+    CAMERA_PASSWORD,
+    CAMERA_TOKEN,
+    COMBINE,
+    FACE,
+    HOUR_NS,
+    NAME,
+    NORTH,
+    PASSWORD,
+    ROLES,
+    SCOPES,
+    SOUTH,
+    Place,
+    Who,
+    World,
+    vector,
+)
+
+from habeas.accounts import grants, people, sessions, tokens
+from habeas.accounts.credentials import digest, new_secret
+from habeas.accounts.roles import Role
+from habeas.authority import authorisations, policy, suspensions
+from habeas.authority.cameras import NewCamera, add_camera, camera_named
+from habeas.authority.purposes import Purpose
+from habeas.clock import ManualClock
+from habeas.comparison.calibration import calibration_digest
+from habeas.keys import KeyStore, MasterKey, Scope
+from habeas.node.node import Node
+from habeas.review.images import image_context
+from habeas.settings import Settings, WorkerSettings
+from habeas.store import Tx, open_store
+from habeas.store.records import Account, Alert, Entry, Reference, Session, Token
+from habeas.store.upgrade import upgrade
+from habeas.video.address import parse_address
+
+
+@contextmanager
+def founded(folder: Path, settings: Settings, model_id: str, portrait: bytes) -> Iterator[World]:
+    """Found the installation and run its node, without its scheduler: nothing moves but by a call."""
+    clock = ManualClock()
+    with ExitStack() as stack:
+        place = Place(
+            folder,
+            settings.model_copy(update={"workers": WorkerSettings(count=1)}),
+            MasterKey.create_file(folder / "master"),
+        )
+        (folder / "keys").mkdir(mode=0o700)
+        KeyStore.create(folder / "keys" / "store", place.master).close()
+        upgrade(place.database_url, folder, clock)
+        with open_store(place.database_url, clock) as store, store.write() as tx:
+            ceilings = policy.Ceilings(model_id=model_id, calibration=calibration_digest(model_id))
+            policy.first_policy(tx, ceilings)
+        node = stack.enter_context(Node(cast("Any", place), clock, model_id, lambda _error: None))
+        node._doing.acquire()
+        stack.callback(node._doing.release)
+        node.gallery.go()
+        world = World(node, folder, portrait=portrait)
+        _people(world, clock)
+        _objects(world, model_id)
+        node._doing.release()
+        node.changed()
+        node.tick()
+        _wait_for_flaw(node)
+        node._doing.acquire()
+        world.save()
+        yield world
+
+
+def _wait_for_flaw(node: Node) -> None:
+    """Wait until the camera that is not there was tried, so that what is said of it is scanned too."""
+    deadline = time.monotonic() + 5
+    while not node.flaws("cam-north") and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+
+# --- people -----------------------------------------------------------------------------------------------------------
+
+
+def role_sets() -> list[tuple[str, ...]]:
+    """Each role alone, and every permitted combination."""
+    together = [pair for size in (2, 3, 4) for pair in itertools.combinations(COMBINE, size)]
+    return [(role,) for role in ROLES] + together
+
+
+def _account(world: World, tx: Tx, name: str, roles: Iterable[str] = (), *, person: str = "", zones: Any = ()) -> str:
+    made = people.insert_account(tx, "init", name, person or None)
+    row = tx.get(Account, made.account_id)
+    tx.change(row, credential_at_ns=tx.now_ns, setup_hash=None, setup_until_ns=None)
+    for role in roles:
+        grants.grant_first(tx, made.account_id, Role(role), zones)
+    world.secrets[name] = new_secret(sessions.SESSION)
+    end_ns = tx.now_ns + sessions.LONGEST_NS
+    tx.add(Session(digest(world.secrets[name]), made.account_id, tx.now_ns, tx.now_ns, end_ns))
+    return made.account_id
+
+
+def _token(world: World, tx: Tx, account: str, scopes: tuple[str, ...], *, lasts_ns: int = 24 * HOUR_NS) -> str:
+    made = tokens.make_token(tx, world.actor(tx, account), scopes, lasts_ns)
+    name = f"{account} token {'+'.join(scopes)}{'' if lasts_ns > HOUR_NS else ' expired'}"
+    world.secrets[name] = made.secret
+    world.ids[name] = made.token_id
+    return name
+
+
+def _people(world: World, clock: ManualClock) -> None:
+    with world.node.store.write() as tx:  # two hours before everybody else
+        _account(world, tx, "idle", COMBINE)
+        _account(world, tx, "tokener", COMBINE)
+        expired = _token(world, tx, "tokener", SCOPES, lasts_ns=HOUR_NS)
+    clock.advance(2 * HOUR_NS)
+    with world.node.store.write() as tx:
+        for roles in role_sets():
+            name = "-".join(roles)
+            _account(world, tx, name, roles)
+            _account(world, tx, f"{name}.2", person=name)
+            thin = 1 < len(roles) < len(COMBINE)
+            world.callers.append(Who(name, name, frozenset(roles), thin=thin))
+            _tokens_of(world, tx, name, roles)
+        _account(world, tx, "norole")
+        world.callers.append(Who("norole", "norole"))
+        for role in ("operator", "auditor"):
+            _account(world, tx, f"{role}-south", [role], zones=(SOUTH,))
+            world.callers.append(Who(f"{role}-south", f"{role}-south", frozenset({role}), zones=(SOUTH,)))
+        for name, role in (("requester1", "requester"), ("approver1", "approver"), ("approver2", "approver")):
+            _account(world, tx, name, [role])
+        _token(world, tx, "approver1", ("read",))
+        for name, role in (("officer1", "privacy"), ("reviewer1", "operator"), ("admin1", "admin")):
+            _account(world, tx, name, [role])
+        _young(world, tx)
+        _dead(world, tx, expired)
+        for name in ("target", "closed"):
+            _account(world, tx, name)
+        made = people.insert_account(tx, "init", "fresh")
+        world.ids["setup code"] = made.setup_code
+        world.secrets["setup code"] = made.setup_code
+        people.insert_account(tx, "init", "real")
+        real = tx.find(Account, name="real")[0]
+        hashed = people.hash_password(PASSWORD)
+        tx.change(real, password_hash=hashed, credential_at_ns=tx.now_ns)
+
+
+def _tokens_of(world: World, tx: Tx, name: str, roles: tuple[str, ...]) -> None:
+    chosen = [SCOPES] if len(roles) > 1 else [SCOPES, *((scope,) for scope in SCOPES)]
+    if len(roles) in {1, len(COMBINE)}:
+        for scopes in chosen:
+            token = _token(world, tx, name, scopes)
+            thin = len(scopes) < len(SCOPES) and name != "admin"
+            world.callers.append(Who(token, name, frozenset(roles), scopes=frozenset(scopes), thin=thin))
+
+
+def _young(world: World, tx: Tx) -> None:
+    """A role granted by two a moment ago, for each role; the person may log in, and do nothing with it yet."""
+    for role in ROLES:
+        _account(world, tx, f"young-{role}")
+        for granter in ("approver1", "approver2"):
+            grants.grant_role(tx, world.actor(tx, granter), f"young-{role}", Role(role))
+        world.callers.append(Who(f"young-{role}", f"young-{role}", thin=role != "approver"))
+
+
+def _dead(world: World, tx: Tx, expired_token: str) -> None:
+    """Secrets that stand for nobody any more, of people who could do everything."""
+    for name in ("disabled", "loggedout", "ended", "revoker"):
+        _account(world, tx, name, COMBINE)
+    revoked = _token(world, tx, "revoker", SCOPES)
+    tx.change(tx.get(Token, world.ids[revoked]), revoked_at_ns=tx.now_ns)
+    people.disable_account(tx, world.actor(tx, "admin1"), "disabled")
+    sessions.log_out(tx, world.secrets["loggedout"])
+    (ended,) = tx.find(Session, session_hash=digest(world.secrets["ended"]))
+    tx.change(ended, ends_at_ns=tx.now_ns)
+    gone = ("disabled", "loggedout", "ended", "idle", expired_token, revoked)
+    world.callers += [Who(name, logged_in=False, thin=True) for name in (*gone, "nobody", "garbage")]
+    world.secrets["garbage"] = sessions.SESSION + "_" + "A" * 43
+
+
+# --- objects ----------------------------------------------------------------------------------------------------------
+
+
+def _objects(world: World, model_id: str) -> None:
+    node = world.node
+    with node.store.write() as tx:
+        admin = world.actor(tx, "admin1")
+        for number, zone in enumerate((NORTH, SOUTH)):
+            url = f"rtsp://cam:{CAMERA_PASSWORD}@127.0.0.{1 + number}:1/live?token={CAMERA_TOKEN}"
+            address = parse_address(url, node.workspace.address_rules())
+            new = NewCamera(f"cam-{zone}", zone, "entrance of the station", (url, address), None, (), 32)
+            add_camera(tx, node.keys, admin, new)
+    for number, state in enumerate(("draft", "submitted", "urgent", "active", "refused", "revoked", "notified")):
+        _authorisation(world, number, state, model_id)
+    with node.store.write() as tx:
+        officer, asker = world.actor(tx, "officer1"), world.actor(tx, "approver1")
+        row = suspensions.impose(
+            tx,
+            node.keys,
+            officer,
+            zones=[SOUTH],
+            cameras=[],
+            from_ns=tx.now_ns,
+            until_ns=tx.now_ns + HOUR_NS * 3,
+            why="a vigil on the square",
+        )
+        world.ids["suspension"] = row.suspension_id
+        proposed = policy.propose_policy(tx, asker, {"subjects": 50})
+        world.ids |= {"policy": proposed.policy_id, "policy hash": policy.policy_hash(proposed)}
+        jump = tx.entry("clock.jumped", "node", {"off_by_s": 0})
+        (jumped,) = tx.find(Entry, seq=jump)
+        world.ids |= {"clock": f"clock-{jump}", "clock hash": hashlib.sha256(jumped.body.encode()).hexdigest()}
+        _alert(world, tx, model_id)
+
+
+def _authorisation(world: World, number: int, state: str, model_id: str) -> None:
+    keys = world.node.keys
+    with world.node.store.write() as tx:
+        asker = world.actor(tx, "requester1")
+        first, second = world.actor(tx, "approver1"), world.actor(tx, "approver2")
+        image = authorisations.EnrolledImage(FACE + bytes([number]), vector(number), model_id, {"score": 0.9})
+        asked = authorisations.Draft(
+            live=True,
+            purpose=Purpose.MISSING_PERSON,
+            authority="Police North",
+            reference="N-12/26",
+            decision=None,
+            people=(authorisations.Person(f"{NAME} {number}", BORN, (image,)),),
+            cameras=(camera_named(tx, "cam-north"),),
+            from_ns=tx.now_ns,
+            until_ns=tx.now_ns + 24 * HOUR_NS,
+            urgent=state == "urgent",
+            minor=False,
+        )
+        key = authorisations.draft(tx, keys, asker, asked).authorisation.authorisation_id
+        world.ids[state] = key
+        subject = authorisations.subjects_of(tx, tx.get(authorisations.Authorisation, key))[0]
+        world.ids[f"{state} subject"] = subject.subject_id
+        world.ids[f"{state} reference"] = tx.find(Reference, subject_id=subject.subject_id)[0].reference_id
+        if state == "draft":
+            return
+        row = authorisations.submit(tx, keys, asker, key)
+        if state == "refused":
+            authorisations.refuse(tx, keys, first, key, "no")
+        approvers = {"urgent": [first], "active": [first, second], "revoked": [first, second]}
+        for approver in approvers.get(state, [first, second] if state == "notified" else []):
+            authorisations.approve(tx, keys, approver, key, authorisations.content_hash(tx, row))
+        if state in {"revoked", "notified"}:
+            authorisations.revoke(tx, keys, first, key, "found")
+        if state == "notified":
+            row = tx.get(authorisations.Authorisation, key)
+            tx.change(row, notified_at_ns=tx.now_ns)
+
+
+def _alert(world: World, tx: Tx, model_id: str) -> None:
+    keys = world.node.keys
+    alert_id, key_id = "alert-matrix", keys.new(Scope.ALERT, tx.now_ns + 24 * HOUR_NS)
+    tx.add(
+        Alert(
+            alert_id=alert_id,
+            camera_id="cam-north",
+            zone=NORTH,
+            authorisation_id=world.ids["active"],
+            subject_id=world.ids["active subject"],
+            captured_at_ns=tx.now_ns,
+            raised_at_ns=tx.now_ns,
+            track_id=1,
+            similarity=0.7,
+            threshold=0.5,
+            expected_fpir=1e-4,
+            extrapolated=False,
+            false_a_day=0.1,
+            gallery_size=1,
+            view_id="view-1",
+            model_id=model_id,
+            key_id=key_id,
+            image_sealed=keys.encrypt(key_id, ALERT_FACE, image_context(alert_id)),
+            expires_at_ns=tx.now_ns + 24 * HOUR_NS,
+            state="open",
+            last_seen_ns=tx.now_ns,
+        )
+    )
+    world.ids["alert"] = alert_id

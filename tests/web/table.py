@@ -1,0 +1,469 @@
+"""Who may call what.
+
+Written from product.md ("Roles", "Policy", "Authorisation", "Verdicts", "Suspension"), not from the code. A row is a
+route; a case is one state or ownership of the object that it meets. Each says by which rules a caller is refused;
+nothing left means that the call succeeds. What `given` makes is made anew for each caller.
+"""
+
+from tests.web.cases import (
+    CODE,
+    Case,
+    Row,
+    _consented,
+    _content,
+    _decided,
+    _holds_operator,
+    _judged,
+    _lift,
+    _lifted,
+    _no_hints,
+    _own_token,
+    _own_zone,
+    _policy_by,
+    _policy_hash,
+    _policy_void,
+    _said_clock,
+    _second,
+    a_draft,
+    a_scope,
+    a_suspension,
+    always,
+    approved_by_second,
+    approver_login,
+    at,
+    both,
+    face,
+    granter,
+    has_account,
+    holds,
+    listing,
+    login,
+    named,
+    open_to_all,
+    operator_login,
+    over,
+    own_login,
+    own_over,
+    owned,
+    ownership,
+    proposed,
+    read,
+    says,
+    scope,
+    shown,
+    some_callers,
+    unknown,
+    zone,
+)
+from tests.web.world import NORTH, PASSWORD
+
+from habeas.store.records import Account
+
+approver = both(holds("approver"), login)
+admin = both(holds("admin"), login)
+officer = both(holds("privacy"), login)
+NOT_OWN = always("own-request")
+MINE = always("own-draft")
+ASKER = both(holds("requester"), scope("draft"))
+REASON = says(why="because")
+WRONG = says(content_hash="0" * 64)
+FEW = some_callers("nobody", "admin", "norole", "approver token cameras+draft+read", "disabled")
+HASHED = approved_by_second("submitted", "authorisation", _content)
+POLICY_APPROVED = approved_by_second("policy", "policy", lambda world, _tx: world.ids["policy hash"])
+_USER = named("name", "target")
+_OTHER_TOKEN = "approver1 token read"  # noqa: S105 - a name
+
+PEOPLE_ROWS = (
+    Row("GET", "/healthz", open_to_all, open_to_all=True),
+    Row("GET", "/status", listing),
+    Row(
+        "POST",
+        "/login",
+        open_to_all,
+        (
+            Case("right", body=says(name="real", password=PASSWORD), callers=FEW),
+            Case("wrong", always("login"), body=says(name="real", password="x" * 20), callers=FEW, changes=(Account,)),
+            Case("nobody's", always("login"), body=says(name="nosuch", password="x" * 20), callers=FEW),
+            Case(
+                "closed",
+                always("login"),
+                body=says(name="disabled", password="x" * 20),
+                callers=FEW,
+                changes=(Account,),
+            ),
+            Case(
+                "wrong code",
+                always("setup-code"),
+                body=says(name="fresh", password="y" * 20, setup_code=CODE),
+                callers=FEW,
+            ),
+        ),
+        open_to_all=True,
+    ),
+    Row("POST", "/logout", open_to_all, open_to_all=True),
+    Row("GET", "/whoami", open_to_all),
+    Row("GET", "/users", listing),
+    Row("POST", "/users", admin, (Case("new", body=says(name="newcomer")),)),
+    Row("POST", "/users/{name}/disable", admin, (Case("there", path=_USER), unknown("name", "nosuch"))),
+    Row("POST", "/users/{name}/reset", admin, (Case("there", path=_USER), unknown("name", "nosuch"))),
+    Row(
+        "POST",
+        "/users/{name}/roles",
+        both(granter, login),
+        (
+            Case("first word", path=_USER, body=says(role="auditor")),
+            Case("second word", given=proposed("other"), path=_USER, body=says(role="auditor"), callers=has_account),
+            Case(
+                "own second word",
+                always("two-persons"),
+                proposed("self"),
+                _USER,
+                says(role="auditor"),
+                callers=has_account,
+            ),
+            Case(
+                "second word of the same person",
+                always("two-persons"),
+                proposed("second"),
+                _USER,
+                says(role="auditor"),
+                callers=has_account,
+            ),
+            Case(
+                "for oneself",
+                always("own-request"),
+                path=lambda _world, who: {"name": who.account},
+                body=says(role="auditor"),
+                callers=has_account,
+            ),
+            Case(
+                "for an own second account",
+                always("own-request"),
+                given=lambda _world, tx, who: _second(tx, who) and None,
+                path=lambda _world, who: {"name": f"{who.account}.2"},
+                body=says(role="auditor"),
+                callers=has_account,
+            ),
+            Case("admin beside another", always("role-combination"), _holds_operator, _USER, says(role="admin")),
+            unknown("name", "nosuch", body=says(role="auditor")),
+        ),
+    ),
+    Row(
+        "POST",
+        "/users/{name}/roles/{role}/revoke",
+        login,
+        (
+            Case("of another", holds("admin"), path=lambda _world, _who: {"name": "approver2", "role": "approver"}),
+            Case(
+                "own",
+                path=lambda _world, who: {"name": who.account, "role": min(who.roles)},
+                callers=lambda who: has_account(who) and bool(who.roles),
+            ),
+        ),
+    ),
+    Row("POST", "/tokens", login, (Case("new", body=says(scopes=["read"], days=1)),)),
+    Row(
+        "POST",
+        "/tokens/{token_id}/revoke",
+        login,
+        (
+            Case("own", given=_own_token, path=named("token_id", "tok-own"), callers=has_account),
+            Case("of another", path=at(_OTHER_TOKEN, "token_id"), absent=422),
+        ),
+    ),
+    Row("GET", "/cameras", listing),
+    Row(
+        "POST",
+        "/cameras",
+        both(holds("admin"), scope("cameras")),
+        (Case("new", body=says(name="new", url="rtsp://127.0.0.3:1/x", purpose="entrance of the hall", zone=NORTH)),),
+    ),
+    Row(
+        "POST",
+        "/cameras/{name}/remove",
+        both(holds("admin"), scope("cameras")),
+        (Case("there", path=named("name", "cam-north")), unknown("name", "nosuch")),
+    ),
+    Row(
+        "POST",
+        "/cameras/{name}/test",
+        both(holds("admin"), scope("cameras")),
+        (Case("there", path=named("name", "cam-north"), answers=(200, 422)), unknown("name", "nosuch")),
+    ),
+)
+
+POLICY_ROWS = (
+    Row("GET", "/policy", listing),
+    Row(
+        "POST",
+        "/policy",
+        both(holds("approver", "privacy", "admin"), login),
+        (Case("tighter", body=says(changes={"subjects": 40})),),
+    ),
+    Row(
+        "POST",
+        "/policy/{policy_id}/approve",
+        approver,
+        (
+            Case("of another", path=at("policy", "policy_id"), body=_policy_hash),
+            Case(
+                "own", NOT_OWN, _policy_by(second=False), at("policy", "policy_id"), _policy_hash, callers=has_account
+            ),
+            Case(
+                "of own second account",
+                NOT_OWN,
+                _policy_by(second=True),
+                at("policy", "policy_id"),
+                _policy_hash,
+                callers=has_account,
+            ),
+            Case(
+                "approved by the same person",
+                always("two-persons"),
+                POLICY_APPROVED,
+                at("policy", "policy_id"),
+                _policy_hash,
+                callers=has_account,
+            ),
+            Case("something else", always("content-changed"), path=at("policy", "policy_id"), body=WRONG),
+            Case("void", always("state"), _policy_void, at("policy", "policy_id"), _policy_hash),
+            unknown("policy_id", "pol-0", body=WRONG),
+        ),
+    ),
+    Row("GET", "/clock", listing),
+    Row(
+        "POST",
+        "/clock/confirm",
+        approver,
+        (
+            Case("first word"),
+            Case("second word", given=_said_clock("other")),
+            Case("second word of the same person", always("two-persons"), _said_clock("second"), callers=has_account),
+        ),
+    ),
+    Row("GET", "/suspensions", listing),
+    Row("POST", "/suspensions", officer, (Case("new", body=a_suspension),)),
+    Row(
+        "POST",
+        "/suspensions/{suspension_id}/lift",
+        officer,
+        (
+            Case("first word", path=at("suspension", "suspension_id")),
+            Case("second word", given=_lift("other"), path=at("suspension", "suspension_id")),
+            Case(
+                "own second word",
+                always("two-persons"),
+                _lift("self"),
+                at("suspension", "suspension_id"),
+                callers=has_account,
+            ),
+            Case(
+                "second word of the same person",
+                always("two-persons"),
+                _lift("second"),
+                at("suspension", "suspension_id"),
+                callers=has_account,
+            ),
+            Case("lifted", always("state"), _lifted, at("suspension", "suspension_id")),
+            unknown("suspension_id", "sus-0"),
+        ),
+    ),
+)
+
+SEEN = {"hidden": _no_hints}
+AUTHORISATION_ROWS = (
+    Row("POST", "/authorisations", ASKER, (Case("new", body=a_draft),)),
+    Row("GET", "/authorisations", listing, (Case("open"), Case("ended", query="?ended=true"))),
+    Row(
+        "GET",
+        "/authorisations/{authorisation_id}",
+        listing,
+        (
+            Case("draft of another", path=at("draft"), people=approver_login, **SEEN),
+            Case("submitted of another", path=at("submitted"), people=approver_login, **SEEN),
+            Case("active of another", path=at("active"), people=approver_login, **SEEN),
+            Case("own", given=owned("submitted"), path=at("submitted"), callers=has_account, people=own_login, **SEEN),
+            Case(
+                "of own second account",
+                given=owned("submitted", second=True),
+                path=at("submitted"),
+                callers=has_account,
+                people=own_login,
+                **SEEN,
+            ),
+            Case("ended", path=at("revoked"), **SEEN),
+            unknown(),
+        ),
+    ),
+    Row(
+        "GET",
+        "/references/{reference_id}",
+        open_to_all,
+        (
+            Case(
+                "of another",
+                face("approver"),
+                path=at("submitted reference", "reference_id"),
+                faces=approver_login,
+            ),
+            Case(
+                "own",
+                face("approver", "requester"),
+                owned("submitted"),
+                at("submitted reference", "reference_id"),
+                callers=has_account,
+                faces=own_login,
+            ),
+            Case(
+                "of own second account",
+                face("approver", "requester"),
+                owned("submitted", second=True),
+                at("submitted reference", "reference_id"),
+                callers=has_account,
+                faces=own_login,
+            ),
+            Case("ended", face("approver"), path=at("revoked reference", "reference_id"), absent=410),
+            unknown("reference_id", "ref-0"),
+        ),
+    ),
+    Row(
+        "POST",
+        "/authorisations/{authorisation_id}/amend",
+        ASKER,
+        (
+            *ownership("draft", MINE, open_to_all, body=a_scope(12)),
+            *ownership("submitted", both(MINE, login), login, body=a_scope(12)),
+            *own_over("active", "refused", "revoked", body=a_scope(12)),
+            unknown(body=a_scope(12)),
+        ),
+    ),
+    Row(
+        "POST",
+        "/authorisations/{authorisation_id}/submit",
+        both(holds("requester"), login),
+        (
+            *ownership("draft", MINE, open_to_all),
+            *own_over("submitted", "active", "refused", "revoked"),
+            unknown(),
+        ),
+    ),
+    Row(
+        "POST",
+        "/authorisations/{authorisation_id}/approve",
+        approver,
+        (
+            *ownership("submitted", open_to_all, NOT_OWN, body=shown("submitted")),
+            *ownership("urgent", open_to_all, NOT_OWN, body=shown("urgent")),
+            Case(
+                "approved by the same person",
+                always("two-persons"),
+                HASHED,
+                at("submitted"),
+                shown("submitted"),
+                callers=has_account,
+            ),
+            Case("something else", always("content-changed"), path=at("submitted"), body=WRONG),
+            *over("draft", "active", "refused", "revoked", body=WRONG),
+            unknown(body=WRONG),
+        ),
+    ),
+    Row(
+        "POST",
+        "/authorisations/{authorisation_id}/refuse",
+        approver,
+        (
+            *ownership("submitted", open_to_all, NOT_OWN, body=REASON),
+            *ownership("urgent", open_to_all, NOT_OWN, body=REASON),
+            *over("draft", "active", "refused", "revoked", body=REASON),
+            unknown(body=REASON),
+        ),
+    ),
+    Row(
+        "POST",
+        "/authorisations/{authorisation_id}/revoke",
+        both(holds("requester", "approver", "privacy"), login),
+        (
+            *ownership("draft", holds("approver", "privacy"), open_to_all, body=REASON),
+            *ownership("active", holds("approver", "privacy"), open_to_all, body=REASON),
+            *over("refused", "revoked", also=holds("approver", "privacy"), body=REASON),
+            unknown(body=REASON),
+        ),
+    ),
+    Row(
+        "POST",
+        "/authorisations/{authorisation_id}/renew",
+        ASKER,
+        (
+            *ownership("active", MINE, open_to_all, body=a_scope(48)),
+            *own_over("refused", "revoked", body=a_scope(48)),
+            unknown(body=a_scope(48)),
+        ),
+    ),
+    Row(
+        "POST",
+        "/consent/end",
+        open_to_all,
+        (
+            Case("right code", given=_consented, body=says(code=CODE), callers=FEW),
+            Case("wrong code", always("consent-code"), body=says(code="23456"), callers=FEW),
+        ),
+        open_to_all=True,
+    ),
+    Row("GET", "/notices", both(holds("requester", "approver", "privacy", "auditor"), read)),
+    Row(
+        "POST",
+        "/authorisations/{authorisation_id}/notified",
+        both(holds("requester", "privacy"), login),
+        (
+            *ownership("revoked", holds("privacy"), open_to_all),
+            *over("notified", "active"),
+            unknown(),
+        ),
+    ),
+    Row(
+        "POST",
+        "/authorisations/{authorisation_id}/defer",
+        approver,
+        (
+            *ownership("revoked", open_to_all, NOT_OWN, body=says(days=10, why="the child")),
+            Case("too long", always("notice-deferral"), path=at("revoked"), body=says(days=91, why="the child")),
+            *over("notified", "active", body=says(days=10, why="the child")),
+            unknown(body=says(days=10, why="the child")),
+        ),
+    ),
+)
+
+_ALERT = at("alert", "alert_id")
+_SAME = says(verdict="same")
+reviewer = both(holds("operator"), login, zone(NORTH))
+REVIEW_ROWS = (
+    Row("GET", "/review", both(holds("operator"), read), (Case("as it is", hidden=_own_zone),)),
+    Row("GET", "/alerts", both(holds("operator", "auditor", "privacy"), read), (Case("all", hidden=_own_zone),)),
+    Row(
+        "GET",
+        "/alerts/{alert_id}",
+        reviewer,
+        (
+            Case("there", path=_ALERT, faces=operator_login),
+            Case("judged by another", given=_judged("other"), path=_ALERT, faces=operator_login),
+            unknown("alert_id", "alert-0"),
+        ),
+    ),
+    Row(
+        "POST",
+        "/alerts/{alert_id}/verdict",
+        reviewer,
+        (
+            *(
+                Case(f"{said}, first", path=_ALERT, body=says(verdict=said))
+                for said in ("same", "different", "cannot-tell")
+            ),
+            Case("second", given=_judged("other"), path=_ALERT, body=_SAME),
+            Case("again", always("once-each"), _judged("self"), _ALERT, _SAME, callers=has_account),
+            Case("by own second account", always("once-each"), _judged("second"), _ALERT, _SAME, callers=has_account),
+            Case("decided", always("state"), _decided, _ALERT, _SAME),
+            unknown("alert_id", "alert-0", body=_SAME),
+        ),
+    ),
+)
+TABLE = (*PEOPLE_ROWS, *POLICY_ROWS, *AUTHORISATION_ROWS, *REVIEW_ROWS)
