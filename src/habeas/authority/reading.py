@@ -2,7 +2,7 @@
 
 who                      sees
 requester, own           everything of it but the impostor check
-approver                 everything, the impostor check included
+approver                 everything once it is submitted, the impostor check included
 privacy, auditor         all but names, faces and the impostor check
 operator, admin          that it exists, where and until when (an operator sees faces with an alert)
 """
@@ -45,7 +45,8 @@ class LookAlike:
 def sees_people(actor: Actor, row: Authorisation) -> bool:
     """Tell whether somebody may see who is named."""
     own = actor.has(Role.REQUESTER) and row.requester_person == actor.person
-    return not actor.by_token and (own or actor.has(Role.APPROVER))
+    asked = actor.has(Role.APPROVER) and row.state != State.DRAFT.value  # a draft is its requester's own affair
+    return not actor.by_token and (own or asked)
 
 
 def summary(tx: Tx, row: Authorisation) -> dict[str, object]:
@@ -104,7 +105,8 @@ def shown(tx: Tx, keys: KeyStore, actor: Actor, row: Authorisation) -> dict[str,
     if sees_people(actor, row) and State(row.state) not in OVER:
         told["people"] = _people(tx, keys, row)
         tx.entry("view.references", actor.account_id, {"authorisation": row.authorisation_id})
-    if actor.has(Role.APPROVER) and not actor.by_token and State(row.state) not in OVER:
+    judges = actor.has(Role.APPROVER) and row.requester_person != actor.person  # an own request is not theirs to judge
+    if judges and sees_people(actor, row) and State(row.state) not in OVER:
         told["look_alikes"] = [_as_json(found) for found in look_alikes(tx, keys, row)]
     return told
 
