@@ -28,7 +28,7 @@ from habeas.tracks import Tracker
 from habeas.types import F32, U8, Candidates, Faces, Flaw, Frame, GalleryView, Origin, OriginKind, Templates, Tracks
 from habeas.video import detector_size, plan_stream
 from habeas.video import open_source as _open_source
-from habeas.watching import Watch
+from habeas.watching import Watch, refuse_workspace_cameras
 
 Images = str | Path | U8 | Sequence[str | Path | U8]
 
@@ -74,7 +74,9 @@ def open_source(uri: str | Path) -> FrameSource:
     Raises:
         SourceError: it is missing, unreadable, or holds no video.
         UsageError: another kind of address.
+        RuleError: it is a camera of an installation.
     """
+    refuse_workspace_cameras([str(uri)])
     app = _app()
     return _open_source(str(uri), live=app.settings.live, clock=app.clock)
 

@@ -6,6 +6,7 @@ database's address, which may carry a password. What policy decides (FPIR, ceili
 """
 
 import difflib
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any, Final, Literal
 import platformdirs
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from habeas.errors import UsageError
 
@@ -35,6 +36,12 @@ _OF_POLICY: Final = frozenset(
     | {"calibration", "share_all", "share_one", "subjects", "witnesses"}
 )
 """What two people decide, and no file."""
+_DEEP: Final = 4
+"""Deeper than any setting: an anchor in YAML may hold itself."""
+_LISTS: Final = frozenset(
+    {("cameras", "folders"), ("cameras", "networks"), ("cameras", "ports"), ("keys", "master_command")}
+)
+"""Settings that are lists: by environment, JSON."""
 
 
 class _Part(BaseModel):
@@ -186,41 +193,72 @@ def load_settings(file: Path | None = None) -> Settings:
     Raises:
         UsageError: an unknown key, a value of the wrong kind or out of bounds; names the line or the variable.
     """
-    _check_environment()
     lines: dict[tuple[str, ...], int] = {}
     values = _read(file, lines) if file is not None else {}
     secret = os.environ.get("HABEAS_DATABASE_FILE")
     if secret:
         values = {**values, "database": _secret(Path(secret))}
     try:
-        return Settings(**values)
+        settings = Settings(**values)
     except ValidationError as error:
         first = error.errors()[0]
         raise _wrong(tuple(str(part) for part in first["loc"]), first["msg"], file, lines) from error
+    except SettingsError as error:
+        raise UsageError(
+            f"{_not_json()}: this is not JSON", remedy='a list is written as JSON: ["192.0.2.0/24"]'
+        ) from error
+    _check_environment(settings.keys.master_env)
+    return settings
 
 
-def _check_environment() -> None:
+def _check_environment(master_env: str) -> None:
+    """Check that no variable is misspelt: one that is not read would be missed silently.
+
+    Args:
+        master_env: the variable that holds the master key, which the operator names.
+    """
     known = {f"HABEAS_{name}".upper() for name in Settings.model_fields}
     for key in sorted(os.environ):
         upper = key.upper()
-        if upper.startswith("HABEAS_") and upper not in _NOT_SETTINGS and upper.split("__")[0] not in known:
+        if not upper.startswith("HABEAS_") or upper in _NOT_SETTINGS or key == master_env:
+            continue
+        if upper.split("__")[0] not in known:
             raise UsageError(f"{key}: no such setting", remedy="see docs/settings.md")
+
+
+def _not_json() -> str:
+    """Return the first variable that should hold JSON and does not."""
+    for key in sorted(os.environ):
+        path = tuple(key.upper().removeprefix("HABEAS_").lower().split("__"))
+        if key.upper().startswith("HABEAS_") and (path in _LISTS or (len(path) == 1 and path in _groups())):
+            try:
+                json.loads(os.environ[key])
+            except ValueError:
+                return key
+    return "HABEAS_..."
+
+
+def _groups() -> set[tuple[str, ...]]:
+    return {path[:1] for path in known_keys() if len(path) > 1}
 
 
 def _secret(file: Path) -> str:
     try:
-        return file.read_text().strip()
-    except OSError as error:
+        text = file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        text = ""
+    if not text:  # empty would mean the file in the workspace
         raise UsageError(
-            f"HABEAS_DATABASE_FILE: {error.strerror}", remedy="name a file that holds the database's address"
-        ) from error
+            f"HABEAS_DATABASE_FILE: {file} holds no text", remedy="name a file that holds the database's address"
+        )
+    return text
 
 
 def _read(file: Path, lines: dict[tuple[str, ...], int]) -> dict[str, Any]:
     try:
-        text = file.read_text()
+        text = file.read_text(encoding="utf-8")
         node = yaml.compose(text, yaml.SafeLoader)
-        values = yaml.safe_load(text) or {}
+        values = yaml.safe_load(text)
     except OSError as error:
         raise UsageError(f"{file}: {error.strerror}", remedy="make an installation with `habeas init DIR`") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -228,14 +266,15 @@ def _read(file: Path, lines: dict[tuple[str, ...], int]) -> dict[str, Any]:
         where = f"{file}:{mark.line + 1}" if mark else str(file)
         problem = getattr(error, "problem", None) or "not text"
         raise UsageError(f"{where}: this is not YAML: {problem}", remedy="mind indentation and colons") from error
-    if not isinstance(values, dict):
+    values = {} if values is None else values
+    if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
         raise UsageError(f"{file}: settings are `key: value` lines", remedy="see docs/settings.md")
     _note_lines(node, (), lines, file)
     return values
 
 
 def _note_lines(node: yaml.Node | None, path: tuple[str, ...], lines: dict[tuple[str, ...], int], file: Path) -> None:
-    if not isinstance(node, yaml.MappingNode):
+    if not isinstance(node, yaml.MappingNode) or len(path) >= _DEEP:
         return
     for key, value in node.value:
         here = (*path, str(key.value))
@@ -249,10 +288,10 @@ def _note_lines(node: yaml.Node | None, path: tuple[str, ...], lines: dict[tuple
 
 def _wrong(path: tuple[str, ...], problem: str, file: Path | None, lines: Mapping[tuple[str, ...], int]) -> UsageError:
     name = ".".join(path)
-    variable = "HABEAS_" + "__".join(path).upper()
     line = next((lines[path[:depth]] for depth in range(len(path), 0, -1) if path[:depth] in lines), None)
-    in_file = file is not None and line is not None and variable not in os.environ
-    where = f"{file}:{line}: {name}" if in_file else variable
+    variable = _variable(path)
+    in_file = file is not None and line is not None and variable is None
+    where = f"{file}:{line}: {name}" if in_file else variable or _spelt(path)
     if path[-1] in _OF_POLICY:
         return UsageError(
             f"{where}: two people decide this, not a setting", remedy="see `habeas policy propose --help`"
@@ -260,11 +299,24 @@ def _wrong(path: tuple[str, ...], problem: str, file: Path | None, lines: Mappin
     return UsageError(f"{where}: {problem}", remedy=_nearest(path) or "see docs/settings.md")
 
 
+def _spelt(path: tuple[str, ...]) -> str:
+    return "HABEAS_" + "__".join(path).upper()
+
+
+def _variable(path: tuple[str, ...]) -> str | None:
+    """Return the environment variable that a setting comes from, itself, its group or its list; None: from none."""
+    there = {key.upper(): key for key in os.environ}
+    found = (there.get(_spelt(path[:depth])) for depth in range(len(path), 0, -1))
+    return next((key for key in found if key is not None), None)
+
+
 def _nearest(path: tuple[str, ...]) -> str:
-    known = [".".join(key) for key in known_keys()]
-    close = difflib.get_close_matches(".".join(path), [key for key in known if key != ".".join(path)], 1)
-    unknown = ".".join(path) not in known
-    return f"did you mean {close[0]}?" if close and unknown else ""
+    """Say which setting may be meant; empty: this is one, or an entry of one."""
+    known = known_keys()
+    if any(path[: len(key)] == key for key in known) or path in _groups():
+        return ""
+    close = difflib.get_close_matches(".".join(path), [".".join(key) for key in known], 1)
+    return f"did you mean {close[0]}?" if close else ""
 
 
 def known_keys() -> list[tuple[str, ...]]:

@@ -4,7 +4,7 @@ What `habeas.watch(...)` and the command line share.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
@@ -16,10 +16,12 @@ from habeas.comparison import check_fpir
 from habeas.comparison.calibration import DEFAULT_FPIR
 from habeas.engine import Found, Run, TrackEnd
 from habeas.errors import InputError, RuleError
+from habeas.node.sources import is_workspace_source
 from habeas.pipeline import Event
 from habeas.ports import FrameSource
 from habeas.types import NS_PER_S, U8, Flaw, Probe
 from habeas.video import is_live, open_source
+from habeas.video.address import digest_of
 
 
 @dataclass(frozen=True)
@@ -199,7 +201,7 @@ def check_limits(sources: Sequence[str | FrameSource], subjects: int, *, basis: 
 
     Raises:
         InputError: no source.
-        RuleError: too many subjects or live sources, another basis, a higher FPIR.
+        RuleError: too many subjects or live sources, another basis, a higher FPIR, a camera of an installation.
     """
     if not sources:
         raise InputError("no source to watch", remedy="give a video file, a folder of images or an rtsp:// address")
@@ -212,6 +214,24 @@ def check_limits(sources: Sequence[str | FrameSource], subjects: int, *, basis: 
             rule="live-source-limit",
             remedy="watch fewer cameras, or make a workspace",
         )
+    refuse_workspace_cameras(source for source in sources if isinstance(source, str))
+
+
+def refuse_workspace_cameras(sources: Iterable[str]) -> None:
+    """Check that no source is a camera of an installation of this user: that one is watched under its rules only.
+
+    Raises:
+        RuleError: one is.
+        InputError: it cannot be told, since what was noted of installations cannot be read.
+    """
+    for number, source in enumerate(sources, 1):
+        digest = digest_of(source)
+        if digest is not None and is_workspace_source(digest):
+            raise RuleError(
+                f"source {number} is a camera of an installation: it is watched under an authorisation, or not at all",
+                rule="workspace-camera",
+                remedy="ask for one: habeas authorise --help",
+            )
 
 
 def _opened(source: str | FrameSource, app: App) -> FrameSource:

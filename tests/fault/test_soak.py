@@ -23,7 +23,7 @@ from habeas.video import ArrayPicture
 CAMERAS: Final = 16
 WORKERS: Final = 2
 MINUTES: Final = 10
-WARM_UP_MINUTES: Final = 2
+WARM_UP_MINUTES: Final = 4
 RATE_HZ: Final = 10
 SIZE_WH: Final = (640, 360)
 WAITING: Final = 8

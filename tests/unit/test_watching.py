@@ -7,12 +7,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
+from habeas import open_source
 from habeas.app import App
 from habeas.authority import runs
+from habeas.cli.main import app as command
 from habeas.errors import HabeasError, InputError, ReferenceRefused, RuleError, SourceError, UsageError
+from habeas.node.sources import note_source
 from habeas.types import U8, Alert, AlertEnd, Flaw
-from habeas.watching import Watch
+from habeas.video.address import parse_address, rules_with
+from habeas.watching import Watch, check_limits
 
 
 @pytest.fixture(autouse=True)
@@ -147,3 +152,54 @@ def test_an_interrupt_before_a_reader_started_still_ends_with_the_summary(
     with Watch(app, [str(album)], {"barack": [portraits["obama"]]}, basis="consent") as watching:
         watching._run._feeds[0].thread = threading.Thread(target=print)
         assert watching.summary().tracks == 0
+
+
+# --- cameras of an installation ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def of_an_installation(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, album: Path) -> Path:
+    """A camera and a film that stands for one, noted as `camera add` does it; returns the film."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    film = album / "film.mp4"
+    film.write_bytes(b"a film")
+    rules = rules_with(["127.0.0.1/32"], folders=[album])
+    for url in ("rtsp://viewer:hunter2@127.0.0.1/main", f"file://{film}"):
+        note_source("w-1", parse_address(url, rules).digest())
+    return film
+
+
+@pytest.mark.rule("W11")
+def test_a_camera_of_an_installation_is_refused_however_it_is_written(
+    app: App, portraits: dict[str, U8], of_an_installation: Path
+) -> None:
+    joe = {"joe": [portraits["biden"]]}
+    cameras = ["rtsp://127.0.0.1/main", "RTSP://other:pw@127.0.0.1:554/main", str(of_an_installation)]
+    for source in cameras:
+        error = refused(app, [source], joe)
+        assert isinstance(error, RuleError)
+        assert error.rule == "workspace-camera"
+        assert "habeas authorise" in error.remedy
+        assert "pw" not in error.message
+        with pytest.raises(RuleError, match="camera of an installation"):
+            open_source(source)
+    # The control: others are not refused.
+    check_limits(["rtsp://127.0.0.1/sub", str(of_an_installation.parent)], 1, basis="consent", fpir=1e-4)
+
+
+@pytest.mark.rule("W11")
+def test_where_nobody_can_tell_whose_cameras_are_nothing_is_watched(
+    app: App, portraits: dict[str, U8], album: Path, of_an_installation: Path, tmp_path: Path
+) -> None:
+    assert of_an_installation
+    (tmp_path / "state" / "habeas" / "sources.json").write_text("{")
+    assert isinstance(refused(app, [str(album)], {"joe": [portraits["biden"]]}), InputError)
+
+
+@pytest.mark.rule("W11")
+def test_the_command_line_refuses_it_before_models_are_fetched(of_an_installation: Path, tmp_path: Path) -> None:
+    assert of_an_installation
+    words = ["watch", "rtsp://127.0.0.1/main", "--subject", "joe=joe.jpg", "--basis", "consent", "--json"]
+    done = CliRunner().invoke(command, words, env={"HABEAS_MODELS__FOLDER": str(tmp_path / "none")})
+    assert done.exit_code == 3
+    assert json.loads(done.stdout)["error"]["rule"] == "workspace-camera"

@@ -41,7 +41,7 @@ from habeas.node.node import Node
 from habeas.review.images import image_context
 from habeas.settings import Settings, WorkerSettings
 from habeas.store import Tx, open_store
-from habeas.store.records import Account, Alert, Entry, Reference, Session, Token
+from habeas.store.records import Account, Alert, Entry, Meta, Reference, Session, Token
 from habeas.store.upgrade import upgrade
 from habeas.video.address import parse_address
 
@@ -62,6 +62,7 @@ def founded(folder: Path, settings: Settings, model_id: str, portrait: bytes) ->
         with open_store(place.database_url, clock) as store, store.write() as tx:
             ceilings = policy.Ceilings(model_id=model_id, calibration=calibration_digest(model_id))
             policy.first_policy(tx, ceilings)
+            tx.add(Meta("workspace_id", "matrix"))
         node = stack.enter_context(Node(cast("Any", place), clock, model_id, lambda _error: None))
         node._doing.acquire()
         stack.callback(node._doing.release)

@@ -565,7 +565,7 @@ def end(tx: Tx, keys: KeyStore, row: Authorisation, state: State, by: str, why: 
     tx.entry(f"authorisation.{state.value}", by, {"authorisation": row.authorisation_id})  # why: free text, not logged
     key_ids = [subject.key_id for subject in subjects_of(tx, row)]
     for subject in subjects_of(tx, row):
-        tx.change(subject, identity_sealed=None, **(_tag_today(tx, keys, subject) if listed else {}))
+        tx.change(subject, identity_sealed=None)
         for reference in tx.find(Reference, subject_id=subject.subject_id):
             tx.change(reference, image_sealed=None, template_sealed=None)
     key_ids += destroy_for_authorisation(tx, row.authorisation_id)
@@ -573,11 +573,11 @@ def end(tx: Tx, keys: KeyStore, row: Authorisation, state: State, by: str, why: 
     return row
 
 
-def _tag_today(tx: Tx, keys: KeyStore, subject: Subject) -> dict[str, str]:
-    """Return the tag under today's key, which lasts as long as the days that end now count in a chain."""
+def tag_today(tx: Tx, keys: KeyStore, subject: Subject) -> None:
+    """Tag a listed person under today's key, which lasts as long as today counts in a chain."""
     with suppress(KeyDestroyed, DiskError):  # then the older tag stays: nothing keeps an end from coming
-        known = identity(keys, subject)
         tag_key = current_key(tx, keys)
-        born = date.fromisoformat(str(known["born"]))
-        return {"tag": tag_of(keys, tag_key, str(known["name"]), born), "tag_key_id": tag_key}
-    return {}
+        if subject.tag_key_id != tag_key:
+            known = identity(keys, subject)
+            born = date.fromisoformat(str(known["born"]))
+            tx.change(subject, tag=tag_of(keys, tag_key, str(known["name"]), born), tag_key_id=tag_key)

@@ -9,7 +9,7 @@ subjects that no open authorisation names, as after a crash or with another data
 from contextlib import suppress
 from typing import Final
 
-from habeas.authority.authorisations import OVER, State, due_ns, end, subjects_of
+from habeas.authority.authorisations import OVER, State, due_ns, end, subjects_of, tag_today
 from habeas.errors import DiskError
 from habeas.keys import KeyStore, Scope
 from habeas.store import Tx
@@ -19,7 +19,7 @@ _OPEN: Final = [state.value for state in State if state not in OVER]
 
 
 def tick(tx: Tx, keys: KeyStore) -> list[Authorisation]:
-    """End what is over, and destroy what belongs to ended ones.
+    """End what is over, destroy what belongs to ended ones, and tag who is listed today.
 
     Args:
         tx: the transaction; its time follows elapsed time, not a clock that jumped.
@@ -35,6 +35,9 @@ def tick(tx: Tx, keys: KeyStore) -> list[Authorisation]:
             ended.append(end(tx, keys, row, *verdict))
     _destroy(tx, keys)
     _destroy_stray(tx, keys)
+    for row in tx.find(Authorisation, state=State.ACTIVE.value):
+        for subject in subjects_of(tx, row):
+            tag_today(tx, keys, subject)
     return ended
 
 

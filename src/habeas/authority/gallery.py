@@ -6,7 +6,7 @@ decrypted in this object only, and only while their authorisation is active.
 
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -15,7 +15,7 @@ from habeas.authority.authorisations import State
 from habeas.authority.policy import HOUR_NS, Ceilings, ceilings_now
 from habeas.authority.suspensions import next_change_ns, suspended
 from habeas.authority.views import build_view
-from habeas.errors import KeyDestroyed
+from habeas.errors import InputError, KeyDestroyed
 from habeas.keys import KeyStore
 from habeas.store import Store, Tx
 from habeas.store.records import Authorisation, Camera, Policy, Reference, Subject, Suspension
@@ -68,15 +68,30 @@ class Gallery:
         self._vectors: dict[str, F32] = {}
         self._stopped = True
         self.other_model = 0
+        self.unreadable = 0
         self.ready = False
         self._known = _Known((), {}, (), Ceilings(), _NEVER)
 
     def refresh(self) -> None:
-        """Read what is authorised now, and revoke every view that says otherwise. Takes effect before it returns."""
+        """Read what is authorised now, and revoke every view that says otherwise. Takes effect before it returns.
+
+        Where it cannot be read, nothing is compared until it can.
+        """
         with self._refreshing:
-            with self._store.read() as tx:
-                known = self._read(tx)
+            try:
+                with self._store.read() as tx:
+                    known = self._read(tx)
+            except BaseException:
+                self.stale()
+                raise
             self._take_over(known)
+
+    def stale(self) -> None:
+        """Compare nothing until the next `refresh`: what was read holds no more."""
+        with self._lock:
+            self.ready = False
+            self._known = replace(self._known, listed=())
+            self._drop_views()
 
     def _take_over(self, known: _Known) -> None:
         with self._lock:
@@ -115,7 +130,7 @@ class Gallery:
             from_ns for row in tx.find(Policy, state="active") if (from_ns := row.effective_from_ns or 0) > tx.now_ns
         ]
         kept: dict[str, F32] = {}
-        self.other_model = 0
+        self.other_model = self.unreadable = 0
         listed = [one for row in rows for one in self._listed(tx, row, ceilings, kept)]
         self._vectors = kept  # what is not listed any more is forgotten
         return _Known(
@@ -158,6 +173,9 @@ class Gallery:
             opened = self._vectors.get(reference.reference_id)
             return open_template(self._keys, subject, reference) if opened is None else opened
         except KeyDestroyed:  # an old database with the current keys: nobody is brought back
+            return None
+        except InputError:  # damaged: no reason to go on comparing, or to stop comparing, others
+            self.unreadable += 1
             return None
 
     def follow(self, now_ns: int) -> None:

@@ -1,7 +1,7 @@
 """Listing tags: a keyed hash of name and birth date that links the listings of one person, and nothing else.
 
-A new key each day; each is destroyed after 12 months, and with it every link older than that. A tag is made anew on the
-day its listing ends, so that each listed day is linked for the 365 days that chains are counted over.
+A new key each day; each is destroyed after 12 months, and with it every link older than that. A tag is made anew on
+each day that its listing goes on, so that each listed day is linked for the 365 days that chains are counted over.
 """
 
 import unicodedata

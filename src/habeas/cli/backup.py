@@ -39,19 +39,22 @@ def restore(
 ) -> None:
     """Put a backup in the place of the database, which is moved aside.
 
-    What was discarded since stays discarded. Every login and token ends, and nothing is compared until two approvers
-    have said that this is right: habeas clock confirm.
+    Settings stay as they are. What was discarded since stays discarded. Every login and token ends, and nothing is
+    compared until two approvers have said that this is right: habeas clock confirm.
     """
     with reporting(as_json=as_json, debug=debug):
         from habeas.clock import SystemClock  # noqa: PLC0415 - loads the database
         from habeas.node.restoring import bring_back  # noqa: PLC0415
         from habeas.node.workspace import find_workspace, load_workspace  # noqa: PLC0415
 
-        aside = bring_back(load_workspace(find_workspace(where)), file, SystemClock())
+        done = bring_back(load_workspace(find_workspace(where)), file, SystemClock())
         if as_json:
-            put({"restored": str(file), "aside": list(aside)})
+            settings = None if done.settings is None else str(done.settings)
+            put({"restored": str(file), "aside": list(done.aside), "settings_of_backup": settings})
             return
         say(f"restored {file}")
-        for path in aside:
+        for path in done.aside:
             note(f"kept aside: {path}")
+        if done.settings is not None:
+            note(f"the settings stay as they are; the backup's are in {done.settings}")
         say("Nothing is compared until two approvers run: habeas clock confirm")

@@ -1,5 +1,6 @@
 """`habeas init`: found an installation."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -7,7 +8,7 @@ import typer
 
 from habeas.cli.options import AsJson, Debug
 from habeas.cli.output import note, put, reporting, say
-from habeas.errors import UsageError
+from habeas.errors import HabeasError, UsageError
 
 if TYPE_CHECKING:
     from habeas.node.founding import Founded, Founder
@@ -49,16 +50,38 @@ def init(
 
 
 def _asked() -> "list[Founder]":
-    """Ask for people until an installation can run."""
-    from habeas.node.founding import Founder, missing_people, role_named  # noqa: PLC0415
+    """Ask for people at the terminal until an installation can run.
 
+    Raises:
+        UsageError: there is no terminal.
+    """
+    from habeas.node.founding import missing_people  # noqa: PLC0415 - as above
+
+    if not sys.stdin.isatty():
+        raise UsageError("there is no terminal to ask at", remedy="name people in a file: --people FILE.yaml")
     people: list[Founder] = []
     while lacking := missing_people(people):
         note(f"still missing: {'; '.join(lacking)}", "default")
-        name = typer.prompt("name to log in with", err=True)
-        roles = typer.prompt(f"roles of {name} (operator, requester, approver, privacy, auditor, admin)", err=True)
-        people.append(Founder(name, tuple(role_named(role) for role in roles.replace(",", " ").split())))
+        try:
+            people.append(_one_asked({one.name for one in people}))
+        except HabeasError as error:
+            note(f"{error.message}: {error.remedy}", "default")
+        except typer.Abort:
+            raise KeyboardInterrupt from None
     return people
+
+
+def _one_asked(taken: set[str]) -> "Founder":
+    from habeas.accounts.roles import check_combination  # noqa: PLC0415 - as above
+    from habeas.node.founding import Founder, role_named  # noqa: PLC0415 - as above
+
+    name = typer.prompt("name to log in with", err=True).strip()
+    if name in taken:
+        raise UsageError(f"{name} is named already", remedy="one name for each")
+    told = typer.prompt(f"roles of {name} (operator, requester, approver, privacy, auditor, admin)", err=True)
+    roles = tuple(role_named(role) for role in told.replace(",", " ").split())
+    check_combination(roles)
+    return Founder(name, roles)
 
 
 def _tell(made: "Founded", founders: "list[Founder]", *, as_json: bool) -> None:

@@ -6,7 +6,6 @@ with the thread that started it.
 
 import itertools
 import os
-import select
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -115,10 +114,10 @@ class Enrolment:
         if self._process is not None and self._process.popen.poll() is None:
             return self._process
         self._end()
-        process = spawn(configure_for(self._models, doors=0), self._timing.message_s, self._program)
+        process = spawn(configure_for(self._models, "enrol", doors=0), self._timing.message_s, self._program)
         self._process = process  # at once: `close` ends it while it starts
         try:
-            _await(process, 0.0 if self._closed.is_set() else self._timing.start_s)
+            process.await_message(0.0 if self._closed.is_set() else self._timing.start_s)
             hello, _ = process.hello()
         except BaseException:
             self._end()
@@ -136,7 +135,7 @@ class Enrolment:
             process.channel.send(EnrolImage(request_id=request, image_bytes=len(image)), [memory])
         finally:
             os.close(memory)
-        _await(process, timeout_s)
+        process.await_message(timeout_s)
         received = process.channel.receive()
         if received is None:
             raise InputError(process.ending(), remedy=_REMEDY)
@@ -150,10 +149,3 @@ class Enrolment:
         process, self._process = self._process, None
         if process is not None:
             process.kill()
-
-
-def _await(process: Process, within_s: float) -> None:
-    poll = select.poll()
-    poll.register(process.channel.fileno(), select.POLLIN)
-    if not poll.poll(within_s * 1000):
-        raise InputError(f"its worker was silent for {within_s:g} s", remedy=_REMEDY)

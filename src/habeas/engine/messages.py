@@ -48,6 +48,8 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 Number = Annotated[float, Field(ge=-_MAX_FAR_PX, le=_MAX_FAR_PX, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Edges = tuple[Share, Share, Share, Share]
+Side = Annotated[int, Field(ge=0, le=1 << 20)]
+Task = Literal["watch", "enrol", "inspect"]
 Url = Annotated[str, Field(max_length=4096, repr=False), AfterValidator(_printable)]
 
 
@@ -100,7 +102,7 @@ class Configure(Message):
 
     Args:
         parent_pid: of the node.
-        enrols: examines images, and has no cameras.
+        task: watches cameras, examines images for enrolment, or reads one camera's headers (without any model).
         doors: how many cameras it may have.
         models: folder of model files; read before the worker is sealed.
         detector_precision: as set.
@@ -108,7 +110,7 @@ class Configure(Message):
 
     TYPE = 1
     parent_pid: Count
-    enrols: bool
+    task: Task
     doors: Annotated[int, Field(ge=0, le=MAX_DESCRIPTORS)]
     models: Annotated[str, Field(max_length=4096)]
     detector_precision: Literal["auto", "f32", "bf16"]
@@ -173,6 +175,26 @@ class Shutdown(Message):
     """End."""
 
     TYPE = 5
+
+
+class InspectCamera(Message):
+    """Say what a camera's stream is, from headers and packets.
+
+    Args:
+        request_id: comes back with the answer.
+        url: where its door is, with credentials; empty: a video file, whose descriptor comes along.
+        within_s: for connecting, and again for packets.
+    """
+
+    TYPE = 6
+    request_id: Count
+    url: Url
+    within_s: Annotated[float, Field(gt=0, le=60, allow_inf_nan=False)]
+
+    @property
+    def descriptors(self) -> int:
+        """One, of a video file."""
+        return 0 if self.url else 1
 
 
 # --- worker to node ---------------------------------------------------------------------------------------------------
@@ -372,7 +394,7 @@ class Enrolled(Message):
     refusal: Text
     remedy: Text
     dimensions: Annotated[int, Field(ge=0, le=MAX_DIMENSIONS)]
-    size_wh: tuple[Annotated[int, Field(ge=0, le=1 << 20)], Annotated[int, Field(ge=0, le=1 << 20)]]
+    size_wh: tuple[Side, Side]
     report: Annotated[dict[Name, Number], Field(max_length=16)]
 
     @model_validator(mode="after")
@@ -407,6 +429,29 @@ class Failed(Message):
     remedy: Text
 
 
+class Inspected(Message):
+    """What a camera's stream is.
+
+    Args:
+        request_id: of the order.
+        size_wh: of its pictures; (0, 0): not known.
+        rate_hz: of its pictures; 0: not known.
+        codec: FFmpeg's name of it; empty: not known.
+        packets: of video that came.
+        seconds: from the first attempt to the last packet.
+        flaw: what went wrong; empty: nothing.
+    """
+
+    TYPE = 43
+    request_id: Count
+    size_wh: tuple[Side, Side]
+    rate_hz: Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)]
+    codec: Annotated[str, Field(max_length=32, pattern=r"^[a-z0-9_]*$")]
+    packets: Count
+    seconds: Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)]
+    flaw: Text
+
+
 def _check_vector(payload: bytes, dimensions: int) -> None:
     vector = np.frombuffer(payload, VECTOR, dimensions).astype(np.float32)
     with np.errstate(all="ignore"):
@@ -424,7 +469,19 @@ def _by_type(*messages: type[Message]) -> dict[int, type[Message]]:
     return {message.TYPE: message for message in messages}
 
 
-TO_WORKER: Final = _by_type(Configure, StartCamera, StopCamera, EnrolImage, Shutdown)
+TO_WORKER: Final = _by_type(Configure, StartCamera, StopCamera, EnrolImage, Shutdown, InspectCamera)
 TO_NODE: Final = _by_type(
-    *(Hello, Listening, ProbeMade, TrackEnded, Counters, CameraFlaw, CameraEnded, Enrolled, Heartbeat, Failed)
+    *(
+        Hello,
+        Listening,
+        ProbeMade,
+        TrackEnded,
+        Counters,
+        CameraFlaw,
+        CameraEnded,
+        Enrolled,
+        Heartbeat,
+        Failed,
+        Inspected,
+    )
 )

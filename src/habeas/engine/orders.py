@@ -11,7 +11,7 @@ from habeas.engine.sandbox import Posture
 from habeas.errors import InputError
 from habeas.settings import DetectSettings, LiveSettings
 from habeas.types import Flaw, Probe
-from habeas.video.address import CameraAddress
+from habeas.video.address import AddressRules, CameraAddress
 from habeas.video.masks import Mask
 
 CAMERAS_PER_WORKER: Final = 48
@@ -25,7 +25,8 @@ class CameraOrder:
 
     Args:
         camera_id: of the camera.
-        address: checked.
+        address: as it was parsed; its name need not have been asked for.
+        rules: what it may be, each time that it is connected to.
         detect: how faces are looked for.
         live: how its stream is kept alive; the transport is always TCP.
         masks: what is not looked at.
@@ -36,6 +37,7 @@ class CameraOrder:
 
     camera_id: str
     address: CameraAddress
+    rules: AddressRules
     detect: DetectSettings
     live: LiveSettings
     masks: tuple[Mask, ...] = ()

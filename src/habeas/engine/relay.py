@@ -2,8 +2,9 @@
 
 The worker, whose network holds nothing but its own loopback, opens *doors*: listening sockets there. It passes them to
 the node; a socket keeps the network it was made in. FFmpeg in the worker speaks plain RTSP to a door. In the node each
-door has one target: what comes through it goes to that camera's checked address and nowhere else. TLS to the camera is
-done here, so the worker needs no certificates.
+door has one target: what comes through it goes to that camera's checked address and nowhere else. Names are asked for
+here, before each connection: a camera whose address changed is found again. TLS to the camera is done here, so the
+worker needs no certificates.
 
 One thread serves all cameras. Buffers are bounded: a side that does not read makes the other one wait.
 """
@@ -18,8 +19,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, Self, TypeAlias
 
+from habeas.engine.names import look_up
 from habeas.errors import InputError
-from habeas.video.address import CameraAddress
+from habeas.video.address import AddressRules, CameraAddress, Resolver, system_resolver
 from habeas.video.edge import Flaws
 
 _CHUNK_BYTES: Final = 64 * 1024
@@ -42,17 +44,20 @@ class Target:
     """Where a door leads.
 
     Args:
-        address: of the camera, checked; its name is never asked for again. With `rtsps` the relay encrypts, and the
-            certificate has to be for its host.
+        address: of the camera. With `rtsps` the relay encrypts, and the certificate has to be for its host.
+        rules: what it may be. It is checked before each connection, and its name asked for: cameras move. None: it was
+            checked just now, and its name is never asked for again.
 
     Raises:
         InputError: it is a file, or has no address to connect to.
     """
 
     address: CameraAddress
+    rules: AddressRules | None = None
 
     def __post_init__(self) -> None:
-        if self.address.file is not None or not self.address.addresses:
+        unknown = self.rules is None and not self.address.addresses
+        if self.address.file is not None or unknown:
             raise InputError("a door leads to a camera on a network", remedy="pass files as descriptors")
 
 
@@ -77,12 +82,13 @@ class Count:
 
 @dataclass
 class _Door:
-    """A served door. Owned by the relay's thread."""
+    """A served door. Owned by the relay's thread. `asking`: the last look-up of its camera's name."""
 
     target: Target
     count: Count
     shut: bool = False
     server: asyncio.Server | None = None
+    asking: "asyncio.Future[CameraAddress | InputError] | None" = None
     passing: set["asyncio.Task[None]"] = field(default_factory=set)
 
 
@@ -91,11 +97,18 @@ class Relay:
 
     Args:
         tls: how cameras with TLS are trusted. None: certificates that this machine trusts, for the right host.
-        connect_s: how long a camera may take to answer, TLS included.
+        connect_s: how long a camera may take to answer, TLS included; and before that its name.
+        resolve: asked for the names of cameras, each in a thread of its own: a resolver may take long.
     """
 
-    def __init__(self, tls: ssl.SSLContext | None = None, connect_s: float = _CONNECT_S) -> None:
+    def __init__(
+        self,
+        tls: ssl.SSLContext | None = None,
+        connect_s: float = _CONNECT_S,
+        resolve: Resolver = system_resolver,
+    ) -> None:
         self._tls = tls or ssl.create_default_context()
+        self._resolve = resolve
         self._connect_s = connect_s
         self._doors: dict[int, _Door] = {}
         self._loop = asyncio.new_event_loop()
@@ -172,10 +185,14 @@ class Relay:
             writer.transport.abort()  # at once, where the door is released
 
     async def _connect(self, door: _Door) -> "_Side | None":
+        try:
+            camera = await self._checked(door)
+        except InputError as error:
+            return _refused(door, error.message)
         why = ""
-        for address in door.target.address.addresses:
+        for address in camera.addresses:
             try:
-                return await asyncio.wait_for(self._reach(door.target.address, address), self._connect_s)
+                return await asyncio.wait_for(self._reach(camera, address), self._connect_s)
             except ssl.SSLCertVerificationError as error:
                 why = f"its certificate is not trusted: {error.verify_message}"
             except TimeoutError:
@@ -184,9 +201,27 @@ class Relay:
                 why = f"TLS fails: {error.reason or type(error).__name__}"
             except OSError as error:
                 why = os.strerror(error.errno).lower() if error.errno else type(error).__name__
-        door.count.refused += 1
-        door.count.flaws.note(f"cannot connect: {why}")
-        return None
+        return _refused(door, why)
+
+    async def _checked(self, door: _Door) -> CameraAddress:
+        """Return where the door's camera is now. At most one look-up a door is under way, however often it is entered.
+
+        Raises:
+            InputError: it is not allowed there, or its name has no answer in time.
+        """
+        address, rules = door.target.address, door.target.rules
+        if rules is None:
+            return address
+        if door.asking is None or door.asking.done():
+            door.asking = look_up(address, rules, self._resolve)
+        try:
+            found = await asyncio.wait_for(asyncio.shield(door.asking), self._connect_s)
+        except TimeoutError:
+            remedy = "check the name server, or give the camera's IP address"
+            raise InputError(f"no answer to its name within {self._connect_s:g} s", remedy=remedy) from None
+        if isinstance(found, InputError):
+            raise found
+        return found
 
     async def _reach(self, camera: CameraAddress, address: str) -> "_Side":
         tls = camera.scheme == "rtsps"
@@ -226,6 +261,11 @@ class Relay:
 
     def __repr__(self) -> str:
         return f"Relay(doors={len(self._doors)})"
+
+
+def _refused(door: _Door, why: str) -> None:
+    door.count.refused += 1
+    door.count.flaws.note(f"cannot connect: {why}")
 
 
 def _turn_away(listener: socket.socket) -> None:

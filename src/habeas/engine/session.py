@@ -15,6 +15,7 @@ from habeas.engine.spawning import Process
 from habeas.engine.watches import Watch
 from habeas.errors import InputError, SourceError
 from habeas.types import NS_PER_S
+from habeas.video.address import CameraAddress, recheck
 from habeas.video.edge import Flaws
 
 _MOST_MESSAGES_A_S: Final = 5000
@@ -87,12 +88,14 @@ class Session:
 
         Raises:
             SourceError: its file cannot be opened.
-            InputError: its address is not allowed.
+            InputError: its file is not allowed, or not there. What is wrong with a camera's address is told as a flaw
+                of its door, and tried again.
         """
         order = watch.order
         url, descriptors = "", []
         if order.address.file is not None:
-            descriptors = [_open_video(order.address.file, order.camera_id)]
+            recheck(order.address, order.rules)
+            descriptors = [open_video(order.address.file, order.camera_id)]
         else:
             url = self._open_way(watch)
         start = StartCamera(
@@ -108,10 +111,9 @@ class Session:
     def _open_way(self, watch: Watch) -> str:
         """Have the relay serve a free door; return the camera's address through it, which is plain RTSP."""
         door = self._free[-1]
-        flaws = self._relay.serve(door, Target(watch.order.address)).flaws
+        flaws = self._relay.serve(door, Target(watch.order.address, watch.order.rules)).flaws
         self._doors[watch.epoch] = _Way(self._free.pop(), flaws)
-        url = watch.order.address.worker_url(int(door.getsockname()[1]))
-        return "rtsp" + url[url.index(":") :]
+        return url_through(door, watch.order.address)
 
     def new_flaws(self) -> Iterator[tuple[int, str]]:
         """Yield what went wrong at doors since this was last asked: the worker sees only that they shut again."""
@@ -144,8 +146,25 @@ class Session:
             door.close()
 
 
-def _open_video(path: Path, camera_id: str) -> int:
-    """Open a file that was checked; what took its place since is not followed."""
+def url_through(door: socket.socket, address: CameraAddress) -> str:
+    """Return a camera's address through a door: plain RTSP, since the relay encrypts; with its password."""
+    url = address.worker_url(int(door.getsockname()[1]))
+    return "rtsp" + url[url.index(":") :]
+
+
+def open_video(path: Path, camera_id: str) -> int:
+    """Open a file that was checked; what took its place since is not followed.
+
+    Args:
+        path: as checked.
+        camera_id: for the message.
+
+    Returns:
+        a descriptor, for the caller to close.
+
+    Raises:
+        SourceError: it cannot be opened, or is no plain file.
+    """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:

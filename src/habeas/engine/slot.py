@@ -10,9 +10,10 @@ import select
 import subprocess
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
+from habeas.clock import SystemClock
 from habeas.engine.channel import Received
 from habeas.engine.messages import Failed, Heartbeat, Hello, Shutdown, StopCamera
 from habeas.engine.orders import DOORS_PER_WORKER, CameraOrder, CameraReport, Hearers, Timing, WorkerChange, WorkerNews
@@ -39,6 +40,7 @@ class Wiring:
         hearers: who hears of what.
         timing: how long a worker is waited for.
         program: what is run.
+        machine: the clock of this machine, which workers have, too.
     """
 
     models: ModelSettings
@@ -47,6 +49,7 @@ class Wiring:
     hearers: Hearers
     timing: Timing
     program: Sequence[str] = PROGRAM
+    machine: Clock = field(default_factory=SystemClock)
 
 
 class Slot:
@@ -64,9 +67,11 @@ class Slot:
         self.kills = 0
         self.starts = 0
         self._wiring = wiring
-        self._watches = Watches(wiring.hearers, wiring.clock, next_epoch)
+        self._watches = Watches(wiring.hearers, wiring.clock, wiring.machine, next_epoch)
         self._closing = threading.Event()
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._wake_lock = threading.Lock()
+        self._wake_closed = False
         self._running: Process | None = None
         self._jitter = random.Random()  # noqa: S311 - spreads new starts, guards nothing
         self._thread = threading.Thread(target=self._live, name=f"worker-{number}", daemon=True)
@@ -82,13 +87,13 @@ class Slot:
         """Watch a camera, from now on and through every new start of the worker."""
         self.cameras.add(order.camera_id)
         self._watches.add(order)
-        os.eventfd_write(self._wake, 1)
+        self._wake_up()
 
     def remove(self, camera_id: str) -> None:
-        """Let a camera go; nothing is heard of it afterwards but its last counters."""
+        """Let a camera go; `Watches.remove` says what is heard of it afterwards. Never waits for a hearer."""
         self.cameras.discard(camera_id)
         self._watches.remove(camera_id)
-        os.eventfd_write(self._wake, 1)
+        self._wake_up()
 
     def reports(self) -> list[CameraReport]:
         """Return how its cameras stand."""
@@ -97,17 +102,33 @@ class Slot:
     def ask_to_end(self) -> None:
         """Ask the worker and the thread to end; `join` waits."""
         self._closing.set()
-        os.eventfd_write(self._wake, 1)
+        self._wake_up()
 
-    def join(self, deadline_s: float) -> None:
-        """Wait for the thread, at most so long; then kill the worker, whatever its thread does."""
-        self._thread.join(max(0.0, deadline_s))
+    def _wake_up(self) -> None:
+        """Have the thread look at what is wanted; once it was joined, its descriptor's number may be another file's."""
+        with self._wake_lock:
+            if not self._wake_closed:
+                os.eventfd_write(self._wake, 1)
+
+    def join(self, within_s: float) -> bool:
+        """Wait for the thread, at most so long; return whether it ended.
+
+        One that does not end is in a hearer, or waits for its worker: `kill` helps against the latter.
+        """
+        self._thread.join(max(0.0, within_s))
+        if self._thread.is_alive():
+            return False
+        with self._wake_lock:
+            if not self._wake_closed:
+                self._wake_closed = True
+                os.close(self._wake)
+        return True
+
+    def kill(self) -> None:
+        """Kill the worker, whatever its thread does."""
         process = self._running
-        if self._thread.is_alive() and process is not None:
+        if process is not None:
             process.popen.kill()
-            self._thread.join(1)
-        if not self._thread.is_alive():
-            os.close(self._wake)
 
     # --- the thread ---------------------------------------------------------------------------------------------------
 
@@ -117,8 +138,8 @@ class Slot:
             began_ns = self._wiring.clock.monotonic_ns()
             try:
                 self._one_life()
-            except Exception:  # noqa: BLE001 - worker top loop: a hearer that fails, as told, must not end the watching
-                failures += 1
+            except Exception:  # noqa: BLE001, S110 - worker top loop: a hearer that fails, as told, ends no watching
+                pass
             healthy_ns = self._wiring.timing.healthy_s * NS_PER_S
             failures = 1 if self._wiring.clock.monotonic_ns() - began_ns >= healthy_ns else failures + 1
             if not self._closing.is_set():
@@ -136,7 +157,7 @@ class Slot:
         change, why = WorkerChange.KILLED, ""
         try:
             process = spawn(
-                configure_for(self._wiring.models, doors=DOORS_PER_WORKER),
+                configure_for(self._wiring.models, "watch", doors=DOORS_PER_WORKER),
                 self._wiring.timing.message_s,
                 self._wiring.program,
             )
@@ -181,6 +202,7 @@ class Slot:
                         return process.ending()
                     self._hear(session, received)
                     heard_ns = clock.monotonic_ns()
+                self._watches.tell()
                 if session.greeted:
                     self._order_all(session)
             if session.greeted:  # one that still loads models would not listen

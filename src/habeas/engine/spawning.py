@@ -1,6 +1,7 @@
 """Starting a worker: a fresh interpreter that is given one socket, and nothing else of the node."""
 
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from habeas.engine.channel import Channel, Received
-from habeas.engine.messages import TO_NODE, Configure, Failed, Hello
+from habeas.engine.messages import TO_NODE, Configure, Failed, Hello, Task
 from habeas.errors import HabeasError, InputError
 from habeas.settings import ModelSettings
 
@@ -28,6 +29,7 @@ def clean_environment() -> dict[str, str]:
     """
     return {
         "LANG": "C.UTF-8",
+        "MALLOC_ARENA_MAX": "2",  # a thread a camera: with an arena each, memory only ever grows
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
         "TMPDIR": tempfile.gettempdir(),
@@ -50,6 +52,17 @@ class Process:
     def pid(self) -> int:
         """As the node sees it."""
         return self.popen.pid
+
+    def await_message(self, within_s: float) -> None:
+        """Wait until it says something, or ends.
+
+        Raises:
+            InputError: it does neither.
+        """
+        poll = select.poll()
+        poll.register(self.channel.fileno(), select.POLLIN)
+        if not poll.poll(within_s * 1000):
+            raise InputError(f"its worker was silent for {within_s:g} s", remedy="try again; see: habeas doctor")
 
     def hello(self) -> tuple[Hello, Received]:
         """Wait for a worker's first message.
@@ -122,16 +135,17 @@ def spawn(configure: Configure, patience_s: float, program: Sequence[str] = PROG
     return process
 
 
-def configure_for(models: ModelSettings, *, doors: int) -> Configure:
+def configure_for(models: ModelSettings, task: Task, *, doors: int) -> Configure:
     """Return what a worker is told first.
 
     Args:
         models: where they are, already fetched.
-        doors: how many cameras it may have; 0: it examines images.
+        task: what it is for.
+        doors: how many cameras it may have.
     """
     return Configure(
         parent_pid=os.getpid(),
-        enrols=not doors,
+        task=task,
         doors=doors,
         models=str(models.folder.resolve()),
         detector_precision=models.detector_precision,

@@ -1,4 +1,4 @@
-"""The node's workers: one for each core, many cameras each, and one for images to enrol.
+"""The node's workers: one for each core, many cameras each, one for images to enrol, one for each camera inspected.
 
 A worker that stalls, floods or talks nonsense is killed, counted and started again, with new epochs for its cameras;
 the others do not notice. Nothing that a worker may not know goes into one: `engine.spawning` says what does.
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from habeas.engine.enrolment import Enrolment, EnrolResult
+from habeas.engine.inspection import Inspection, StreamReport
 from habeas.engine.messages import Counters
 from habeas.engine.orders import (
     CAMERAS_PER_WORKER,
@@ -29,9 +30,12 @@ from habeas.errors import InputError
 from habeas.ports import Clock
 from habeas.settings import Settings
 from habeas.types import Flaw, Probe
+from habeas.video.address import CameraAddress, recheck, rules_with
 
 _CLOSE_S = 4.0
 """What closing may take until workers are killed; with that, and their threads' end, it stays below 5 s."""
+_KILLED_S = 0.5
+"""What the ends of their threads may take then, all together."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,8 @@ class Supervisor:
         clock: for deadlines.
         relay: opens the way to cameras; its owner closes it after the supervisor.
         on_probe: hears of what is to be compared.
-        on_end: hears of the end of a track, after all its probes; of every track of which there was one.
+        on_end: hears of the end of a track, after all its probes; of every track of which there was one, and soon after
+            `stop` of those that were open.
         on_counters: hears of the totals of an epoch, about once a second, also of its last after `stop`.
         on_flaw: hears of what went wrong with a camera.
         on_worker: hears of a worker that started or ended.
@@ -95,21 +100,27 @@ class Supervisor:
         timing = timing or Timing()
         hearers = Hearers(on_probe, on_end, on_counters, on_flaw, on_worker)
         wiring = Wiring(settings.models, clock, relay, hearers, timing, program)
+        cameras = settings.cameras
+        self._rules = rules_with(cameras.networks, cameras.ports, cameras.folders)
         epochs = itertools.count(1)
         self._lock = threading.Lock()
         self._assigned: dict[str, Slot] = {}
+        self._leaving: set[str] = set()
         self._closed = False
         self._enrolment = Enrolment(settings.models, timing, program)
+        self._inspection = Inspection(settings.models, timing, relay, program)
         self._slots = [Slot(number, wiring, lambda: next(epochs)) for number in range(workers)]
 
     def start(self, order: CameraOrder) -> None:
         """Watch a camera, with the worker that has fewest, from now on and through every new start of it.
 
         Raises:
-            InputError: it is watched already, or no worker has room.
+            InputError: it is watched already, or no worker has room, or the workers have ended.
         """
         with self._lock:
-            if self._closed or order.camera_id in self._assigned:
+            if self._closed:
+                raise InputError("the workers have ended", remedy="start the node again")
+            if order.camera_id in self._assigned:
                 raise InputError(f"{order.camera_id} is watched already", remedy="stop it first")
             slot = min(self._slots, key=lambda each: len(each.cameras))
             if len(slot.cameras) >= CAMERAS_PER_WORKER:
@@ -120,16 +131,24 @@ class Supervisor:
             slot.add(order)
 
     def stop(self, camera_id: str) -> None:
-        """Let a camera go. Once this returned, no probe and no flaw of it is heard; its open tracks have ended.
+        """Let a camera go. Never waits for a hearer.
+
+        Once this returned, no probe and no flaw of it begins to be handed over. One at most, that was being handed over
+        at that moment, may still be in its hearer, or reach it: whoever compares asks what may be compared anyway. The
+        ends of its open tracks, and its last counters, are heard after that.
 
         Raises:
             InputError: it is not watched.
         """
         with self._lock:
-            slot = self._assigned.pop(camera_id, None)
-            if slot is None:
+            slot = self._assigned.get(camera_id)
+            if slot is None or camera_id in self._leaving:
                 raise InputError(f"{camera_id} is not watched", remedy="start it first")
-            slot.remove(camera_id)
+            self._leaving.add(camera_id)  # nobody starts it again before its slot has let it go
+        slot.remove(camera_id)
+        with self._lock:
+            del self._assigned[camera_id]
+            self._leaving.discard(camera_id)
 
     def running(self) -> frozenset[str]:
         """Return the cameras that are wanted, whatever their state."""
@@ -157,8 +176,26 @@ class Supervisor:
         """
         return self._enrolment.enrol(image, timeout_s)
 
+    def inspect(self, address: CameraAddress, timeout_s: float) -> StreamReport:
+        """Say what a camera's stream is, from headers and packets; nothing is decoded for analysis, nobody looked for.
+
+        Args:
+            address: checked just now, but that its name need not have been asked for.
+            timeout_s: for the inspection, beside starting a worker and waiting for other inspections.
+
+        Raises:
+            InputError: its name is unknown, or leads to where no camera may be.
+            HabeasError: no worker can be started.
+        """
+        if address.file is None and not address.addresses:
+            address = recheck(address, self._rules)
+        return self._inspection.inspect(address, timeout_s)
+
     def close(self) -> None:
-        """Ask the workers to end, kill those that do not, within 5 s in all. A second call does nothing."""
+        """Ask the workers to end, kill those that do not, within 5 s in all. A second call does nothing.
+
+        A hearer that blocks is left alone, with the thread that called it.
+        """
         with self._lock:
             if self._closed:
                 return
@@ -166,12 +203,20 @@ class Supervisor:
         for slot in self._slots:
             slot.ask_to_end()
         self._enrolment.close()
-        deadline_s = time.monotonic() + _CLOSE_S
-        for slot in self._slots:
-            slot.join(deadline_s - time.monotonic())
+        self._inspection.close()
+        late = _not_joined(self._slots, _CLOSE_S)
+        for slot in late:
+            slot.kill()
+        _not_joined(late, _KILLED_S)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+
+def _not_joined(slots: Sequence[Slot], within_s: float) -> list[Slot]:
+    """Wait for slots, for so long in all; return those that did not end."""
+    deadline_s = time.monotonic() + within_s
+    return [slot for slot in slots if not slot.join(deadline_s - time.monotonic())]

@@ -1,10 +1,14 @@
 """One worker's cameras as the node knows them, epoch by epoch; what the worker says is checked against it.
 
-Guarded by one lock, held while a hearer is called: so that nothing is heard of a camera once `remove` returned.
+Guarded by one lock, which is never held while a hearer is called: a hearer may block for long, and nobody else waits
+for it. What is to be heard is queued under the lock and handed over by the worker's thread alone, in order. Whether a
+camera is still wanted is asked under the lock, for each probe and flaw, just before it is handed over. So once `remove`
+returned, at most one of its probes or flaws is still heard: the one that was being handed over at that moment.
 """
 
 import random
 import threading
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
@@ -30,6 +34,10 @@ from habeas.video.edge import origin
 _MOST_OPEN_TRACKS: Final = 4096
 _GRACE_S: Final = 2.0
 """Counters come once a second: a stall is seen here so much later than in the worker."""
+_OLDEST_NS: Final = 120 * NS_PER_S
+"""A probe's picture is at most so old when it is heard, beside the time in which hearers kept the worker waiting."""
+_AHEAD_NS: Final = 5 * NS_PER_S
+_LONGEST_LAG_NS: Final = 600 * NS_PER_S
 _REMEDY: Final = "the worker is started again; report this if it repeats"
 _TOTALS: Final = ("decoded", "analysed", "gated", "dropped", "faces", "tracks", "analysed_ns")
 
@@ -58,18 +66,31 @@ class Watch:
     tracks: dict[int, ClosedTrack] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class _Saying:
+    """What a hearer is to be told. `of`: only while this is wanted; None: in any case."""
+
+    of: Watch | None
+    tell: Callable[[], None]
+
+
 class Watches:
     """The cameras of one worker.
 
     Args:
         hearers: who hears of what.
         clock: tells when cameras last came on.
+        machine: the clock that the worker's process has, too; the installation's may deliberately differ from it.
         next_epoch: never gives the same number twice.
     """
 
-    def __init__(self, hearers: Hearers, clock: Clock, next_epoch: Callable[[], int]) -> None:
+    def __init__(self, hearers: Hearers, clock: Clock, machine: Clock, next_epoch: Callable[[], int]) -> None:
         self._hearers = hearers
         self._clock = clock
+        self._machine = machine
+        self._sayings: deque[_Saying] = deque()
+        self._lag_ns = 0
+        self._lag_at_ns = machine.monotonic_ns()
         self._next_epoch = next_epoch
         self._lock = threading.Lock()
         self._cameras: dict[str, Watch] = {}
@@ -84,7 +105,10 @@ class Watches:
             self._cameras[order.camera_id] = self._watch(order)
 
     def remove(self, camera_id: str) -> None:
-        """Want it no more: its open tracks end here, and nothing but counters is heard of it from now on."""
+        """Want it no more: its open tracks end, and but for what is being handed over, only that and counters are heard.
+
+        The worker's thread tells the ends (`tell`).
+        """
         with self._lock:
             watch = self._cameras.pop(camera_id)
             watch.wanted = False
@@ -107,6 +131,15 @@ class Watches:
             ]
 
     # --- the worker's thread ------------------------------------------------------------------------------------------
+
+    def tell(self) -> None:
+        """Hand over what is to be heard, oldest first. Takes as long as the hearers do."""
+        while (saying := self._next_saying()) is not None:
+            began_ns = self._machine.monotonic_ns()
+            try:
+                saying.tell()
+            finally:
+                self._lagged(self._machine.monotonic_ns() - began_ns)
 
     def to_start(self) -> list[Watch]:
         """Return what the worker is to be told of now."""
@@ -141,26 +174,19 @@ class Watches:
             if watch.wanted:
                 self._note_flaw(watch, what, 0)
                 self._renew(watch, over=over)
+        self.tell()
 
     def hear(self, message: CameraMessage, model_id: str) -> Watch | None:
-        """Take in what the worker says of a camera; return the watch if that was its last word.
+        """Take in what the worker says of a camera, and hand it over; return the watch if that was its last word.
 
         Raises:
-            InputError: of a camera or epoch that it was not told of, or contradicting what it said before.
+            InputError: of a camera or epoch that it was not told of, of a time that cannot be, or contradicting what it
+                said before.
         """
         with self._lock:
-            watch = self._told.get(message.epoch)
-            if watch is None or watch.order.camera_id != message.camera_id:
-                raise InputError("a worker speaks of a camera or epoch that it does not have", remedy=_REMEDY)
-            if isinstance(message, Counters):
-                self._count(watch, message)
-            elif isinstance(message, CameraEnded):
-                del self._told[message.epoch]
-                self._ended(watch, failed=message.failed)
-                return watch
-            elif watch.wanted:
-                self._hear_wanted(watch, message, model_id)
-        return None
+            watch = self._take_in(message, model_id)
+        self.tell()
+        return watch
 
     def note_flaw(self, epoch: int, what: str) -> None:
         """Tell what went wrong on the way to a camera."""
@@ -168,6 +194,7 @@ class Watches:
             watch = self._told.get(epoch)
             if watch is not None and watch.wanted:
                 self._note_flaw(watch, what, 0)
+        self.tell()
 
     def worker_ended(self) -> None:
         """Note that the worker is gone: open tracks end, and every camera waits for its next epoch."""
@@ -177,8 +204,9 @@ class Watches:
             for watch in gone:
                 if watch.told and not watch.over:
                     self._cameras[watch.order.camera_id] = self._watch(watch.order, flaw=watch.flaw)
-            for watch in gone:  # last: a hearer that fails leaves no camera behind
+            for watch in gone:
                 self._end_tracks(watch)
+        self.tell()  # last: a hearer that fails leaves no camera behind
 
     # --- under the lock -----------------------------------------------------------------------------------------------
 
@@ -194,32 +222,66 @@ class Watches:
             flaw=flaw,
         )
 
+    def _take_in(self, message: CameraMessage, model_id: str) -> Watch | None:
+        watch = self._told.get(message.epoch)
+        if watch is None or watch.order.camera_id != message.camera_id:
+            raise InputError("a worker speaks of a camera or epoch that it does not have", remedy=_REMEDY)
+        if isinstance(message, Counters):
+            self._count(watch, message)
+        elif isinstance(message, CameraEnded):
+            del self._told[message.epoch]
+            self._ended(watch, failed=message.failed)
+            return watch
+        elif watch.wanted:
+            self._hear_wanted(watch, message, model_id)
+        return None
+
     def _hear_wanted(self, watch: Watch, message: Message, model_id: str) -> None:
         if isinstance(message, ProbeMade):
             self._probe(watch, message, model_id)
         elif isinstance(message, TrackEnded):
             track = ClosedTrack(message.track_id, message.first_seen_ns, message.last_seen_ns)
             watch.tracks.pop(track.track_id, None)
-            self._hearers.on_end(TrackEnd(watch.origin, track))
+            self._say_end(watch, track)
         elif isinstance(message, CameraFlaw):
             self._note_flaw(watch, message.text, message.at_ns)
 
     def _probe(self, watch: Watch, message: ProbeMade, model_id: str) -> None:
+        self._check_capture(message.captured_at_ns)
         watch.tracks[message.track_id] = ClosedTrack(message.track_id, message.first_seen_ns, message.at_ns)
         if len(watch.tracks) > _MOST_OPEN_TRACKS:
             raise InputError("a worker has more open tracks than a street has faces", remedy=_REMEDY)
-        self._hearers.on_probe(
-            Probe(
-                origin=watch.origin,
-                track_id=message.track_id,
-                templates=Templates(message.vector[None], model_id, watch.origin),
-                box_xyxy_px=np.array(message.box_xyxy_px, np.float32),
-                face_rgb=message.face_rgb,
-                at_ns=message.at_ns,
-                first_seen_ns=message.first_seen_ns,
-                captured_at_ns=message.captured_at_ns,
-            )
+        probe = Probe(
+            origin=watch.origin,
+            track_id=message.track_id,
+            templates=Templates(message.vector[None], model_id, watch.origin),
+            box_xyxy_px=np.array(message.box_xyxy_px, np.float32),
+            face_rgb=message.face_rgb,
+            at_ns=message.at_ns,
+            first_seen_ns=message.first_seen_ns,
+            captured_at_ns=message.captured_at_ns,
         )
+        self._sayings.append(_Saying(watch, lambda: self._hearers.on_probe(probe)))
+
+    def _check_capture(self, captured_at_ns: int) -> None:
+        """Suspensions bind the time of capture, so a worker may not make it up."""
+        age_ns = self._machine.now_ns() - captured_at_ns
+        if not -_AHEAD_NS <= age_ns <= _OLDEST_NS + self._lag():
+            what = f"a worker's picture is of {age_ns / NS_PER_S:.0f} s ago"
+            raise InputError(what, remedy=_REMEDY)
+
+    def _lag(self) -> int:
+        """Return for how long hearers lately kept the worker waiting: caught up with in as long as it took."""
+        now_ns = self._machine.monotonic_ns()
+        self._lag_ns = max(0, self._lag_ns - (now_ns - self._lag_at_ns))
+        self._lag_at_ns = now_ns
+        return self._lag_ns
+
+    def _lagged(self, took_ns: int) -> None:
+        """Note that a hearer took so long, until now."""
+        with self._lock:
+            self._lag_at_ns += took_ns  # meanwhile nothing was caught up with
+            self._lag_ns = min(_LONGEST_LAG_NS, self._lag() + took_ns)
 
     def _count(self, watch: Watch, counters: Counters) -> None:
         before = watch.counters
@@ -229,7 +291,7 @@ class Watches:
             watch.changed_ns = self._clock.monotonic_ns()
             watch.failures = 0
         watch.counters = counters
-        self._hearers.on_counters(counters)
+        self._sayings.append(_Saying(None, lambda: self._hearers.on_counters(counters)))
 
     def _ended(self, watch: Watch, *, failed: bool) -> None:
         """A file that ended is over, and so is one that cannot be read; a stream has no end, and is started again."""
@@ -251,13 +313,27 @@ class Watches:
 
     def _note_flaw(self, watch: Watch, what: str, at_ns: int) -> None:
         watch.flaw = what
-        self._hearers.on_flaw(Flaw(watch.order.camera_id, what, at_ns))
+        flaw = Flaw(watch.order.camera_id, what, at_ns)
+        self._sayings.append(_Saying(watch, lambda: self._hearers.on_flaw(flaw)))
 
     def _end_tracks(self, watch: Watch) -> None:
         """End the tracks of which probes were heard: whoever keeps something of them lets go of it."""
         while watch.tracks:
             _, track = watch.tracks.popitem()
-            self._hearers.on_end(TrackEnd(watch.origin, track))
+            self._say_end(watch, track)
+
+    def _say_end(self, watch: Watch, track: ClosedTrack) -> None:
+        end = TrackEnd(watch.origin, track)
+        self._sayings.append(_Saying(None, lambda: self._hearers.on_end(end)))
+
+    def _next_saying(self) -> _Saying | None:
+        """Return what is to be heard next; what is not wanted any more is passed over."""
+        with self._lock:
+            while self._sayings:
+                saying = self._sayings.popleft()
+                if saying.of is None or saying.of.wanted:
+                    return saying
+        return None
 
 
 def _state(watch: Watch, now_ns: int, *, running: bool) -> CameraState:

@@ -1,7 +1,8 @@
 """A worker: the process that decodes strangers' video, and the only kind that does.
 
     1. Read what it is to be.  2. Cut network and privileges.  3. Open doors, load the models, and run everything once,
-    since nothing can be imported or opened later.  4. Seal.  5. Say hello.  6. Watch cameras, or examine images.
+    since nothing can be imported or opened later.  4. Seal.  5. Say hello.  6. Watch cameras, or examine images, or
+    read a camera's headers, for which no model is loaded.
 
 It has no database, no key, no gallery and no disk. The thread that analyses is the one that tells: where the node does
 not read, it waits, and the cameras' queues drop their oldest frames and count them. Nothing is told out of order.
@@ -20,6 +21,7 @@ from habeas.clock import SystemClock
 from habeas.engine.cameras import Camera, FileCamera, LiveCamera, source_name
 from habeas.engine.channel import Channel, Received
 from habeas.engine.enrolling import Examiner
+from habeas.engine.inspecting import inspect, prepare
 from habeas.engine.messages import (
     MAX_CROP_PX,
     TO_WORKER,
@@ -31,6 +33,7 @@ from habeas.engine.messages import (
     Failed,
     Heartbeat,
     Hello,
+    InspectCamera,
     Listening,
     Message,
     ProbeMade,
@@ -58,6 +61,8 @@ from habeas.video import ArrayPicture
 
 _TELL_EVERY_NS: Final = NS_PER_S
 _FAR_PX: Final = 1e6
+NO_MODEL: Final = "none"
+"""What a worker that loads no model says it makes templates with."""
 
 
 def main(descriptor: int) -> int:
@@ -94,12 +99,17 @@ def _serve(channel: Channel) -> None:
         raise InputError("a worker is first told what it is to be", remedy="start workers through the node")
     isolation = isolate(configure.parent_pid)
     doors = [open_door() for _ in range(configure.doors)]
+    clock = SystemClock()
+    if configure.task == "inspect":
+        prepare(clock)
+        _hello(channel, isolation, NO_MODEL, doors)
+        _inspect(channel, clock)
+        return
     pack = load_pack(_models(configure), before_pull=_never_pull)
     templater = Templater(pack.mobilefacenet, pack.fr_feature, pack.model_id)
     warm_up(pack, templater)
-    _hello(channel, isolation, pack, doors)
-    clock = SystemClock()
-    if configure.enrols:
+    _hello(channel, isolation, pack.model_id, doors)
+    if configure.task == "enrol":
         _examine(channel, Examiner(pack, templater, clock))
     else:
         Watch(channel, pack, templater, clock).serve()
@@ -113,11 +123,11 @@ def _never_pull(_files: list[PackagedFile]) -> Report:
     raise ModelError("model files are missing", remedy="run: habeas models pull")
 
 
-def _hello(channel: Channel, isolation: Isolation, pack: LoadedPack, doors: list[socket.socket]) -> None:
+def _hello(channel: Channel, isolation: Isolation, model_id: str, doors: list[socket.socket]) -> None:
     """Seal, say so, and hand the doors over: who accepts at them is the node."""
     ports = tuple(int(door.getsockname()[1]) for door in doors)
     posture = seal(isolation, ports)
-    hello = Hello(pid=os.getpid(), model_id=pack.model_id, guards=posture.as_json(), ports=ports)
+    hello = Hello(pid=os.getpid(), model_id=model_id, guards=posture.as_json(), ports=ports)
     channel.send(hello, [door.fileno() for door in doors])
     for door in doors:
         door.close()
@@ -129,6 +139,14 @@ def _examine(channel: Channel, examiner: Examiner) -> None:
             raise _unexpected(received.message)
         (descriptor,) = received.descriptors
         channel.send(examiner.examine(received.message, descriptor))
+
+
+def _inspect(channel: Channel, clock: Clock) -> None:
+    while (received := channel.receive()) is not None and not isinstance(received.message, Shutdown):
+        if not isinstance(received.message, InspectCamera):
+            received.close()
+            raise _unexpected(received.message)
+        channel.send(inspect(received.message, received.descriptors, clock))
 
 
 def _unexpected(message: Message) -> InputError:

@@ -2,8 +2,9 @@
 
 import threading
 from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime, timedelta
 
 from habeas.engine.messages import Counters
@@ -71,22 +72,40 @@ class Counting:
             self._tallies[camera_id].searches += searches
             self._tallies[camera_id].alerts += alerts
 
-    def write(self, tx: Tx) -> list[str]:
-        """Write what was gathered to the day's rows; returns the cameras that delivered frames."""
+    @contextmanager
+    def taken(self) -> Iterator[Mapping[str, Tally]]:
+        """Hand out what was gathered, by camera; where the block fails, it is gathered still."""
         with self._lock:
             tallies, self._tallies = self._tallies, defaultdict(Tally)
-        for camera_id, tally in tallies.items():
-            _write(tx, camera_id, tally)
-        return [camera_id for camera_id, tally in tallies.items() if tally.frames_decoded]
+        try:
+            yield tallies
+        except BaseException:
+            with self._lock:
+                for camera_id, tally in tallies.items():
+                    _add(self._tallies[camera_id], tally)
+            raise
 
 
-def _write(tx: Tx, camera_id: str, tally: Tally) -> None:
+def _add(tally: Tally, more: Tally) -> None:
+    for one in fields(Tally):
+        setattr(tally, one.name, getattr(tally, one.name) + getattr(more, one.name))
+
+
+def delivering(tallies: Mapping[str, Tally]) -> list[str]:
+    """Return the cameras that gave frames."""
+    return [camera_id for camera_id, tally in tallies.items() if tally.frames_decoded]
+
+
+def write_counts(tx: Tx, tallies: Mapping[str, Tally]) -> None:
+    """Add what was gathered to the rows of the day."""
     day = day_text(tx.now_ns)
-    found = tx.find(Count, camera_id=camera_id, day=day)
-    row = found[0] if found else Count(camera_id, day)
-    if not found:
-        tx.add(row)
-    tx.change(row, **{one.name: getattr(row, one.name) + getattr(tally, one.name) for one in fields(Tally)})
+    rows = {row.camera_id: row for row in tx.find(Count, day=day)}
+    for camera_id, tally in tallies.items():
+        row = rows.get(camera_id)
+        if row is None:
+            tx.add(Count(camera_id, day, **asdict(tally)))
+        else:
+            tx.change(row, **{name: getattr(row, name) + value for name, value in asdict(tally).items() if value})
 
 
 def false_a_day(tx: Tx, camera_id: str, expected_fpir: float) -> float:

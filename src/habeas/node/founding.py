@@ -3,6 +3,7 @@
 import os
 import secrets
 import shutil
+import stat
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -14,25 +15,24 @@ from pydantic import BaseModel
 
 from habeas.accounts.grants import grant_first
 from habeas.accounts.people import NewAccount, insert_account
-from habeas.accounts.roles import Role, check_combination
+from habeas.accounts.roles import EVERYWHERE, ZONED, Role, check_combination
 from habeas.authority.policy import Ceilings, first_policy
 from habeas.comparison.calibration import calibration_digest
-from habeas.errors import InputError, UsageError
+from habeas.errors import DiskError, InputError, UsageError
 from habeas.keys import KeyStore, MasterKey
+from habeas.keys.oversight import seal
 from habeas.models.pack import default_model_id
 from habeas.node.workspace import SETTINGS, Workspace, keys_folder, load_workspace, master_file, master_key
 from habeas.ports import Clock
 from habeas.review.images import OVERSIGHT
-from habeas.settings import KeySettings, Settings
-from habeas.store import open_store
-from habeas.store.database import database_url
+from habeas.settings import Settings, load_settings
+from habeas.store import Tx
+from habeas.store.first import first_transaction
 from habeas.store.records import Meta
-from habeas.store.upgrade import upgrade
 
 _PRIVATE: Final = 0o711
 _SECRET: Final = 0o600
 _TWO: Final = 2
-_AGE: Final = "age1"
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def read_people(file: Path) -> list[Founder]:
         UsageError: it is something else.
     """
     try:
-        given = yaml.safe_load(file.read_text())
+        given = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
         raise UsageError(f"{file}: cannot be read as YAML", remedy="see docs/story.md for an example") from error
     people = given.get("people", given) if isinstance(given, dict) else given
@@ -138,11 +138,14 @@ def check_people(people: Sequence[Founder]) -> None:
     """Check that these people can run an installation.
 
     Raises:
-        InputError: somebody is missing, or two have one name.
+        InputError: somebody is missing, two have one name, or zones are named for roles that are for all of them.
         RuleError: roles that do not combine.
     """
     for person in {_person(one) for one in people}:
         check_combination([role for one in people if _person(one) == person for role in one.roles])
+    for one in people:
+        if one.zones and not ZONED & set(one.roles):
+            raise InputError(f"the roles of {one.name} are for every zone", remedy="name no zones with them")
     if len({one.name for one in people}) < len(people):
         raise InputError("two people have the same name", remedy="names are for logging in: one each")
     lacking = missing_people(people)
@@ -183,77 +186,153 @@ def found(
         keys: where the key store goes; None: below the user's data folder.
 
     Raises:
-        InputError: people are missing, or the folder has something in it.
+        InputError: people are missing; the folder, the database or the place of the keys has something in it.
         RuleError: roles that do not combine.
+        UsageError: the environment says something else than what is asked for.
         DiskError: it cannot be written.
     """
     check_people(people)
-    if oversight and not oversight.startswith(_AGE):
-        raise InputError("the oversight key is an age recipient: age1...", remedy="ask that body for its public key")
+    if oversight:
+        seal(oversight, b"")  # a mistyped key would be noticed with the first alert, which is then lost
     folder = folder.resolve()
-    if folder.exists() and any(folder.iterdir()):
-        raise InputError(f"{folder} has something in it", remedy="choose a new folder")
+    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+        raise InputError(f"{folder} is there, and not an empty folder", remedy="choose a new folder")
+    workspace_id = f"w-{secrets.token_hex(6)}"
+    wanted = _wanted(workspace_id, database, keys)
+    _check_apart(folder, wanted)
     with ExitStack() as undo:
-        return _found(folder, people, clock, database, oversight, keys, undo)
+        try:
+            return _found(Workspace(folder, wanted), people, clock, oversight, settings_text(*_given(wanted)), undo)
+        except OSError as error:
+            raise DiskError(
+                f"{error.filename or folder} cannot be made: {error.strerror}", remedy="choose a folder of yours"
+            ) from error
+
+
+def _wanted(workspace_id: str, database: str, keys: Path | None) -> Settings:
+    """Return the settings to be: those of the environment, which will win, with what was asked for.
+
+    Raises:
+        UsageError: the environment says something else than what was asked for.
+    """
+    environment = load_settings()
+    asked = {"workspace_id": (environment.workspace_id, workspace_id)}
+    if database:
+        asked["database"] = (environment.database, database)
+    if keys is not None:
+        asked["keys.folder"] = (str(environment.keys.folder or ""), str(keys.resolve()))
+    for name, (there, wanted) in asked.items():
+        if there not in ("", wanted):
+            variable = f"HABEAS_{name.replace('.', '__').upper()}"
+            raise UsageError(f"{variable} is set, and would win over what is asked for", remedy=f"unset {variable}")
+    places = environment.keys if keys is None else environment.keys.model_copy(update={"folder": keys.resolve()})
+    return environment.model_copy(
+        update={"workspace_id": workspace_id, "database": database or environment.database, "keys": places}
+    )
+
+
+def _check_apart(folder: Path, settings: Settings) -> None:
+    """Check that the keys come to lie outside the workspace, at a place where nothing is.
+
+    Raises:
+        InputError: they do not.
+    """
+    store, master = keys_folder(settings.keys, settings.workspace_id), _master_file_of(settings)
+    for place in (store, master):
+        if place is None:
+            continue
+        if place.resolve().is_relative_to(folder) or folder.is_relative_to(place.resolve()):
+            raise InputError(
+                f"{place} is not apart from the workspace",
+                remedy="a copy of one must not be a copy of both: --keys DIR",
+            )
+        if place.exists():
+            raise InputError(f"there is {place} already", remedy="choose another place for the keys: --keys DIR")
+
+
+def _master_file_of(settings: Settings) -> Path | None:
+    """Return the file to make for the master key; None: it comes from elsewhere."""
+    if settings.keys.master_command or settings.keys.master_env:
+        return None
+    return master_file(settings.keys, settings.workspace_id)
+
+
+def _given(settings: Settings) -> tuple[str, str, Path | None]:
+    """Return what is to be written down: what the environment says is not, for it may hold secrets."""
+    environment = load_settings()
+    database = settings.database if settings.database != environment.database else ""
+    keys = settings.keys.folder if settings.keys.folder != environment.keys.folder else None
+    return settings.workspace_id, database, keys
 
 
 def _found(
-    folder: Path,
-    people: Sequence[Founder],
-    clock: Clock,
-    database: str,
-    oversight: str,
-    keys: Path | None,
-    undo: ExitStack,
+    wanted: Workspace, people: Sequence[Founder], clock: Clock, oversight: str, settings: str, undo: ExitStack
 ) -> Founded:
-    workspace_id = f"w-{secrets.token_hex(6)}"
-    existed = folder.exists()
-    folder.mkdir(parents=True, exist_ok=True)
-    folder.chmod(_PRIVATE)
-    undo.callback(_remove, folder, keep=existed)
-    settings = KeySettings(folder=keys)
-    undo.callback(shutil.rmtree, keys_folder(settings, workspace_id), ignore_errors=True)
-    undo.callback(lambda: master_file(settings, workspace_id).unlink(missing_ok=True))
-    _write_settings(folder / SETTINGS, settings_text(workspace_id, database, keys))
-    _make_keys(settings, workspace_id)
-    url = database_url(database, folder)
-    upgrade(url, folder, clock)
-    accounts = []
-    with open_store(url, clock) as store, store.write() as tx:
-        if tx.find(Meta, name="workspace_id"):
-            raise InputError("this database belongs to an installation", remedy="name an empty one")
-        model_id = default_model_id()
-        first_policy(tx, Ceilings(model_id=model_id, calibration=calibration_digest(model_id)))
-        tx.add(Meta("workspace_id", workspace_id))
-        if oversight:
-            tx.add(Meta(OVERSIGHT, oversight))
-        for one in people:
-            account = insert_account(tx, "init", one.name, one.person or None)
-            for role in one.roles:
-                grant_first(tx, account.account_id, role, one.zones)
-            accounts.append(account)
+    """Make everything; the database's one transaction is the last step, so that nothing can fail after it."""
+    folder = wanted.folder
+    _make_folder(folder, undo)
+    _write_settings(folder / SETTINGS, settings)
+    _make_keys(wanted.settings, undo)
     workspace = load_workspace(folder)
+    if workspace != wanted:
+        raise InputError("the settings that were written read as others", remedy="report this")
+    with first_transaction(workspace.database_url, clock) as tx:
+        accounts = _fill(tx, workspace.workspace_id, people, oversight)
     undo.pop_all()
-    return Founded(workspace, tuple(accounts))
+    return Founded(workspace, accounts)
 
 
-def _remove(folder: Path, *, keep: bool) -> None:
+def _fill(tx: Tx, workspace_id: str, people: Sequence[Founder], oversight: str) -> tuple[NewAccount, ...]:
+    model_id = default_model_id()
+    first_policy(tx, Ceilings(model_id=model_id, calibration=calibration_digest(model_id)))
+    tx.add(Meta("workspace_id", workspace_id))
+    if oversight:
+        tx.add(Meta(OVERSIGHT, oversight))
+    accounts = []
+    for one in people:
+        account = insert_account(tx, "init", one.name, one.person or None)
+        for role in one.roles:
+            grant_first(tx, account.account_id, role, one.zones if role in ZONED else EVERYWHERE)
+        accounts.append(account)
+    return tuple(accounts)
+
+
+def _make_folder(folder: Path, undo: ExitStack) -> None:
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in reversed(made):
+        undo.callback(path.rmdir)
+    undo.callback(_empty, folder)
+    undo.callback(folder.chmod, stat.S_IMODE(folder.stat().st_mode))
+    folder.chmod(_PRIVATE)
+
+
+def _empty(folder: Path) -> None:
     for path in folder.iterdir():
         path.unlink()
-    if not keep:
-        folder.rmdir()
 
 
-def _make_keys(settings: KeySettings, workspace_id: str) -> None:
-    folder = keys_folder(settings, workspace_id)
-    folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    MasterKey.create_file(master_file(settings, workspace_id))
-    KeyStore.create(folder, master_key(settings, workspace_id)).close()
+def _make_keys(settings: Settings, undo: ExitStack) -> None:
+    folder, file = keys_folder(settings.keys, settings.workspace_id), _master_file_of(settings)
+    for path in (folder, *([file] if file else [])):
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if file is not None:
+        undo.callback(file.unlink, missing_ok=True)
+        MasterKey.create_file(file)
+    undo.callback(shutil.rmtree, folder, ignore_errors=True)
+    KeyStore.create(folder, master_key(settings.keys, settings.workspace_id)).close()
 
 
 def _write_settings(file: Path, text: str) -> None:
-    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _SECRET), "w") as out:
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _SECRET), "w", encoding="utf-8") as out:
         out.write(text)
+        out.flush()
+        os.fsync(out.fileno())
+    folder = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def settings_text(workspace_id: str, database: str = "", keys: Path | None = None) -> str:
@@ -262,7 +341,7 @@ def settings_text(workspace_id: str, database: str = "", keys: Path | None = Non
     if database:
         given[("database",)] = database
     if keys is not None:
-        given[("keys", "folder")] = str(keys.resolve())
+        given[("keys", "folder")] = str(keys)
     lines = ["# Settings of this installation. Environment variables win: HABEAS_LIVE__STALL_S=5.", ""]
     for name, field in Settings.model_fields.items():
         part = field.annotation
@@ -284,7 +363,7 @@ def _part_lines(part: type[BaseModel], given: dict[tuple[str, ...], str], name: 
     lines = []
     for key, field in part.model_fields.items():
         value = given.get((name, key))
-        shown = value if value is not None else None if field.default_factory else field.get_default()
+        shown = value if value is not None else field.get_default(call_default_factory=True)
         text = f"  {key}: {_scalar(shown)}"
         lines += [f"{'# ' if commented else ''}  # {field.description}", text if value is not None else f"# {text}"]
     return lines
@@ -294,4 +373,6 @@ def _scalar(value: Any) -> str:
     if value is None:
         return ""
     plain = list(value) if isinstance(value, tuple) else str(value) if isinstance(value, Path) else value
+    if plain == "":
+        return '""'
     return yaml.safe_dump(plain, default_flow_style=True, width=1000).removesuffix("...\n").strip()

@@ -8,23 +8,23 @@ import io
 import queue
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final, Self
 
 from PIL import Image
 
-from habeas.authority.cameras import camera_named
 from habeas.authority.gallery import Gallery
 from habeas.authority.suspensions import suspended
 from habeas.comparison import Calibration
 from habeas.engine.run import TrackEnd
-from habeas.errors import DiskError, HabeasError, InputError, RuleError
+from habeas.errors import DiskError, HabeasError, RuleError
 from habeas.keys import KeyStore
 from habeas.node.counting import Counting, false_a_day
 from habeas.node.timekeeper import Timekeeper
 from habeas.pipeline import Matcher
 from habeas.review.alerts import raise_alert, track_closed
-from habeas.store import Store
-from habeas.store.records import Suspension
+from habeas.store import Store, Tx
+from habeas.store.records import Camera, Suspension
 from habeas.types import U8, Alert, GalleryView, Origin, Probe
 
 _WAITING: Final = 256
@@ -72,6 +72,7 @@ class Matching:
         self._calibration = calibration
         self._matcher = self._new_matcher()
         self._raised: dict[tuple[Origin, int], list[str]] = {}
+        self._captured: dict[tuple[Origin, int], int] = {}
         self._queue: queue.Queue[Probe | TrackEnd | None] = queue.Queue(_WAITING)
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="matcher", daemon=True)
@@ -101,10 +102,12 @@ class Matching:
         while (item := self._queue.get()) is not None:
             try:
                 self._compare(item) if isinstance(item, Probe) else self._end(item)
-            except (RuleError, InputError):
+            except RuleError:
                 continue  # not authorised at this moment: dropped, as everything else below the threshold
             except HabeasError as error:
                 self._on_problem(error)
+            except Exception as error:  # noqa: BLE001 - matcher top loop: one probe never ends the comparing of others
+                self._on_problem(HabeasError(f"{type(error).__name__}: {error}", remedy="report this bug"))
 
     def _compare(self, probe: Probe) -> None:
         self._gallery.follow(self._time.now_ns())
@@ -112,6 +115,9 @@ class Matching:
             self._matcher = self._new_matcher()
         if not self._gallery.captured_freely(probe.origin.camera_id, probe.captured_at_ns):
             return
+        key = probe.origin, probe.track_id
+        if key in self._captured:
+            self._captured[key] = probe.captured_at_ns
         matches = self._matches(probe)
         self._counting.add(probe.origin.camera_id, searches=1)
         for match in matches:
@@ -140,7 +146,7 @@ class Matching:
     def _write(self, match: Alert) -> None:
         camera_id = match.origin.camera_id
         with self._store.write() as tx:
-            camera = camera_named(tx, camera_id)
+            camera = _watched(tx, camera_id)
             alert = raise_alert(
                 tx,
                 self._keys,
@@ -154,19 +160,26 @@ class Matching:
         if alert.sightings == 1:
             self._counting.add(camera_id, alerts=1)
         self._raised.setdefault((match.origin, match.track_id), []).append(alert.alert_id)
+        self._captured[match.origin, match.track_id] = match.captured_at_ns
 
     def _end(self, ended: TrackEnd) -> None:
         list(self._matcher.close(ended.origin, ended.track))
-        raised = self._raised.pop((ended.origin, ended.track.track_id), [])
+        key = ended.origin, ended.track.track_id
+        raised, captured_at_ns = self._raised.pop(key, []), self._captured.pop(key, 0)
         if raised:
             with self._store.write() as tx:
                 for alert_id in raised:
-                    track_closed(tx, alert_id, tx.now_ns)
+                    track_closed(tx, alert_id, captured_at_ns)
+
+    def stop_waiting(self) -> None:
+        """Take nothing more that would have to wait, and try to write what could not be written once more only."""
+        self._closing.set()
 
     def close(self) -> None:
         """Compare what waits, then stop."""
-        self._closing.set()
-        self._queue.put(None)
+        self.stop_waiting()
+        with suppress(queue.Full):
+            self._queue.put(None, timeout=_FAREWELL_S)
         self._thread.join(_FAREWELL_S)
 
     def __enter__(self) -> Self:
@@ -174,6 +187,18 @@ class Matching:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+
+def _watched(tx: Tx, camera_id: str) -> Camera:
+    """Return a camera that is there still.
+
+    Raises:
+        RuleError: it was removed meanwhile.
+    """
+    found = tx.find(Camera, camera_id=camera_id, removed_at_ns=None)
+    if not found:
+        raise RuleError(f"{camera_id} was removed", rule="scope", remedy="drop the match")
+    return found[0]
 
 
 def _jpeg(face_rgb: U8) -> bytes:

@@ -1,8 +1,9 @@
 """The node: everything that an installation does while it runs, and in which order it begins and ends.
 
-Begin   1. The key store opens, and what is past its time is destroyed, before anything else is read.
-        2. The database opens; the time goes on from where it was known; what ended meanwhile is ended.
-        3. The gallery is compiled; workers start; cameras that may be searched are opened, and no others.
+Begin   1. The key store opens; nothing of another installation's database is ever done with it.
+        2. The database is brought up to date and opens, if it is this installation's; time goes on from where it was.
+        3. What ended meanwhile is ended and destroyed; the gallery is compiled.
+        4. Workers start; cameras that may be searched are opened, and no others.
 Each second: clock, ends, destruction, cameras, counters. A change by command does the same at once.
 End     Cameras stop, what was found is compared and written, workers end, time is noted, all is closed.
 """
@@ -22,15 +23,17 @@ from habeas.comparison.calibration import calibration_digest
 from habeas.engine.orders import CameraOrder, CameraReport, WorkerChange, WorkerNews
 from habeas.engine.relay import Relay
 from habeas.engine.supervisor import Supervisor
-from habeas.errors import HabeasError, InputError
-from habeas.node.counting import Counting
+from habeas.errors import HabeasError, InputError, UsageError
+from habeas.node.counting import Counting, delivering, write_counts
+from habeas.node.inspecting import INSPECT_S, camera_facts
 from habeas.node.matching import Matching
 from habeas.node.timekeeper import Timekeeper, last_beat
 from habeas.node.workspace import Workspace
 from habeas.ports import Clock
 from habeas.review import ending
 from habeas.store import Store, Tx, open_store
-from habeas.store.records import Camera
+from habeas.store.records import Camera, Meta
+from habeas.store.upgrade import bring_up
 from habeas.types import NS_PER_S, Flaw, utc
 from habeas.video.address import parse_address
 from habeas.video.masks import Mask
@@ -70,7 +73,6 @@ class Node:
         with ExitStack() as stack:
             self.keys = stack.enter_context(workspace.open_keys())
             self.time = _time_of(workspace, clock)
-            self.keys.reap(self.time.now_ns())
             self.store: Store = stack.enter_context(open_store(workspace.database_url, self.time))
             self.gallery = Gallery(self.store, self.keys, model_id)
             self._calibration = calibration_digest(model_id)
@@ -110,16 +112,19 @@ class Node:
     def _begin_entries(self) -> None:
         with self.store.write() as tx:
             tx.entry("node.started", SYSTEM, {"model": self.gallery.model_id, "clock_trusted": not self.time.jumped})
-        self._settle()
+        for step in (self._reap, *self._settling, self._refresh):
+            self._guarded(step)
 
     # --- commands -----------------------------------------------------------------------------------------------------
 
     @contextmanager
     def command(self) -> "Iterator[Tx]":
         """Hand out a writing transaction; what it changed holds for every comparison before this returns."""
-        with self.store.write() as tx:
-            yield tx
-        self.changed()
+        try:
+            with self.store.write() as tx:
+                yield tx
+        finally:  # what follows a commit may fail; what was committed holds all the same
+            self.changed()
 
     def changed(self) -> None:
         """Compile anew what may be compared, and open or close cameras soon."""
@@ -135,23 +140,33 @@ class Node:
 
     def _run(self) -> None:
         while not self._ending.is_set():
-            try:
-                self.tick()
-            except HabeasError as error:
-                self._on_problem(error)
-            except Exception as error:  # noqa: BLE001 - scheduler top loop: deadlines are kept whatever else fails
-                self._on_problem(HabeasError(f"{type(error).__name__}: {error}", remedy="report this bug"))
+            self.tick()
             self._wake.wait(_TICK_S)
             self._wake.clear()
 
     def tick(self) -> None:
-        """Do what is due now. Destruction comes first, and does not depend on the rest."""
+        """Do what is due now. No step waits for another to succeed: cameras close while a disk is full."""
         with self._doing:
-            self.keys.reap(self.time.now_ns())
-            self._check_clock()
-            self._settle()
-            self._follow_gallery()
-            self._note()
+            for step in (
+                self._reap,
+                self._check_clock,
+                *self._settling,
+                self._refresh,
+                self._follow_gallery,
+                self._note,
+            ):
+                self._guarded(step)
+
+    def _guarded(self, step: Callable[[], None]) -> None:
+        try:
+            step()
+        except HabeasError as error:
+            self._on_problem(error)
+        except Exception as error:  # noqa: BLE001 - scheduler top loop: deadlines are kept whatever else fails
+            self._on_problem(HabeasError(f"{type(error).__name__}: {error}", remedy="report this bug"))
+
+    def _reap(self) -> None:
+        self.keys.reap(self.time.now_ns())
 
     def _check_clock(self) -> None:
         if self.time.check():
@@ -181,13 +196,27 @@ class Node:
             return "the policy names another calibration"
         return ""
 
-    def _settle(self) -> None:
-        """End what is over, and destroy what belongs to it."""
+    @property
+    def _settling(self) -> tuple[Callable[[], None], ...]:
+        """What ends things, each in a transaction of its own: an end is kept where a later step fails."""
+        return self._end_authorisations, self._end_alerts, self._reconcile
+
+    def _end_authorisations(self) -> None:
         with self.store.write() as tx:
             ended = discard.tick(tx, self.keys)
-            discard.reconcile(tx, self.keys)
+            if ended:
+                self.gallery.stale()
+
+    def _end_alerts(self) -> None:
+        with self.store.write() as tx:
             ending.tick(tx, self.keys)
-        if ended or not self.gallery.ready:
+
+    def _reconcile(self) -> None:
+        with self.store.write() as tx:
+            discard.reconcile(tx, self.keys)
+
+    def _refresh(self) -> None:
+        if not self.gallery.ready:
             self.gallery.refresh()
 
     def _follow_gallery(self) -> None:
@@ -208,26 +237,28 @@ class Node:
             self.supervisor.start(self.order_of(camera))
 
     def order_of(self, camera: Camera) -> CameraOrder:
-        """Return what a worker is told of a camera: its address, checked anew, and how to look.
+        """Return what a worker is told of a camera: its address, whose name is not asked for here, and how to look.
 
         Raises:
             InputError: its address may not be opened any more.
         """
-        settings = self.workspace.settings
-        address = parse_address(source_text(self.keys, camera), self.workspace.address_rules())
+        settings, rules = self.workspace.settings, self.workspace.address_rules()
+        address = parse_address(source_text(self.keys, camera), rules, resolve=None)
+        masks = tuple(Mask(*box) for box in camera.masks)
         detect = settings.detect.model_copy(update={"min_face_px": camera.min_face_px})
-        return CameraOrder(camera.camera_id, address, detect, settings.live, tuple(Mask(*box) for box in camera.masks))
+        return CameraOrder(camera.camera_id, address, rules, detect, settings.live, masks)
 
     def _note(self) -> None:
         """Write counters and the time, every ten seconds, also after the clock was set back."""
         if self.time.monotonic_ns() < self._next_beat_ns:
             return
         self._next_beat_ns = self.time.monotonic_ns() + _BEAT_NS
-        with self.store.write() as tx:
-            for camera_id in self.counting.write(tx):
+        with self.counting.taken() as counted, self._taken_news() as news, self.store.write() as tx:
+            write_counts(tx, counted)
+            for camera_id in delivering(counted):
                 note_delivery(tx, camera_id)
-            for news in self._take_news():
-                _note_worker(tx, news)
+            for one in news:
+                _note_worker(tx, one)
             self.time.beat(tx)
 
     # --- what workers say ---------------------------------------------------------------------------------------------
@@ -240,9 +271,12 @@ class Node:
     def _heard_worker(self, news: WorkerNews) -> None:
         self._news.append(news)
 
-    def _take_news(self) -> list[WorkerNews]:
-        taken, self._news = self._news, []
-        return taken
+    @contextmanager
+    def _taken_news(self) -> "Iterator[list[WorkerNews]]":
+        """Hand out what was heard so far; it is forgotten once the block succeeds."""
+        taken = list(self._news)
+        yield taken
+        del self._news[: len(taken)]
 
     def camera_states(self) -> dict[str, CameraReport]:
         """Return how each camera that is watched stands."""
@@ -269,6 +303,7 @@ class Node:
             "clock": {"now": utc(self.time.now_ns()), "jumped": self.time.jumped},
             "model": self.gallery.model_id,
             "references_of_another_model": self.gallery.other_model,
+            "references_unreadable": self.gallery.unreadable,
             "cameras": {name: report.state.value for name, report in self.camera_states().items()},
             "watched": sorted(watched),
             "workers": [
@@ -276,6 +311,28 @@ class Node:
                 for one in self.supervisor.workers()
             ],
         }
+
+    def test_camera(self, row: Camera) -> dict[str, object]:
+        """Open a camera and say what its stream is: nothing is decoded for analysis, no face looked for.
+
+        That packets came is noted, as of a camera that is watched.
+
+        Args:
+            row: the camera.
+
+        Returns:
+            JSON values: `camera`, what `node.inspecting.camera_facts` says.
+
+        Raises:
+            InputError: its address may not be opened any more.
+            HabeasError: no worker can be started.
+        """
+        order = self.order_of(row)
+        report = self.supervisor.inspect(order.address, INSPECT_S)
+        if report.packets:
+            with self.store.write() as tx:
+                note_delivery(tx, row.camera_id)
+        return {"camera": row.camera_id, **camera_facts(report, order.detect)}
 
     # --- end ----------------------------------------------------------------------------------------------------------
 
@@ -286,10 +343,11 @@ class Node:
         self._thread.join(_TICK_S * 2)
         self._open.push(lambda *_: self.gallery.stop())
         with self._open:
+            self.matching.stop_waiting()
             self.supervisor.close()
             self.matching.close()
-            with self.store.write() as tx:
-                self.counting.write(tx)
+            with self._doing, self.counting.taken() as counted, self.store.write() as tx:
+                write_counts(tx, counted)
                 self.time.beat(tx)
                 tx.entry("node.stopped", SYSTEM, {})
 
@@ -304,8 +362,22 @@ class Node:
 
 
 def _time_of(workspace: Workspace, clock: Clock) -> Timekeeper:
+    bring_up(workspace.database_url, workspace.folder, clock)
     with open_store(workspace.database_url, clock) as store, store.read() as tx:
+        _check_owner(workspace, tx)
         return Timekeeper(clock, last_beat(tx))
+
+
+def _check_owner(workspace: Workspace, tx: Tx) -> None:
+    """Check that a database is this installation's: with another's, every key would seem to belong to nobody.
+
+    Raises:
+        UsageError: it is another's.
+    """
+    if [meta.value for meta in tx.find(Meta, name="workspace_id")] != [workspace.workspace_id]:
+        raise UsageError(
+            "this database belongs to another installation", remedy="see `database` and `workspace_id` in habeas.yaml"
+        )
 
 
 def _note_worker(tx: Tx, news: WorkerNews) -> None:

@@ -5,11 +5,10 @@ node.sock     the running node, or a short path named in `node.path` where this 
 """
 
 import hashlib
-import json
 import os
 import stat
 import tempfile
-from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -18,6 +17,7 @@ import platformdirs
 
 from habeas.errors import InputError, UsageError
 from habeas.keys import KeyStore, MasterKey
+from habeas.node import sources
 from habeas.settings import KeySettings, Settings, load_settings
 from habeas.store.database import database_url
 from habeas.video.address import AddressRules, rules_with
@@ -27,7 +27,7 @@ _SOCKET: Final = "node.sock"
 _LONGEST_SOCKET: Final = 100
 """Bytes: the kernel takes 107."""
 _OTHERS: Final = 0o077
-_SOURCES: Final = "sources.json"
+note_source = sources.note_source
 
 
 @dataclass(frozen=True, repr=False)
@@ -117,16 +117,31 @@ def check_private(folder: Path) -> None:
 
 
 def socket_path(folder: Path) -> Path:
-    """Return where the node of a workspace answers: in it, or where that path is too long, in a short one."""
+    """Return where the node of a workspace answers: in it, or where that path is too long, in a short one.
+
+    Raises:
+        InputError: the short one lies in a folder that is not the node's user's alone.
+    """
     path = folder / _SOCKET
     if len(os.fsencode(path)) <= _LONGEST_SOCKET:
         return path
     name = hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
-    short = Path(tempfile.gettempdir()) / f"habeas-{os.getuid()}"
-    short.mkdir(mode=0o711, exist_ok=True)
-    if short.stat().st_uid != os.getuid():
-        raise InputError(f"{short} belongs to somebody else", remedy="move the workspace to a shorter path")
+    owner = folder.stat().st_uid  # the node's user: clients of others look in the same place
+    short = Path(tempfile.gettempdir()) / f"habeas-{owner}"
+    if owner == os.getuid():
+        with suppress(FileExistsError):
+            short.mkdir(mode=0o711)
+    if os.path.lexists(short):
+        _check_short(short, owner)
     return short / f"{name}.sock"
+
+
+def _check_short(folder: Path, owner: int) -> None:
+    """Check a folder that lies where everybody may write: a link, or one that others may change, may be a trap."""
+    status = folder.lstat()
+    open_to_others = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != owner or open_to_others:
+        raise InputError(f"{folder} is somebody else's", remedy="remove it, or move the workspace to a shorter path")
 
 
 def keys_folder(settings: KeySettings, workspace_id: str) -> Path:
@@ -151,44 +166,3 @@ def master_key(settings: KeySettings, workspace_id: str) -> MasterKey:
     if settings.master_env:
         return MasterKey.from_environment(settings.master_env)
     return MasterKey.from_file(master_file(settings, workspace_id))
-
-
-# --- cameras of installations on this machine, for commands that run without one ----------------------------------
-
-
-def note_source(workspace_id: str, digest: str) -> None:
-    """Note that a source is an installation's camera: `watch` refuses it from then on, for this user."""
-    known = _sources()
-    salted = _salted(workspace_id, digest)
-    if salted not in known:
-        _write_sources([*known, salted])
-
-
-def is_workspace_source(digest: str) -> bool:
-    """Tell whether a source is a camera of an installation of this user."""
-    return any(_salted(entry.partition(":")[0], digest) == entry for entry in _sources())
-
-
-def _salted(workspace_id: str, digest: str) -> str:
-    return f"{workspace_id}:{hashlib.sha256(f'{workspace_id} {digest}'.encode()).hexdigest()}"
-
-
-def _sources_file() -> Path:
-    return Path(platformdirs.user_state_path("habeas")) / _SOURCES
-
-
-def _sources() -> list[str]:
-    try:
-        return [str(entry) for entry in json.loads(_sources_file().read_text())]
-    except FileNotFoundError:
-        return []
-    except (OSError, ValueError) as error:
-        raise InputError(f"{_sources_file()} cannot be read", remedy="repair or remove it") from error
-
-
-def _write_sources(entries: Iterable[str]) -> None:
-    file = _sources_file()
-    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with tempfile.NamedTemporaryFile("w", dir=file.parent, delete=False) as new:
-        json.dump(sorted(entries), new)
-    Path(new.name).replace(file)

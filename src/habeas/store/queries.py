@@ -1,13 +1,21 @@
 """Searches that `Tx.find` cannot do: ranges, counts, the newest."""
 
 from collections.abc import Collection
+from typing import Final
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select, union_all
 
-from habeas.store.records import Alert, Entry
+from habeas.store.records import Alert, Entry, Verdict
 from habeas.store.schema import TABLE_OF
 from habeas.store.transaction import Tx
 from habeas.store.values import matching
+
+FACES: Final = ("image_sealed", "oversight_sealed")
+"""What most searches for alerts leave out. In what they return these are None, and say nothing of the row."""
+_ALERTS: Final = TABLE_OF[Alert].c
+_KEPT: Final = _ALERTS.destroyed_at_ns.is_(None)
+_SEALED: Final = (_ALERTS.oversight_until_ns > 0) & _ALERTS.oversight_key_id.is_not(None)
+"""The first half makes SQLite use the index."""
 
 
 def alerts_between(
@@ -18,8 +26,9 @@ def alerts_between(
     until_ns: int,
     states: Collection[str] | None,
     limit: int | None,
+    zones: Collection[str] | None = None,
 ) -> list[Alert]:
-    """Return alerts by their time of capture, newest first.
+    """Return alerts by their time of capture, newest first, without faces.
 
     Args:
         tx: to read in.
@@ -28,17 +37,67 @@ def alerts_between(
         until_ns: first instant after, Unix ns.
         states: to include; None: every state.
         limit: how many at most; None: all.
+        zones: to include; None: every zone.
     """
-    table = TABLE_OF[Alert]
-    among = {"camera_id": cameras, "state": states}
-    chosen = {name: set(values) for name, values in among.items() if values is not None}
-    statement = (
-        select(table)
-        .where(table.c.captured_at_ns >= from_ns, table.c.captured_at_ns < until_ns, matching(Alert, chosen))
-        .order_by(table.c.captured_at_ns.desc(), *tx.by_key(Alert))
-        .limit(limit)
-    )
-    return [Alert(**row) for row in tx.execute(statement).mappings()]
+    among = _among(camera_id=cameras, state=states, zone=zones)
+    newest = [_ALERTS.captured_at_ns.desc()]
+    return tx.select(Alert, _captured(from_ns, until_ns), among, without=FACES, order=newest, limit=limit)
+
+
+def alerts_captured(tx: Tx, cameras: Collection[str], from_ns: int, until_ns: int) -> list[Alert]:
+    """Return alerts captured on these cameras in a window, whose image is kept, in the order of keys, without faces."""
+    return tx.select(Alert, _captured(from_ns, until_ns), _among(camera_id=cameras), _KEPT, without=FACES)
+
+
+def alerts_waiting(tx: Tx, *, states: Collection[str], zones: Collection[str] | None, person: str) -> list[Alert]:
+    """Return alerts that this person has not judged and whose image is kept, the oldest first, without faces.
+
+    Args:
+        tx: to read in.
+        states: to include.
+        zones: to include; None: every zone.
+        person: who judges.
+    """
+    verdicts = TABLE_OF[Verdict].c
+    judged = select(verdicts.verdict_id).where(verdicts.alert_id == _ALERTS.alert_id, verdicts.person == person)
+    among = _among(state=states, zone=zones)
+    return tx.select(Alert, among, _KEPT, ~judged.exists(), without=FACES, order=[_ALERTS.raised_at_ns])
+
+
+def alerts_uncalled(tx: Tx, *, states: Collection[str], raised_until_ns: int) -> list[Alert]:
+    """Return alerts raised until then for which nobody was called and whose image is kept, without faces."""
+    raised = _ALERTS.raised_at_ns <= raised_until_ns
+    return tx.select(Alert, _among(state=states), _KEPT, _ALERTS.called_at_ns.is_(None), raised, without=FACES)
+
+
+def alerts_raised(tx: Tx, *, state: str, raised_until_ns: int) -> list[Alert]:
+    """Return alerts in a state, raised until then, whose image is kept, without faces."""
+    return tx.select(Alert, _among(state=[state]), _KEPT, _ALERTS.raised_at_ns <= raised_until_ns, without=FACES)
+
+
+def alerts_over(tx: Tx) -> list[Alert]:
+    """Return alerts whose image is kept and has expired, without faces."""
+    return tx.select(Alert, _KEPT, _ALERTS.expires_at_ns <= tx.now_ns, without=FACES)
+
+
+def alerts_sealed(tx: Tx, *, until_ns: int | None) -> list[Alert]:
+    """Return alerts of which oversight has a copy that ends until then (None: whenever), without faces."""
+    ends = [] if until_ns is None else [_ALERTS.oversight_until_ns <= until_ns]
+    return tx.select(Alert, _SEALED, *ends, without=FACES)
+
+
+def alert_keys(tx: Tx) -> set[str]:
+    """Return the ids of the keys that alerts still need: of images, and of oversight's copies."""
+    named = union_all(select(_ALERTS.key_id).where(_KEPT), select(_ALERTS.oversight_key_id).where(_SEALED))
+    return set(tx.execute(named).scalars())
+
+
+def _captured(from_ns: int, until_ns: int) -> ColumnElement[bool]:
+    return (_ALERTS.captured_at_ns >= from_ns) & (_ALERTS.captured_at_ns < until_ns)
+
+
+def _among(**choices: Collection[str] | None) -> ColumnElement[bool]:
+    return matching(Alert, {name: set(values) for name, values in choices.items() if values is not None})
 
 
 def last_entry(tx: Tx) -> Entry | None:

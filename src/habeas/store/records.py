@@ -245,10 +245,10 @@ class Alert:
     """A track whose best shots matched. Its image is sealed under the alert's own key."""
 
     alert_id: str = field(metadata=KEY)
-    camera_id: str = field(metadata=INDEX)
+    camera_id: str
     zone: str
     authorisation_id: str = field(metadata=INDEX)
-    subject_id: str = field(metadata=INDEX)
+    subject_id: str
     captured_at_ns: int = field(metadata=INDEX)
     raised_at_ns: int
     track_id: int
@@ -263,7 +263,7 @@ class Alert:
     key_id: str
     image_sealed: bytes | None
     expires_at_ns: int
-    state: str = field(metadata=INDEX)
+    state: str
     sightings: int = 1
     last_seen_ns: int = 0
     called_at_ns: int | None = None
@@ -325,3 +325,14 @@ TABLES: Final[tuple[type, ...]] = (
     Count,
 )
 """Every record that is a table."""
+INDEXES: Final[dict[type, tuple[tuple[str, ...], ...]]] = {
+    Alert: (
+        ("camera_id", "captured_at_ns"),
+        ("subject_id", "camera_id"),
+        ("state", "destroyed_at_ns", "called_at_ns", "raised_at_ns"),
+        ("destroyed_at_ns", "expires_at_ns", "key_id"),
+        ("oversight_until_ns", "oversight_key_id"),
+    )
+}
+"""What is searched by several fields at once: an index over them, in this order. Alerts are looked through each second.
+"""

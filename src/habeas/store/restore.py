@@ -3,6 +3,7 @@
 import os
 import shutil
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -15,13 +16,26 @@ from habeas.store.archive import Archive, on_disk, opened, stamp, sync_folder, w
 from habeas.store.connection import connect, database_file, make_file, writing
 from habeas.store.migrate import SCRIPTS, upgrade_schema
 from habeas.store.rows import VERSIONS, put, tables_of
+from habeas.store.transaction import Tx
 
 _BUSY: Final = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _PRIMARY: Final = 0xFF
 """The low byte of SQLite's extended error codes."""
 
 
-def restore(archive: Path, url: str, settings_file: Path, clock: Clock, scripts: str = SCRIPTS) -> tuple[str, ...]:
+def _as_it_is(_tx: Tx) -> None:
+    """Change nothing."""
+
+
+def restore(
+    archive: Path,
+    url: str,
+    settings_file: Path,
+    clock: Clock,
+    scripts: str = SCRIPTS,
+    *,
+    first: Callable[[Tx], None] = _as_it_is,
+) -> tuple[str, ...]:
     """Put a backup in the place of a database and its settings, brought up to this program's schema.
 
     The whole backup is checked before anything is touched. A database in a file appears in one step; one on a server
@@ -33,6 +47,7 @@ def restore(archive: Path, url: str, settings_file: Path, clock: Clock, scripts:
         settings_file: the workspace's `habeas.yaml`; stays, if the backup has none.
         clock: names what is moved aside.
         scripts: the schema's steps.
+        first: changes what was restored before anybody can see it, or refuses it, so that nothing is changed.
 
     Returns:
         What was moved aside: files, or a schema of the server.
@@ -44,21 +59,25 @@ def restore(archive: Path, url: str, settings_file: Path, clock: Clock, scripts:
     with opened(archive, scripts) as checked:
         suffix = f"before-restore-{stamp(clock)}"
         file = database_file(url)
-        if file is None:
-            aside = _restore_server(checked, url, suffix, scripts)
-        else:
-            aside = _restore_file(checked, file, suffix, scripts)
+
+        def load(connection: Connection) -> None:
+            _load(checked, connection, scripts)
+            tx = Tx(connection, clock.now_ns(), writes=True)
+            first(tx)
+            tx.check()
+
+        aside = _restore_server(url, suffix, load) if file is None else _restore_file(file, suffix, load)
         return (*aside, *_restore_settings(checked, settings_file, suffix))
 
 
-def _restore_file(archive: Archive, file: Path, suffix: str, scripts: str) -> list[str]:
+def _restore_file(file: Path, suffix: str, load: Callable[[Connection], None]) -> list[str]:
     new, old = file.with_name(f".{file.name}.restoring"), file.with_name(f"{file.name}.{suffix}")
     if old.exists():
         raise InputError(f"there is a file {old} already", remedy="try again in a second")
     with on_disk(f"write {new}"):
         _remove(new)
         try:
-            _fill(archive, f"sqlite:///{new}", scripts)
+            _fill(f"sqlite:///{new}", load)
             had = file.exists()
             if had:
                 _move_aside(file, old)
@@ -74,12 +93,12 @@ def _remove(file: Path) -> None:
         file.with_name(name).unlink(missing_ok=True)
 
 
-def _fill(archive: Archive, url: str, scripts: str) -> None:
+def _fill(url: str, load: Callable[[Connection], None]) -> None:
     make_file(url)
     engine = connect(url)
     try:
         with writing(engine) as connection:
-            _load(archive, connection, scripts)
+            load(connection)
     finally:
         engine.dispose()  # the last connection folds the write-ahead log in and syncs
 
@@ -123,12 +142,12 @@ def _fold_in(file: Path) -> bool:
     return True
 
 
-def _restore_server(archive: Archive, url: str, suffix: str, scripts: str) -> list[str]:
+def _restore_server(url: str, suffix: str, load: Callable[[Connection], None]) -> list[str]:
     engine = connect(url)
     try:
         with writing(engine) as connection:
             aside = _tables_aside(connection, suffix.replace("-", "_").lower())
-            _load(archive, connection, scripts)
+            load(connection)
     finally:
         engine.dispose()
     return aside

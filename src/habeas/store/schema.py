@@ -6,11 +6,11 @@ import types
 import typing
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, Boolean, Column, Float, LargeBinary, MetaData, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Float, Index, LargeBinary, MetaData, Table, Text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from habeas.store.records import TABLES
+from habeas.store.records import INDEXES, TABLES
 
 METADATA: Final = MetaData(
     naming_convention={"ix": "ix_%(table_name)s_%(column_0_name)s", "uq": "uq_%(table_name)s_%(column_0_name)s"}
@@ -61,9 +61,12 @@ def _column(field: dataclasses.Field[Any], annotation: Any) -> Column[Any]:
 
 
 def _table(record: type) -> Table:
+    """Return a record's table. Bytes come last in a row: SQLite reads all of an image to reach what lies behind it."""
     hints = typing.get_type_hints(record)
     columns = [_column(field, hints[field.name]) for field in dataclasses.fields(record)]
-    return Table(_plural(record.__name__.lower()), METADATA, *columns)
+    columns.sort(key=lambda column: isinstance(column.type, LargeBinary))
+    indexes = [Index(None, *names) for names in INDEXES.get(record, ())]
+    return Table(_plural(record.__name__.lower()), METADATA, *columns, *indexes)
 
 
 def _plural(name: str) -> str:

@@ -1,7 +1,7 @@
 """One transaction: records go in and out whole, and an entry says what happened."""
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any, Final, TypeVar, cast
 
@@ -61,20 +61,48 @@ class Tx:
         Raises:
             InputError: there is none.
         """
-        found = self.find(kind, **dict(zip(_key_names(kind), key, strict=True)))
+        found = self.select(kind, matching(kind, dict(zip(_key_names(kind), key, strict=True))))
         if not found:
             raise InputError(f"no such {kind.__name__.lower()}: {key[0]}", remedy="list what there is")
         return found[0]
 
-    def find(self, kind: type[_T], /, **equal: object) -> list[_T]:
+    def find(self, kind: type[_T], /, *, without: Collection[str] = (), **equal: object) -> list[_T]:
         """Return the records whose fields equal these (a list or set: one of them), in the order of their key.
+
+        Args:
+            kind: of record.
+            without: fields that are not read, and None in what is returned, whatever they hold: long ones.
+            equal: fields and their values.
 
         Raises:
             InputError: a value that no field holds.
         """
+        return self.select(kind, matching(kind, equal), without=without)
+
+    def select(
+        self,
+        kind: type[_T],
+        *conditions: ColumnElement[bool],
+        without: Collection[str] = (),
+        order: Sequence[ColumnElement[Any]] = (),
+        limit: int | None = None,
+    ) -> list[_T]:
+        """Return the records that meet conditions; for `store.queries`.
+
+        Args:
+            kind: of record.
+            conditions: all of them.
+            without: as in `find`.
+            order: before that of the key.
+            limit: how many at most; None: all.
+        """
         table = TABLE_OF[kind]
-        statement = select(table).where(matching(kind, equal)).order_by(*self.by_key(kind))
-        return [kind(**row) for row in self.execute(statement).mappings()]
+        if not all(table.c[name].nullable for name in without):
+            raise HabeasError(f"a {kind.__name__} cannot be without one of {sorted(without)}", remedy="report this")
+        columns = [column for column in table.c if column.name not in without]
+        statement = select(*columns).where(*conditions).order_by(*order, *self.by_key(kind)).limit(limit)
+        absent = dict.fromkeys(without)
+        return [kind(**row, **absent) for row in self.execute(statement).mappings()]
 
     def change(self, record: _T, /, **values: object) -> _T:
         """Write these fields of a record, and return it with them.

@@ -46,7 +46,7 @@ def upgrade(url: str, backup_folder: Path, clock: Clock, scripts: str = SCRIPTS)
 
 
 def bring_up(url: str, backup_folder: Path, clock: Clock, scripts: str = SCRIPTS) -> Path | None:
-    """Do what `upgrade` does to the database of an installation, which has to be there: an empty one is no installation.
+    """Do what `upgrade` does to the database of an installation, which has to be there: an empty one is none.
 
     Raises:
         InputError: there is none, or it is newer than this program.

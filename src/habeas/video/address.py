@@ -4,7 +4,8 @@ Whoever may type a camera's address could otherwise make the process that opens 
 network, or speak another protocol: FFmpeg opens whatever it is told. So the text is parsed here, once, by a grammar
 that knows three schemes and refuses what it does not know. A host name is resolved once and every answer is checked;
 what is connected to afterwards is `CameraAddress.addresses`, never the name (else a name that answers differently the
-second time would lead elsewhere). `recheck` does the same again before each connection.
+second time would lead elsewhere). `recheck` does the same again before each connection; who only hands an address on
+leaves the name unasked until then.
 
 Refusals never repeat what was given, since a password may stand anywhere in it; only a host or port that was understood
 as such is named. Sources: RFC 3986 (grammar), RFC 6890 and the IANA registries of special addresses, docs/threat-model.
@@ -122,7 +123,7 @@ class CameraAddress:
         path_and_query: as given, still percent-encoded; for a file its resolved path, percent-encoded.
         user: decoded; empty: none.
         password: decoded.
-        addresses: the checked IP addresses; only these may be connected to.
+        addresses: the checked IP addresses; only these may be connected to. Empty: its name was not asked for yet.
         file: the resolved path of a file.
     """
 
@@ -192,7 +193,7 @@ def system_resolver(name: str) -> list[str]:
     return [str(address[0]) for *_, address in found]
 
 
-def parse_address(text: str, rules: AddressRules, resolve: Resolver = system_resolver) -> CameraAddress:
+def parse_address(text: str, rules: AddressRules, resolve: Resolver | None = system_resolver) -> CameraAddress:
     """Parse and check a source's address.
 
     1. Only legal characters, bounded length.  2. A scheme we know.  3. One `@` at most, before the path.
@@ -202,7 +203,8 @@ def parse_address(text: str, rules: AddressRules, resolve: Resolver = system_res
     Args:
         text: `rtsp://user:password@host:port/path?query`, `rtsps://...` or `file:///...`.
         rules: what is allowed.
-        resolve: asked only for a well-formed host name, after everything else was checked.
+        resolve: asked only for a well-formed host name, after everything else was checked. None: no name is asked for,
+            `addresses` stays empty, and `recheck` follows before anything is connected to.
 
     Raises:
         InputError: says what is wrong and what to do, without repeating what was given.
@@ -219,6 +221,28 @@ def parse_address(text: str, rules: AddressRules, resolve: Resolver = system_res
     addresses = checked_host(host, rules, resolve)  # 6
     host = addresses[0] if _literal(host) else host
     return CameraAddress(scheme, host, port, path_and_query, user, password, addresses)
+
+
+def digest_of(source: str) -> str | None:
+    """Return the digest that a source has as a camera (`CameraAddress.digest`), allowed or not; asks no resolver.
+
+    Args:
+        source: an `rtsp` address, or the path of a file.
+
+    Returns:
+        None: no camera has an address of this form.
+    """
+    try:
+        if "://" not in source:
+            path = quote(str(Path(source).resolve()))
+            return CameraAddress("file", "", 0, path, "", "", (), Path(source)).digest()
+        scheme, rest = _checked_text(source)
+        authority, path_and_query = _split(rest)
+        host, port = _host_and_port(authority.rpartition("@")[2], _PORT_OF.get(scheme, 0))
+    except (InputError, OSError, RuntimeError, ValueError):
+        return None
+    host = str(ipaddress.ip_address(host)) if _literal(host) else host
+    return CameraAddress(scheme, host, port, path_and_query, "", "", ()).digest()
 
 
 def recheck(address: CameraAddress, rules: AddressRules, resolve: Resolver = system_resolver) -> CameraAddress:
@@ -327,13 +351,13 @@ def _literal(host: str) -> bool:
     return True
 
 
-def checked_host(host: str, rules: AddressRules, resolve: Resolver = system_resolver) -> tuple[str, ...]:
+def checked_host(host: str, rules: AddressRules, resolve: Resolver | None = system_resolver) -> tuple[str, ...]:
     """Return the IP addresses of a host, all of them allowed, in canonical form, none twice.
 
     Args:
         host: an IPv4 address of four decimal numbers, an IPv6 address without brackets, or a plain ASCII name.
         rules: what is allowed.
-        resolve: asked for a name, once.
+        resolve: asked for a name, once. None: not asked, a name has no addresses.
 
     Raises:
         InputError: not a host, unknown, or one of its addresses is not allowed.
@@ -350,6 +374,8 @@ def checked_host(host: str, rules: AddressRules, resolve: Resolver = system_reso
         _refuse("the host is an IP address in an unusual form", "write four decimal numbers: 192.168.7.20")
     if any(label.startswith("xn--") for label in labels):
         _refuse("the host has letters beyond ASCII (xn--)", "give the IP address; such names can look like others")
+    if resolve is None:
+        return ()
     answers = list(resolve(host))
     if not 0 < len(answers) <= MAX_ANSWERS:
         _refuse(f"the host {host} has {len(answers)} addresses", "give the camera's IP address")

@@ -132,7 +132,7 @@ class LiveStream:
             # The socket's timeout sees silence; the deadline for each packet sees a camera that talks but sends none.
             deadline_s = self._settings.stall_s
             container = stack.enter_context(
-                av.open(self._url, mode="r", options=self._options(), timeout=(deadline_s, deadline_s))
+                av.open(self._url, mode="r", options=rtsp_options(self._settings), timeout=(deadline_s, deadline_s))
             )
             stream = video_stream(container, self._origin.camera_id)
             numbered.restart()
@@ -141,18 +141,6 @@ class LiveStream:
                     return
                 for decoded in _decode(packet):
                     yield numbered.frame(decoded, self._clock.now_ns())
-
-    def _options(self) -> dict[str, str]:
-        half_us = round(self._settings.stall_s / 2 * 1_000_000)
-        return {
-            "rtsp_transport": self._settings.transport,
-            "timeout": str(half_us),
-            "allowed_media_types": "video",
-            "protocol_whitelist": _PROTOCOLS,
-            # Not `nobuffer`: it throws away what was read for analysis, and with it the first keyframe.
-            "analyzeduration": "500000",
-            "probesize": "65536",
-        }
 
     def _pause_s(self, failures: int) -> float:
         """Full jitter: a random wait below a ceiling that doubles with every failure in a row."""
@@ -171,6 +159,20 @@ class LiveStream:
 
     def __repr__(self) -> str:
         return f"LiveStream({self._origin.camera_id!r})"
+
+
+def rtsp_options(settings: LiveSettings) -> dict[str, str]:
+    """Return what FFmpeg is told of an RTSP stream: what may be opened, and for how long a socket may be silent."""
+    half_us = round(settings.stall_s / 2 * 1_000_000)
+    return {
+        "rtsp_transport": settings.transport,
+        "timeout": str(half_us),
+        "allowed_media_types": "video",
+        "protocol_whitelist": _PROTOCOLS,
+        # Not `nobuffer`: it throws away what was read for analysis, and with it the first keyframe.
+        "analyzeduration": "500000",
+        "probesize": "65536",
+    }
 
 
 def _decode(packet: "av.Packet[av.VideoStream]") -> list[av.VideoFrame]:

@@ -233,7 +233,7 @@ def hear(channel: Channel) -> Message:
 
 
 def test_a_worker_told_nonsense_says_so_and_ends(settings: Settings) -> None:
-    configure = configure_for(settings.models, doors=1)
+    configure = configure_for(settings.models, "watch", doors=1)
     process = spawn(configure, 60)
     try:
         assert isinstance(hear(process.channel), Hello)
@@ -248,7 +248,7 @@ def test_a_worker_told_nonsense_says_so_and_ends(settings: Settings) -> None:
 
 
 def test_a_worker_takes_an_address_that_is_none_for_a_flaw(settings: Settings) -> None:
-    process = spawn(configure_for(settings.models, doors=1), 60)
+    process = spawn(configure_for(settings.models, "watch", doors=1), 60)
     try:
         hello = hear(process.channel)
         assert isinstance(hello, Hello)
@@ -268,7 +268,7 @@ def test_a_worker_takes_an_address_that_is_none_for_a_flaw(settings: Settings) -
 
 
 def test_models_that_are_missing_are_told_and_not_fetched(tmp_path: Path) -> None:
-    process = spawn(configure_for(ModelSettings(folder=tmp_path), doors=1), 60)
+    process = spawn(configure_for(ModelSettings(folder=tmp_path), "watch", doors=1), 60)
     try:
         with pytest.raises(HabeasError, match="model files are missing"):
             process.hello()

@@ -48,7 +48,6 @@ def upgrade() -> None:
         sa.Column("view_id", sa.Text(), autoincrement=False, nullable=False),
         sa.Column("model_id", sa.Text(), autoincrement=False, nullable=False),
         sa.Column("key_id", sa.Text(), autoincrement=False, nullable=False),
-        sa.Column("image_sealed", sa.LargeBinary(), autoincrement=False, nullable=True),
         sa.Column("expires_at_ns", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("state", sa.Text(), autoincrement=False, nullable=False),
         sa.Column("sightings", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -56,18 +55,23 @@ def upgrade() -> None:
         sa.Column("called_at_ns", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.Column("decided_at_ns", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.Column("destroyed_at_ns", sa.BigInteger(), autoincrement=False, nullable=True),
-        sa.Column("oversight_sealed", sa.LargeBinary(), autoincrement=False, nullable=True),
         sa.Column("oversight_key_id", sa.Text(), autoincrement=False, nullable=True),
         sa.Column("oversight_until_ns", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.Column("frozen_at_ns", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("image_sealed", sa.LargeBinary(), autoincrement=False, nullable=True),
+        sa.Column("oversight_sealed", sa.LargeBinary(), autoincrement=False, nullable=True),
         sa.PrimaryKeyConstraint("alert_id"),
     )
     with op.batch_alter_table("alerts", schema=None) as batch_op:
         batch_op.create_index("ix_alerts_authorisation_id", ["authorisation_id"], unique=False)
-        batch_op.create_index("ix_alerts_camera_id", ["camera_id"], unique=False)
+        batch_op.create_index("ix_alerts_camera_id", ["camera_id", "captured_at_ns"], unique=False)
         batch_op.create_index("ix_alerts_captured_at_ns", ["captured_at_ns"], unique=False)
-        batch_op.create_index("ix_alerts_state", ["state"], unique=False)
-        batch_op.create_index("ix_alerts_subject_id", ["subject_id"], unique=False)
+        batch_op.create_index("ix_alerts_destroyed_at_ns", ["destroyed_at_ns", "expires_at_ns", "key_id"], unique=False)
+        batch_op.create_index("ix_alerts_oversight_until_ns", ["oversight_until_ns", "oversight_key_id"], unique=False)
+        batch_op.create_index(
+            "ix_alerts_state", ["state", "destroyed_at_ns", "called_at_ns", "raised_at_ns"], unique=False
+        )
+        batch_op.create_index("ix_alerts_subject_id", ["subject_id", "camera_id"], unique=False)
 
     op.create_table(
         "approvals",
@@ -125,8 +129,6 @@ def upgrade() -> None:
         sa.Column("zone", sa.Text(), autoincrement=False, nullable=False),
         sa.Column("purpose", sa.Text(), autoincrement=False, nullable=False),
         sa.Column("public_url", sa.Text(), autoincrement=False, nullable=False),
-        sa.Column("detect_sealed", sa.LargeBinary(), autoincrement=False, nullable=False),
-        sa.Column("record_sealed", sa.LargeBinary(), autoincrement=False, nullable=True),
         sa.Column("key_id", sa.Text(), autoincrement=False, nullable=False),
         sa.Column("source_digest", sa.Text(), autoincrement=False, nullable=False),
         sa.Column("masks", sa.Text(), autoincrement=False, nullable=False),
@@ -135,6 +137,8 @@ def upgrade() -> None:
         sa.Column("added_by", sa.Text(), autoincrement=False, nullable=False),
         sa.Column("removed_at_ns", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.Column("delivered_at_ns", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("detect_sealed", sa.LargeBinary(), autoincrement=False, nullable=False),
+        sa.Column("record_sealed", sa.LargeBinary(), autoincrement=False, nullable=True),
         sa.PrimaryKeyConstraint("camera_id"),
     )
     with op.batch_alter_table("cameras", schema=None) as batch_op:
@@ -222,9 +226,9 @@ def upgrade() -> None:
         sa.Column("subject_id", sa.Text(), autoincrement=False, nullable=False),
         sa.Column("model_id", sa.Text(), autoincrement=False, nullable=False),
         sa.Column("commitment", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("report", sa.Text(), autoincrement=False, nullable=False),
         sa.Column("image_sealed", sa.LargeBinary(), autoincrement=False, nullable=True),
         sa.Column("template_sealed", sa.LargeBinary(), autoincrement=False, nullable=True),
-        sa.Column("report", sa.Text(), autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("reference_id"),
     )
     with op.batch_alter_table("references", schema=None) as batch_op:
@@ -247,13 +251,13 @@ def upgrade() -> None:
         sa.Column("subject_id", sa.Text(), autoincrement=False, nullable=False),
         sa.Column("authorisation_id", sa.Text(), autoincrement=False, nullable=False),
         sa.Column("key_id", sa.Text(), autoincrement=False, nullable=False),
-        sa.Column("identity_sealed", sa.LargeBinary(), autoincrement=False, nullable=True),
         sa.Column("commitment", sa.Text(), autoincrement=False, nullable=False),
         sa.Column("tag", sa.Text(), autoincrement=False, nullable=False),
         sa.Column("tag_key_id", sa.Text(), autoincrement=False, nullable=False),
         sa.Column("minor", sa.Boolean(), autoincrement=False, nullable=False),
         sa.Column("raised_to", sa.Float(), autoincrement=False, nullable=True),
         sa.Column("discarded_at_ns", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("identity_sealed", sa.LargeBinary(), autoincrement=False, nullable=True),
         sa.PrimaryKeyConstraint("subject_id"),
     )
     with op.batch_alter_table("subjects", schema=None) as batch_op:

@@ -1,0 +1,126 @@
+"""The node as a whole, with the real workers: what one failing step does to the others, and whose database it is."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from habeas.accounts.roles import Role
+from habeas.clock import ManualClock
+from habeas.errors import DiskError, HabeasError, UsageError
+from habeas.models.pack import default_model_id
+from habeas.node.founding import Founder, found
+from habeas.node.node import Node
+from habeas.node.workspace import SETTINGS, Workspace, load_workspace
+from habeas.settings import Settings
+from habeas.store import open_store
+from habeas.store.records import Entry, Heartbeat, Meta
+from habeas.types import NS_PER_S
+
+PEOPLE = [
+    Founder("ann", (Role.ADMIN,)),
+    Founder("rex", (Role.REQUESTER,)),
+    Founder("ava", (Role.APPROVER, Role.OPERATOR)),
+    Founder("abe", (Role.APPROVER, Role.OPERATOR)),
+    Founder("pia", (Role.PRIVACY,)),
+]
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, clock: ManualClock, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.setenv("HABEAS_MODELS__FOLDER", str(settings.models.folder))
+    monkeypatch.setenv("HABEAS_WORKERS__COUNT", "1")
+    return found(tmp_path / "city", PEOPLE, clock).workspace
+
+
+@pytest.fixture
+def problems() -> list[HabeasError]:
+    return []
+
+
+@pytest.fixture
+def node(workspace: Workspace, clock: ManualClock, problems: list[HabeasError]) -> Iterator[Node]:
+    with Node(workspace, clock, default_model_id(), problems.append) as running:
+        yield running
+
+
+def kinds(node: Node) -> list[str]:
+    with node.store.read() as tx:
+        return [entry.kind for entry in tx.find(Entry)]
+
+
+def test_a_node_says_that_it_starts_and_stops(workspace: Workspace, clock: ManualClock) -> None:
+    with Node(workspace, clock, default_model_id(), pytest.fail) as node:
+        assert "node.started" in kinds(node)
+        assert node.status()["watched"] == []
+    with open_store(workspace.database_url, clock) as store, store.read() as tx:
+        assert tx.find(Entry)[-1].kind == "node.stopped"
+
+
+def test_a_step_that_fails_keeps_no_other_from_its_work(
+    node: Node, clock: ManualClock, problems: list[HabeasError]
+) -> None:
+    def full() -> None:
+        raise DiskError("no room for keys")
+
+    node._reap = full  # type: ignore[method-assign]
+    clock.jump(3600 * NS_PER_S)
+    node.tick()
+    assert [error.message for error in problems][:1] == ["no room for keys"]
+    assert "clock.jumped" in kinds(node), "the clock is looked at all the same"
+    assert node.gallery.view("gate", node.time.now_ns()) is None
+
+
+def test_what_was_committed_holds_although_what_follows_fails(node: Node) -> None:
+    seen: list[str] = []
+    node.changed = lambda: seen.append("refreshed")  # type: ignore[method-assign]
+
+    def fail() -> None:
+        raise DiskError("no room for keys")
+
+    def command() -> None:
+        with node.command() as tx:
+            tx.entry("test.durable", "test", {})
+            tx.after_commit(fail)
+
+    with pytest.raises(DiskError):
+        command()
+    assert seen == ["refreshed"]
+    assert "test.durable" in kinds(node)
+
+
+def test_a_database_of_another_installation_is_not_touched(workspace: Workspace, clock: ManualClock) -> None:
+    with workspace.open_keys() as keys:
+        before = keys.ids()
+    with open_store(workspace.database_url, clock) as store, store.write() as tx:
+        tx.change(tx.get(Meta, "workspace_id"), value="w-another")
+    with pytest.raises(UsageError, match="another installation"):
+        Node(workspace, clock, default_model_id(), pytest.fail)
+    with workspace.open_keys() as keys:
+        assert keys.ids() == before
+
+
+def test_time_goes_on_across_restarts(workspace: Workspace, clock: ManualClock) -> None:
+    with Node(workspace, clock, default_model_id(), pytest.fail):
+        clock.advance(60 * NS_PER_S)
+    with open_store(workspace.database_url, clock) as store, store.read() as tx:
+        assert tx.find(Heartbeat)[0].steady_ns == clock.now_ns()
+    clock.jump(-3600 * NS_PER_S)
+    with Node(workspace, clock, default_model_id(), lambda _error: None) as node:
+        assert node.time.jumped
+        assert node.why_not_watched("gate").startswith("off: the clock")
+
+
+def test_a_policy_that_names_another_pack_stops_comparing(workspace: Workspace, clock: ManualClock) -> None:
+    with Node(workspace, clock, default_model_id(), pytest.fail) as node:
+        assert node.wrong_pack() == ""
+        node._calibration = "another"
+        assert "calibration" in node.wrong_pack()
+
+
+def test_the_settings_that_init_writes_are_read(workspace: Workspace) -> None:
+    assert load_workspace(workspace.folder).workspace_id == workspace.workspace_id
+    assert (workspace.folder / SETTINGS).stat().st_mode & 0o777 == 0o600
+    assert json.dumps(workspace.settings.model_dump(mode="json"))
