@@ -6,6 +6,7 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -98,7 +99,7 @@ class RunningNode:
         while not any(event["event"] == "ready" for event in self.events()):
             assert self.process.poll() is None, self.log.read_text()
             assert time.monotonic() < deadline, self.log.read_text()
-            time.sleep(0.05)
+            threading.Event().wait(0.05)
 
     def events(self) -> list[dict[str, Any]]:
         """What the node printed so far."""

@@ -2,6 +2,7 @@
 
 import shutil
 import stat
+import threading
 import time
 from pathlib import Path
 
@@ -28,7 +29,7 @@ def alert(node: RunningNode, clip: Path, astronaut: Path) -> str:
     deadline = time.monotonic() + _ALERT_S
     while not (rows := node.run("review", "list", who="olga").rows):
         assert time.monotonic() < deadline, (node.run("status", who="olga").out, node.log.read_text())
-        time.sleep(0.2)
+        threading.Event().wait(0.2)
     return str(rows[0]["alert_id"])
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import itertools
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -83,7 +84,7 @@ def _wait_for_flaw(node: Node) -> None:
     """Wait until the camera that is not there was tried, so that what is said of it is scanned too."""
     deadline = time.monotonic() + 5
     while not node.flaws("cam-north") and time.monotonic() < deadline:
-        time.sleep(0.05)
+        threading.Event().wait(0.05)
 
 
 # --- people -----------------------------------------------------------------------------------------------------------

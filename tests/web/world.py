@@ -210,7 +210,7 @@ def served(api: FastAPI, socket_path: Path) -> Iterator[httpx.Client]:
         thread.start()
         deadline = time.monotonic() + 10
         while not server.started and time.monotonic() < deadline:
-            time.sleep(0.01)
+            threading.Event().wait(0.01)
         transport = httpx.HTTPTransport(uds=str(socket_path))
         try:
             with httpx.Client(transport=transport, base_url="http://node", timeout=60) as client:

@@ -30,6 +30,7 @@ class _Listed:
 
     subject_id: str
     authorisation_id: str
+    commitment: str
     vector: F32
     cameras: frozenset[tuple[str, str]]
     from_ns: int
@@ -155,6 +156,7 @@ class Gallery:
                     _Listed(
                         subject_id=subject.subject_id,
                         authorisation_id=row.authorisation_id,
+                        commitment=reference.commitment,
                         vector=vector,
                         cameras=frozenset(row.cameras),
                         from_ns=from_ns,
@@ -220,6 +222,7 @@ class Gallery:
             model_id=self.model_id,
             basis=Basis.AUTHORISATION,
             camera_id=camera_id,
+            commitments=np.array([one.commitment for one in rows]),
             valid_from_ns=now_ns,
             valid_until_ns=min(moment for moment in edges if moment > now_ns),
         )

@@ -20,6 +20,7 @@ def build_view(
     camera_id: str | None,
     valid_from_ns: int,
     valid_until_ns: int,
+    commitments: Str | None = None,
 ) -> GalleryView:
     """Build a view, its rows brought into the order of their subjects.
 
@@ -32,6 +33,8 @@ def build_view(
         camera_id: the one camera, or None for the sources of a run.
         valid_from_ns: first instant, Unix ns.
         valid_until_ns: first instant after, Unix ns.
+        commitments: (m,), keyed hashes of the references. Given, the view's id is made of these, and tells nobody whose
+            templates were in it once their key is destroyed; else of the vectors.
     """
     order = np.argsort(subject_ids, kind="stable")
     vectors, subject_ids, authorisation_ids = vectors[order], subject_ids[order], authorisation_ids[order]
@@ -40,7 +43,10 @@ def build_view(
         digest.update(part.encode() + b"\0")
     for names in (authorisation_ids, subject_ids):
         digest.update("\0".join(names.tolist()).encode() + b"\0\0")
-    digest.update(vectors.astype("<f4").tobytes())
+    if commitments is None:
+        digest.update(vectors.astype("<f4").tobytes())
+    else:
+        digest.update("\0".join(commitments[order].tolist()).encode())
     return GalleryView(
         vectors=vectors,
         subject_ids=subject_ids,

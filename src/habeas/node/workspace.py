@@ -17,7 +17,6 @@ import platformdirs
 
 from habeas.errors import InputError, UsageError
 from habeas.keys import KeyStore, MasterKey
-from habeas.node import sources
 from habeas.settings import KeySettings, Settings, load_settings
 from habeas.store.database import database_url
 from habeas.video.address import AddressRules, rules_with
@@ -27,7 +26,6 @@ _SOCKET: Final = "node.sock"
 _LONGEST_SOCKET: Final = 100
 """Bytes: the kernel takes 107."""
 _OTHERS: Final = 0o077
-note_source = sources.note_source
 
 
 @dataclass(frozen=True, repr=False)

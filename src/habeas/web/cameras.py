@@ -5,7 +5,9 @@ from fastapi import APIRouter
 from habeas.accounts.roles import Role
 from habeas.authority import cameras
 from habeas.authority.cameras import NewCamera, camera_named
-from habeas.node.workspace import note_source
+from habeas.engine.orders import CameraReport
+from habeas.node.node import Node
+from habeas.node.sources import note_source
 from habeas.store.records import Camera
 from habeas.types import utc
 from habeas.video.address import CameraAddress, parse_address
@@ -24,12 +26,12 @@ def list_cameras(call: Caller) -> list[dict[str, object]]:
         actor.require(*Role)
         actor.require_scope("read")
         rows = tx.find(Camera, removed_at_ns=None)
-    return [_camera(call, row, shows_source=actor.has(Role.ADMIN)) for row in rows]
+    states = call.node.camera_states()
+    shows_source = actor.has(Role.ADMIN)
+    return [_camera(call.node, row, states.get(row.camera_id), shows_source=shows_source) for row in rows]
 
 
-def _camera(call: Call, row: Camera, *, shows_source: bool) -> dict[str, object]:
-    node = call.node
-    state = node.camera_states().get(row.camera_id)
+def _camera(node: Node, row: Camera, state: CameraReport | None, *, shows_source: bool) -> dict[str, object]:
     return {
         "camera": row.camera_id,
         "zone": row.zone,
@@ -63,8 +65,7 @@ def add_camera(call: Caller, body: CameraBody) -> dict[str, object]:
     )
     with call.command() as (tx, actor):
         row = cameras.add_camera(tx, call.node.keys, actor, new)
-        workspace_id = call.node.workspace.workspace_id
-        tx.after_commit(lambda: note_source(workspace_id, row.source_digest))
+        note_source(call.node.workspace.workspace_id, row.source_digest)  # rather noted in vain than forgotten
     return {"camera": row.camera_id, "source": row.public_url, "zone": row.zone}
 
 

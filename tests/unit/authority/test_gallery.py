@@ -8,10 +8,11 @@ from tests.installation import DAY, HOUR, Installation, person, rule_of, vector
 from tests.strategies import probes
 
 from habeas.authority.gallery import Gallery
+from habeas.authority.views import build_view
 from habeas.comparison import search
 from habeas.errors import RuleError
 from habeas.store.records import Camera, Subject
-from habeas.types import GalleryView, OriginKind
+from habeas.types import Basis, GalleryView, OriginKind
 from habeas.video.edge import origin
 
 
@@ -202,3 +203,24 @@ def test_vectors_are_those_that_were_enrolled(place: Installation) -> None:
     assert "Kim" not in repr(place.gallery) + repr(view)
     place.advance(DAY)
     assert "references=0" in repr(place.gallery), "opened ones are forgotten"
+
+
+def test_the_id_of_a_view_is_of_commitments_and_not_of_templates() -> None:
+    """An id in the log must not confirm a template once its key is destroyed."""
+    rows = {
+        "subject_ids": np.array(["s"]),
+        "authorisation_ids": np.array(["a"]),
+        "model_id": "m",
+        "basis": Basis.AUTHORISATION,
+        "camera_id": "gate",
+        "valid_from_ns": 0,
+        "valid_until_ns": 1,
+    }
+    one, other = np.eye(2, dtype=np.float32)
+    ids = {
+        build_view(vectors=vector[None], commitments=np.array(["c"]), **rows).view_id  # type: ignore[arg-type]
+        for vector in (one, other)
+    }
+    changed = build_view(vectors=one[None], commitments=np.array(["d"]), **rows)  # type: ignore[arg-type]
+    assert len(ids) == 1
+    assert changed.view_id not in ids

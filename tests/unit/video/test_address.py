@@ -507,3 +507,14 @@ def test_the_public_form_never_contains_the_password(password: str, repeated: bo
     for shown in (address.public(), repr(address)):
         assert password not in shown
         assert encoded not in shown
+
+
+def test_a_name_can_be_left_unasked_until_it_is_connected_to() -> None:
+    address = parse_address("rtsp://user:secret@camera/x", RULES, resolve=None)
+    assert address.addresses == ()
+    found = recheck(address, RULES, Names(camera=["10.0.0.5"]))
+    assert found == parse_address("rtsp://user:secret@camera/x", RULES, Names(camera=["10.0.0.5"]))
+    assert parse_address("rtsp://10.0.0.5/", RULES, resolve=None).addresses == ("10.0.0.5",)
+    for bad in ("rtsp://8.8.8.8/", "rtsp://cam_era/", "rtsp://camera:1/"):
+        with pytest.raises(InputError):
+            parse_address(bad, RULES, resolve=None)
