@@ -1,5 +1,6 @@
 """Raising an alert: its key is durable first, then its row and its entry, and only then does anybody see it."""
 
+from collections.abc import Iterable
 from typing import Final
 
 from habeas.accounts.credentials import new_id
@@ -8,7 +9,7 @@ from habeas.keys import KeyStore, Scope
 from habeas.review.grouping import further_sighting
 from habeas.review.images import image_context
 from habeas.review.table import UNDECIDED, State
-from habeas.store import Tx
+from habeas.store import Tx, queries
 from habeas.store.records import Alert, Authorisation, Camera, Subject
 from habeas.types import NS_PER_S, utc
 from habeas.types import Alert as Match
@@ -31,7 +32,7 @@ def raise_alert(
     false_a_day: float,
     cooldown_ns: int,
 ) -> Alert:
-    """Write an alert, or a further sighting of one that is open (`sightings` is then above 1).
+    """Write an alert, or a further sighting of one that is open (`sightings` is then above 1, and no image is read).
 
     It exists once the transaction has committed, and not before: whoever tells of it does so by `tx.after_commit`.
     That its authorisation still runs is looked up here, in the same transaction, since it may have ended between the
@@ -56,10 +57,10 @@ def raise_alert(
     if match.origin.camera_id != camera.camera_id:
         raise HabeasError(f"a match of {match.origin.camera_id} was brought as one of {camera.camera_id}")
     authorisation = _checked(tx, match, suspended=suspended)
+    where = {"camera_id": camera.camera_id, "subject_id": match.subject_id}
     near = further_sighting(
-        tx.find(Alert, camera_id=camera.camera_id, subject_id=match.subject_id, state=UNDECIDED),
-        camera_id=camera.camera_id,
-        subject_id=match.subject_id,
+        queries.alerts_seen(tx, **where, states=UNDECIDED, seen_from_ns=match.captured_at_ns - cooldown_ns),
+        **where,
         captured_at_ns=match.captured_at_ns,
         cooldown_ns=cooldown_ns,
     )
@@ -153,12 +154,12 @@ def _seen_again(tx: Tx, alert: Alert, captured_at_ns: int) -> Alert:
 
 
 def track_closed(tx: Tx, alert_id: str, last_seen_ns: int) -> None:
-    """Note until when the track of an alert was in view, from where the cooldown counts. A decided one stays as it is.
+    """Note when the track of an alert was last compared, from where the cooldown counts. A decided one stays as it is.
 
     Args:
         tx: the transaction.
         alert_id: from `raise_alert`.
-        last_seen_ns: capture time of the track's last frame.
+        last_seen_ns: capture time of the track's last probe. One before what the alert has changes nothing.
 
     Raises:
         InputError: no such alert.
@@ -171,6 +172,14 @@ def track_closed(tx: Tx, alert_id: str, last_seen_ns: int) -> None:
 
 def may_be_shown(tx: Tx, alert: Alert) -> bool:
     """Tell whether faces of an alert may still be seen: its time is not over, and its authorisation runs."""
-    if alert.destroyed_at_ns is not None or tx.now_ns >= alert.expires_at_ns:
-        return False
-    return runs(tx.get(Authorisation, alert.authorisation_id), tx.now_ns)
+    return bool(those_shown(tx, [alert]))
+
+
+def those_shown(tx: Tx, alerts: Iterable[Alert]) -> list[Alert]:
+    """Return those of these alerts whose faces may still be seen. Each authorisation is looked up once."""
+    kept = [alert for alert in alerts if alert.destroyed_at_ns is None and tx.now_ns < alert.expires_at_ns]
+    running = {
+        authorisation_id: runs(tx.get(Authorisation, authorisation_id), tx.now_ns)
+        for authorisation_id in {alert.authorisation_id for alert in kept}
+    }
+    return [alert for alert in kept if running[alert.authorisation_id]]

@@ -11,10 +11,10 @@ from typing import Final
 
 from habeas.errors import KeyDestroyed
 from habeas.keys import KeyStore, Scope
-from habeas.review.alerts import ACTOR, LONGEST_NS, may_be_shown
+from habeas.review.alerts import ACTOR, LONGEST_NS, those_shown
 from habeas.review.table import UNDECIDED, State
 from habeas.review.verdicts import opening
-from habeas.store import Tx
+from habeas.store import Tx, queries
 from habeas.store.records import Alert, Verdict
 from habeas.types import NS_PER_S, utc
 
@@ -50,7 +50,9 @@ class Ticked:
 
 
 def tick(tx: Tx, keys: KeyStore) -> Ticked:
-    """Do what is due; the scheduler calls it every minute or so.
+    """Do what is due; the scheduler calls it every second.
+
+    It looks at what is due, and at the ids of keys, and reads no face: other writers wait meanwhile.
 
     Calling and `unconfirmed` go by the clock and by being undecided alone, whether there is no verdict, one, or two
     that disagree: they would tell otherwise how many there are. Keys that no row names are destroyed too.
@@ -59,20 +61,20 @@ def tick(tx: Tx, keys: KeyStore) -> Ticked:
         DiskError: after the commit: keys could not be destroyed on the disk; the next tick does it.
     """
     known = keys.ids(Scope.ALERT)
-    alerts = tx.find(Alert, destroyed_at_ns=None)
-    called = [_call(tx, alert) for alert in alerts if _call_due(tx, alert)]
-    late = [_unconfirm(tx, alert) for alert in alerts if _unconfirmed_due(tx, alert)]
-    gone = _destroy_due(tx, known)
-    gone += _destroy_sealed(tx, known)
-    stray = sorted(known - _named(tx))
+    named = queries.alert_keys(tx)
+    lost = not named <= known
+    called = [_call(tx, alert) for alert in _uncalled(tx)]
+    late = [_unconfirm(tx, alert) for alert in _unconfirmed(tx)]
+    gone = _destroy_due(tx, known, lost=lost)
+    gone += _destroy_sealed(tx, known, lost=lost)
+    stray = sorted(known - (queries.alert_keys(tx) if gone else named))  # none is being raised: writers take turns
     if stray:
         tx.after_commit(lambda: keys.destroy(stray))
     return Ticked(tuple(called), tuple(late), tuple(gone))
 
 
-def _call_due(tx: Tx, alert: Alert) -> bool:
-    due = alert.state in UNDECIDED and alert.called_at_ns is None and tx.now_ns >= alert.raised_at_ns + CALL_NS
-    return due and may_be_shown(tx, alert)
+def _uncalled(tx: Tx) -> list[Alert]:
+    return those_shown(tx, queries.alerts_uncalled(tx, states=UNDECIDED, raised_until_ns=tx.now_ns - CALL_NS))
 
 
 def _call(tx: Tx, alert: Alert) -> str:
@@ -81,10 +83,9 @@ def _call(tx: Tx, alert: Alert) -> str:
     return alert.alert_id
 
 
-def _unconfirmed_due(tx: Tx, alert: Alert) -> bool:
-    return alert.state == State.OPEN.value and alert.raised_at_ns + UNCONFIRMED_NS <= min(
-        tx.now_ns, alert.expires_at_ns
-    )
+def _unconfirmed(tx: Tx) -> list[Alert]:
+    late = queries.alerts_raised(tx, state=State.OPEN.value, raised_until_ns=tx.now_ns - UNCONFIRMED_NS)
+    return [alert for alert in late if alert.raised_at_ns + UNCONFIRMED_NS <= alert.expires_at_ns]
 
 
 def _unconfirm(tx: Tx, alert: Alert) -> str:
@@ -93,34 +94,24 @@ def _unconfirm(tx: Tx, alert: Alert) -> str:
     return alert.alert_id
 
 
-def _destroy_due(tx: Tx, known: Collection[str]) -> list[str]:
+def _destroy_due(tx: Tx, known: Collection[str], *, lost: bool) -> list[str]:
+    """Destroy what has expired; where some key is lost, look through all that is kept for whose it is."""
     gone = []
-    for alert in tx.find(Alert, destroyed_at_ns=None):
+    for alert in tx.find(Alert, without=queries.FACES, destroyed_at_ns=None) if lost else queries.alerts_over(tx):
         if tx.now_ns >= alert.expires_at_ns or alert.key_id not in known:
             _destroy(tx, alert, Why.EXPIRED if tx.now_ns >= alert.expires_at_ns else Why.KEY_GONE)
             gone.append(alert.alert_id)
     return gone
 
 
-def _destroy_sealed(tx: Tx, known: Collection[str]) -> list[str]:
+def _destroy_sealed(tx: Tx, known: Collection[str], *, lost: bool) -> list[str]:
     gone = []
-    for alert in _sealed(tx):
+    for alert in queries.alerts_sealed(tx, until_ns=None if lost else tx.now_ns):
         if tx.now_ns >= (alert.oversight_until_ns or 0) or alert.oversight_key_id not in known:
             tx.change(alert, oversight_sealed=None, oversight_key_id=None)
             tx.entry("alert.unsealed", ACTOR, {"alert": alert.alert_id})
             gone.append(alert.alert_id)
     return gone
-
-
-def _sealed(tx: Tx) -> list[Alert]:
-    confirmed = tx.find(Alert, state=State.CONFIRMED.value)
-    return [alert for alert in confirmed if alert.oversight_key_id is not None]
-
-
-def _named(tx: Tx) -> set[str]:
-    """Return the keys that rows still need. No alert is being raised meanwhile: writers take turns."""
-    named = {alert.key_id for alert in tx.find(Alert, destroyed_at_ns=None)}
-    return named | {alert.oversight_key_id or "" for alert in _sealed(tx)}
 
 
 def _destroy(tx: Tx, alert: Alert, why: Why) -> str:
@@ -145,7 +136,8 @@ def destroy_for_authorisation(tx: Tx, authorisation_id: str) -> list[str]:
     Returns:
         The ids of the keys that the caller destroys once this is committed.
     """
-    return _destroy_all(tx, tx.find(Alert, authorisation_id=authorisation_id, destroyed_at_ns=None), Why.AUTHORISATION)
+    alerts = tx.find(Alert, without=queries.FACES, authorisation_id=authorisation_id, destroyed_at_ns=None)
+    return _destroy_all(tx, alerts, Why.AUTHORISATION)
 
 
 def destroy_captured(tx: Tx, cameras: Collection[str], from_ns: int, until_ns: int) -> list[str]:
@@ -160,9 +152,7 @@ def destroy_captured(tx: Tx, cameras: Collection[str], from_ns: int, until_ns: i
     Returns:
         The ids of the keys that the caller destroys once this is committed.
     """
-    alerts = tx.find(Alert, camera_id=set(cameras), destroyed_at_ns=None)
-    inside = [alert for alert in alerts if from_ns <= alert.captured_at_ns < until_ns]
-    return _destroy_all(tx, inside, Why.SUSPENSION)
+    return _destroy_all(tx, queries.alerts_captured(tx, cameras, from_ns, until_ns), Why.SUSPENSION)
 
 
 def _destroy_all(tx: Tx, alerts: Iterable[Alert], why: Why) -> list[str]:
@@ -179,7 +169,7 @@ def keep_until(tx: Tx, keys: KeyStore, authorisation_id: str, ends_at_ns: int) -
         ends_at_ns: its new end.
     """
     moved: list[tuple[str, int]] = []
-    alerts = tx.find(Alert, authorisation_id=authorisation_id, destroyed_at_ns=None)
+    alerts = tx.find(Alert, without=queries.FACES, authorisation_id=authorisation_id, destroyed_at_ns=None)
     for alert in (one for one in alerts if tx.now_ns < one.expires_at_ns):  # what is over stays over
         expires_at_ns = min(ends_at_ns, alert.raised_at_ns + LONGEST_NS)
         tx.change(alert, expires_at_ns=expires_at_ns)

@@ -7,12 +7,12 @@ from typing import Final
 from habeas.accounts.roles import Actor
 from habeas.errors import InputError, UsageError
 from habeas.keys import KeyStore
-from habeas.review.alerts import may_be_shown
+from habeas.review.alerts import may_be_shown, those_shown
 from habeas.review.images import image_context, opened, reference_context
 from habeas.review.rights import Act, check_act, zones_for
 from habeas.review.table import UNDECIDED, State
-from habeas.store import Tx
-from habeas.store.records import Alert, Reference, Subject, Verdict
+from habeas.store import Tx, queries
+from habeas.store.records import Alert, Reference, Subject
 
 MOST_FOUND: Final = 500
 """Alerts that one search returns at most."""
@@ -147,13 +147,8 @@ def queue(tx: Tx, actor: Actor) -> list[Facts]:
         RuleError: not an operator.
     """
     zones = zones_for(actor, Act.QUEUE)
-    judged = {verdict.alert_id for verdict in tx.find(Verdict, person=actor.person)}
-    waiting = [
-        alert
-        for alert in tx.find(Alert, state=UNDECIDED, destroyed_at_ns=None)
-        if alert.alert_id not in judged and (zones is None or alert.zone in zones) and may_be_shown(tx, alert)
-    ]
-    return [_facts(alert) for alert in sorted(waiting, key=lambda alert: (alert.raised_at_ns, alert.alert_id))]
+    waiting = queries.alerts_waiting(tx, states=UNDECIDED, zones=zones, person=actor.person)
+    return [_facts(alert) for alert in those_shown(tx, waiting)]
 
 
 def show(tx: Tx, keys: KeyStore, actor: Actor, alert_id: str) -> Shown:
@@ -216,11 +211,13 @@ def search(
     zones = zones_for(actor, Act.SEARCH)
     if not 1 <= limit <= MOST_FOUND:
         raise InputError(f"a search returns 1 to {MOST_FOUND} alerts", remedy="narrow the window of time")
-    narrowed: dict[str, set[str]] = {"camera_id": set(cameras)} if cameras else {}
-    found = [
-        alert
-        for alert in tx.find(Alert, state={state.value for state in states}, **narrowed)
-        if from_ns <= alert.captured_at_ns < until_ns and (zones is None or alert.zone in zones)
-    ]
-    found.sort(key=lambda alert: (-alert.captured_at_ns, alert.alert_id))
-    return [_facts(alert) for alert in found[:limit]]
+    found = queries.alerts_between(
+        tx,
+        cameras=cameras or None,
+        zones=zones,
+        from_ns=from_ns,
+        until_ns=until_ns,
+        states=[state.value for state in states],
+        limit=limit,
+    )
+    return [_facts(alert) for alert in found]

@@ -12,6 +12,8 @@ from habeas.store.values import matching
 
 FACES: Final = ("image_sealed", "oversight_sealed")
 """What most searches for alerts leave out. In what they return these are None, and say nothing of the row."""
+_LAST_NS: Final = (1 << 63) - 1
+"""No column holds a later time, and no driver takes one; whoever searches may ask for any."""
 _ALERTS: Final = TABLE_OF[Alert].c
 _KEPT: Final = _ALERTS.destroyed_at_ns.is_(None)
 _SEALED: Final = (_ALERTS.oversight_until_ns > 0) & _ALERTS.oversight_key_id.is_not(None)
@@ -64,6 +66,12 @@ def alerts_waiting(tx: Tx, *, states: Collection[str], zones: Collection[str] | 
     return tx.select(Alert, among, _KEPT, ~judged.exists(), without=FACES, order=[_ALERTS.raised_at_ns])
 
 
+def alerts_seen(tx: Tx, *, camera_id: str, subject_id: str, states: Collection[str], seen_from_ns: int) -> list[Alert]:
+    """Return a subject's alerts on a camera last seen then or later, whose image is kept, without faces."""
+    among = _among(camera_id=[camera_id], subject_id=[subject_id], state=states)
+    return tx.select(Alert, among, _KEPT, _ALERTS.last_seen_ns >= seen_from_ns, without=FACES)
+
+
 def alerts_uncalled(tx: Tx, *, states: Collection[str], raised_until_ns: int) -> list[Alert]:
     """Return alerts raised until then for which nobody was called and whose image is kept, without faces."""
     raised = _ALERTS.raised_at_ns <= raised_until_ns
@@ -93,7 +101,8 @@ def alert_keys(tx: Tx) -> set[str]:
 
 
 def _captured(from_ns: int, until_ns: int) -> ColumnElement[bool]:
-    return (_ALERTS.captured_at_ns >= from_ns) & (_ALERTS.captured_at_ns < until_ns)
+    first_ns, end_ns = (min(max(at_ns, 0), _LAST_NS) for at_ns in (from_ns, until_ns))
+    return (_ALERTS.captured_at_ns >= first_ns) & (_ALERTS.captured_at_ns < end_ns)
 
 
 def _among(**choices: Collection[str] | None) -> ColumnElement[bool]:

@@ -328,7 +328,7 @@ TABLES: Final[tuple[type, ...]] = (
 INDEXES: Final[dict[type, tuple[tuple[str, ...], ...]]] = {
     Alert: (
         ("camera_id", "captured_at_ns"),
-        ("subject_id", "camera_id"),
+        ("subject_id", "camera_id", "last_seen_ns"),
         ("state", "destroyed_at_ns", "called_at_ns", "raised_at_ns"),
         ("destroyed_at_ns", "expires_at_ns", "key_id"),
         ("oversight_until_ns", "oversight_key_id"),

@@ -7,7 +7,7 @@ revision = "0001"
 down_revision = None
 
 
-def upgrade() -> None:
+def upgrade() -> None:  # noqa: PLR0915 - a table and its indexes after the other
     """Apply."""
     op.create_table(
         "accounts",
@@ -71,7 +71,7 @@ def upgrade() -> None:
         batch_op.create_index(
             "ix_alerts_state", ["state", "destroyed_at_ns", "called_at_ns", "raised_at_ns"], unique=False
         )
-        batch_op.create_index("ix_alerts_subject_id", ["subject_id", "camera_id"], unique=False)
+        batch_op.create_index("ix_alerts_subject_id", ["subject_id", "camera_id", "last_seen_ns"], unique=False)
 
     op.create_table(
         "approvals",
