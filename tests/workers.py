@@ -62,9 +62,10 @@ def count(order, decoded=None, analysed=0):
     channel.send(Counters(camera_id=order.camera_id, epoch=order.epoch, decoded=decoded, analysed=analysed, gated=0,
                           dropped=0, faces=0, tracks=0, analysed_ns=0))
 
-def probe(order, track=1, camera=None, epoch=None, payload=None):
+def probe(order, track=1, camera=None, epoch=None, payload=None, off_s=0):
     made = ProbeMade(camera_id=camera or order.camera_id, epoch=epoch or order.epoch, track_id=track, at_ns=5,
-                     first_seen_ns=1, captured_at_ns=2, box_xyxy_px=(0., 0., 2., 2.), dimensions=4, face_wh=(2, 2))
+                     first_seen_ns=1, captured_at_ns=time.time_ns() + off_s * 10**9,
+                     box_xyxy_px=(0., 0., 2., 2.), dimensions=4, face_wh=(2, 2))
     good = payload_of(np.array([1, 0, 0, 0], np.float32), np.zeros((2, 2, 3), np.uint8))
     made._payload = payload or good
     channel.send(made)
@@ -101,6 +102,10 @@ def start(order):
         probe(order, camera="somebody else's")
     elif what == "future":
         probe(order, epoch=order.epoch + 1)
+    elif what == "late":
+        probe(order, off_s=-130)
+    elif what == "early":
+        probe(order, off_s=15)
     elif what == "skipping":
         channel._sent += 1
         channel.send(Heartbeat())
@@ -227,11 +232,13 @@ def faked(
 
 def camera(camera_id: str, url: str = "rtsp://127.0.0.1:554/x", detect: DetectSettings | None = None) -> CameraOrder:
     """Return an order for a camera on loopback."""
-    address = parse_address(url, rules_with(["127.0.0.1/32"], [urlsplit(url).port or 554]))
-    return CameraOrder(camera_id, address, detect or DetectSettings(), LIVE)
+    rules = rules_with(["127.0.0.1/32"], [urlsplit(url).port or 554])
+    return CameraOrder(camera_id, parse_address(url, rules, resolve=None), rules, detect or DetectSettings(), LIVE)
 
 
 def film(camera_id: str, path: Path, detect: DetectSettings | None = None) -> CameraOrder:
     """Return an order for a video file that stands for a camera."""
-    address = parse_address(f"file://{quote(str(path))}", rules_with(folders=[path.parent]))
-    return CameraOrder(camera_id, address, detect or DetectSettings(), LIVE)
+    rules = rules_with(folders=[path.parent])
+    return CameraOrder(
+        camera_id, parse_address(f"file://{quote(str(path))}", rules), rules, detect or DetectSettings(), LIVE
+    )

@@ -188,7 +188,8 @@ class Relay:
         try:
             camera = await self._checked(door)
         except InputError as error:
-            return _refused(door, error.message)
+            _refused(door, error.message)
+            return None
         why = ""
         for address in camera.addresses:
             try:
@@ -201,7 +202,8 @@ class Relay:
                 why = f"TLS fails: {error.reason or type(error).__name__}"
             except OSError as error:
                 why = os.strerror(error.errno).lower() if error.errno else type(error).__name__
-        return _refused(door, why)
+        _refused(door, why)
+        return None
 
     async def _checked(self, door: _Door) -> CameraAddress:
         """Return where the door's camera is now. At most one look-up a door is under way, however often it is entered.

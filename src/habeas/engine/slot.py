@@ -10,6 +10,7 @@ import select
 import subprocess
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -136,10 +137,8 @@ class Slot:
         failures = 0
         while not self._closing.is_set():
             began_ns = self._wiring.clock.monotonic_ns()
-            try:
+            with suppress(Exception):  # worker top loop: a hearer that fails, as told, must not end the watching
                 self._one_life()
-            except Exception:  # noqa: BLE001, S110 - worker top loop: a hearer that fails, as told, ends no watching
-                pass
             healthy_ns = self._wiring.timing.healthy_s * NS_PER_S
             failures = 1 if self._wiring.clock.monotonic_ns() - began_ns >= healthy_ns else failures + 1
             if not self._closing.is_set():

@@ -200,11 +200,12 @@ class Supervisor:
             if self._closed:
                 return
             self._closed = True
+        deadline_s = time.monotonic() + _CLOSE_S
         for slot in self._slots:
             slot.ask_to_end()
         self._enrolment.close()
         self._inspection.close()
-        late = _not_joined(self._slots, _CLOSE_S)
+        late = _not_joined(self._slots, deadline_s - time.monotonic())
         for slot in late:
             slot.kill()
         _not_joined(late, _KILLED_S)

@@ -105,9 +105,9 @@ class Watches:
             self._cameras[order.camera_id] = self._watch(order)
 
     def remove(self, camera_id: str) -> None:
-        """Want it no more: its open tracks end, and but for what is being handed over, only that and counters are heard.
+        """Want it no more: its open tracks end, and beside that only its last counters are heard.
 
-        The worker's thread tells the ends (`tell`).
+        The worker's thread tells of the ends (`tell`), after what it is handing over at this moment.
         """
         with self._lock:
             watch = self._cameras.pop(camera_id)
@@ -331,9 +331,14 @@ class Watches:
         with self._lock:
             while self._sayings:
                 saying = self._sayings.popleft()
-                if saying.of is None or saying.of.wanted:
+                if saying.of is None or self._still_wanted(saying.of):
                     return saying
         return None
+
+    def _still_wanted(self, watch: Watch) -> bool:
+        """Tell whether nobody removed a camera, in this epoch or in one that came after it."""
+        current = self._cameras.get(watch.order.camera_id)
+        return watch.wanted and current is not None and current.order is watch.order
 
 
 def _state(watch: Watch, now_ns: int, *, running: bool) -> CameraState:

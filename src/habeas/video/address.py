@@ -137,7 +137,7 @@ class CameraAddress:
     file: Path | None = None
 
     def source(self) -> str:
-        """Return the canonical source without user and password; path and query may hold what the camera put there."""
+        """Return the address as it was given, without user and password, to connect to; `digest` tells cameras apart."""
         return f"{self.scheme}://{'' if self.file else self._authority()}{self.path_and_query}"
 
     def public(self) -> str:
@@ -154,8 +154,26 @@ class CameraAddress:
         return f"{self.scheme}://{self._authority()}{shown}"
 
     def digest(self) -> str:
-        """Return the SHA-256 of the canonical source, hexadecimal: scheme, host, port, path, query; no user."""
-        return hashlib.sha256(self.source().encode()).hexdigest()
+        """Return the SHA-256 by which a source is known, hexadecimal: the same for every spelling of its address.
+
+        Scheme, host, port, path, and of the query what tells channels apart; no user. The path is decoded, slashes
+        merged, dot segments removed, the last slash cut (RFC 3986, section 6.2.2, and stricter). Nothing connects by
+        this form. What remains: a name and its IP address, `rtsp` and `rtsps`, and another stream path or channel key
+        of one camera are different sources.
+        """
+        canonical = self.source() if self.file else f"{self.scheme}://{self._authority()}{self._canonical_path()}"
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
+    def _canonical_path(self) -> str:
+        path, _, query = self.path_and_query.partition("?")
+        segments: list[str] = []
+        for segment in unquote(path).split("/"):
+            if segment == "..":
+                segments = segments[:-1]
+            elif segment not in ("", "."):
+                segments.append(segment)
+        told = {(key.lower(), value) for key, value in parse_qsl(query) if key.lower() in _CHANNEL_KEYS}
+        return f"/{quote('/'.join(segments))}" + (f"?{urlencode(sorted(told))}" if told else "")
 
     def worker_url(self, port: int) -> str:
         """Return the address for a worker that reaches the camera through a relay on loopback.
@@ -241,7 +259,7 @@ def digest_of(source: str) -> str | None:
         host, port = _host_and_port(authority.rpartition("@")[2], _PORT_OF.get(scheme, 0))
     except (InputError, OSError, RuntimeError, ValueError):
         return None
-    host = str(ipaddress.ip_address(host)) if _literal(host) else host
+    host = str(ipaddress.ip_address(host)) if _literal(host) else host.rstrip(".")
     return CameraAddress(scheme, host, port, path_and_query, "", "", ()).digest()
 
 

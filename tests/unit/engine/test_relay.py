@@ -21,7 +21,7 @@ from habeas.clock import SystemClock
 from habeas.engine.relay import Count, Relay, Target, open_door
 from habeas.errors import InputError
 from habeas.settings import LiveSettings
-from habeas.video.address import CameraAddress
+from habeas.video.address import AddressRules, CameraAddress, parse_address, rules_with
 from habeas.video.live import LiveStream
 
 SOON_S: Final = 10.0
@@ -348,3 +348,67 @@ def test_a_camera_that_hangs_in_its_handshake_is_given_up(relay: Relay, door: so
         with enter(door) as worker:
             assert read_all(worker) == b""
         assert count.flaws.noted() == ("cannot connect: no answer within 0.5 s",)
+
+
+RULES: Final = rules_with(["127.0.0.1/32", "127.0.0.2/32"])
+
+
+def named_target(port: int) -> Target:
+    """A camera whose name nobody asked for yet."""
+    rules = AddressRules(RULES.networks, (port,))
+    return Target(parse_address(f"rtsp://camera.lan:{port}/x", rules, resolve=None), rules)
+
+
+def test_a_name_is_asked_for_before_each_connection_and_a_camera_that_moved_is_found(door: socket.socket) -> None:
+    def gone(_name: str) -> list[str]:
+        raise InputError("the host camera.lan is unknown", remedy="none")
+
+    answers: list[Callable[[str], list[str]]] = [
+        gone,
+        lambda _: ["127.0.0.2"],
+        lambda _: ["127.0.0.3"],
+        lambda _: ["127.0.0.1"],
+    ]
+
+    def resolve(name: str) -> list[str]:
+        return answers.pop(0)(name)
+
+    with ScriptedServer(echo) as camera, Relay(connect_s=0.5, resolve=resolve) as relay:
+        count = relay.serve(door, named_target(camera.port))
+        for refused in (1, 2, 3):
+            with enter(door) as worker:
+                assert read_all(worker) == b""
+            assert count.refused == refused
+        with enter(door) as worker:
+            worker.sendall(b"hello")
+            assert worker.recv(16) == b"hello"
+        unknown, not_there, not_allowed = count.flaws.noted()
+        assert unknown == "cannot connect: the host camera.lan is unknown"
+        assert "refused" in not_there
+        assert "127.0.0.3 (camera.lan) is in no network" in not_allowed
+
+
+def test_a_resolver_that_hangs_holds_up_no_other_door_and_is_asked_once(door: socket.socket) -> None:
+    hanging, asked = threading.Event(), []
+
+    def resolve(name: str) -> list[str]:
+        asked.append(name)
+        hanging.wait(60)
+        return ["127.0.0.1"]
+
+    with ScriptedServer(echo) as camera, open_door() as other, Relay(connect_s=0.3, resolve=resolve) as relay:
+        count = relay.serve(door, named_target(camera.port))
+        relay.serve(other, Target(camera_at(camera.port)))
+        with enter(door) as first, enter(other) as worker:
+            worker.sendall(b"hello")
+            assert worker.recv(16) == b"hello"
+            assert read_all(first) == b""
+        with enter(door) as second:
+            assert read_all(second) == b""
+        assert asked == ["camera.lan"]
+        assert count.flaws.noted() == ("cannot connect: no answer to its name within 0.3 s",)
+        hanging.set()
+        until(lambda: not any(each.name == "names" for each in threading.enumerate()))
+        with enter(door) as worker:
+            worker.sendall(b"hello")
+            assert worker.recv(16) == b"hello"
