@@ -145,8 +145,9 @@ class AlertSettings(_Part):
     cooldown_s: float = Field(
         default=60.0,
         ge=0,
-        le=3600,
-        description="Seen again on the same camera within this time, a person is a further sighting of the open alert.",
+        le=120,
+        description="Seen again on the same camera within this time, and no more alike, a person is a further sighting "
+        "of the open alert.",
     )
 
 

@@ -62,6 +62,7 @@ def raise_alert(
         queries.alerts_seen(tx, **where, states=UNDECIDED, seen_from_ns=match.captured_at_ns - cooldown_ns),
         **where,
         captured_at_ns=match.captured_at_ns,
+        similarity=float(match.similarity),
         cooldown_ns=cooldown_ns,
     )
     if near is not None:
