@@ -40,6 +40,10 @@ class Telling:
             except BrokenPipeError:  # whoever read has gone; what is still to come goes nowhere
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
+    def alert(self, what: str, alert_id: str) -> None:
+        """Print that an alert waits for reviewers, or for the one on call."""
+        self.tell({"event": what, "alert": alert_id})
+
     def problem(self, error: HabeasError) -> None:
         """Print what could not be done; while it stays the same, once."""
         if error.message != self._last_problem:
@@ -49,19 +53,17 @@ class Telling:
 
 def as_line(event: Event) -> str:
     """Return an event for people."""
-    match event["event"]:
-        case "ready":
-            return f"ready: {event['workspace']} at {event['socket']}"
-        case "camera":
-            return f"camera {event['camera']}: {event['state']}"
-        case "worker":
-            return f"worker {event['worker']}: {event['change']}"
-        case "clock":
-            return "clock: " + ("jumped, nothing is compared" if event["jumped"] else "trusted again")
-        case "problem":
-            return f"problem: {event['message']}" + (f" ({event['remedy']})" if event["remedy"] else "")
-        case other:
-            return str(other)
+    remedy = f" ({event['remedy']})" if event.get("remedy") else ""
+    forms = {
+        "ready": "ready: {workspace} at {socket}",
+        "camera": "camera {camera}: {state}",
+        "worker": "worker {worker}: {change}",
+        "clock": "clock: jumped, nothing is compared" if event.get("jumped") else "clock: trusted again",
+        "alert": "alert {alert}: see habeas review list",
+        "on-call": "on call: alert {alert} waits for its verdicts",
+        "problem": "problem: {message}" + remedy.replace("{", "{{").replace("}", "}}"),
+    }
+    return forms.get(str(event["event"]), "{event}").format(**event)
 
 
 def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Event]:
@@ -92,7 +94,11 @@ def _watching(status: Callable[[], Mapping[str, Any]], telling: Telling) -> Iter
     def look() -> None:
         before: Mapping[str, Any] = _NOTHING
         while not over.wait(_LOOK_S):
-            after = status()
+            try:
+                after = status()
+            except HabeasError as error:
+                telling.problem(error)
+                continue
             for event in changes(before, after):
                 telling.tell(event)
             before = after
@@ -137,7 +143,7 @@ def _serve(where: Path | None, telling: Telling) -> None:
     if lacking:
         fetch(lacking, models.folder, report=pull_report(lacking), base_url=models.base_url)
     with ExitStack() as stack:
-        node = stack.enter_context(Node(workspace, SystemClock(), default_model_id(), telling.problem))
+        node = stack.enter_context(Node(workspace, SystemClock(), default_model_id(), telling.problem, telling.alert))
         listener = stack.enter_context(listen(socket_path(folder)))
         stack.callback(socket_path(folder).unlink, missing_ok=True)
         stack.enter_context(_watching(node.status, telling))

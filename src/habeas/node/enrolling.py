@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from habeas.authority.authorisations import EnrolledImage, Person
-from habeas.authority.runs import MAX_REFERENCES, ONE_PERSON, SAME_FACE
+from habeas.authority.runs import MAX_REFERENCES, ONE_PERSON
 from habeas.errors import EnrolmentRefused, InputError
 
 if TYPE_CHECKING:
@@ -66,20 +66,31 @@ class Batch:
     reports: tuple[Report, ...]
 
 
-def enrol_batch(node: "Node", given: Sequence[Given], *, skip_refused: bool) -> Batch:
-    """Examine every image before anything is kept.
+def enrol_batch(node: "Node", given: Sequence[Given], *, actor_id: str, skip_refused: bool) -> Batch:
+    """Examine every image before anything is kept; that it was done is an entry, whatever came of it.
+
+    Whether two people have the same face is not told here: approvers see it with the request, and nobody else.
 
     Args:
         node: its enrolment worker does.
         given: people and images.
+        actor_id: who asks, for the entry.
         skip_refused: go on with the others, where each person keeps at least one.
 
     Raises:
         EnrolmentRefused: images were refused; carries the whole report.
-        InputError: the images of one person show several, or two people have the same face.
+        InputError: too many images of one person, or they show several.
     """
+    for one in given:
+        if len(one.images) > MAX_REFERENCES:
+            raise InputError(
+                f"{len(one.images)} images of one person", remedy=f"give the best ones, at most {MAX_REFERENCES}"
+            )
     reports: list[Report] = []
-    people = tuple(_examined(node, one, reports) for one in given)
+    try:
+        people = tuple(_examined(node, one, reports) for one in given)
+    finally:
+        _note(node, actor_id, reports)
     refused = [report for report in reports if report.refused]
     if refused and (not skip_refused or not all(person.images for person in people)):
         raise EnrolmentRefused(
@@ -87,15 +98,17 @@ def enrol_batch(node: "Node", given: Sequence[Given], *, skip_refused: bool) -> 
             remedy=refused[0].remedy,
             images=[report.as_json() for report in reports],
         )
-    _check_faces(people)
+    _check_one_each(people)
     return Batch(people, tuple(reports))
 
 
+def _note(node: "Node", actor_id: str, reports: Sequence[Report]) -> None:
+    refused = sum(bool(report.refused) for report in reports)
+    with node.store.write() as tx:
+        tx.entry("images.examined", actor_id, {"images": len(reports), "refused": refused})
+
+
 def _examined(node: "Node", given: Given, reports: list[Report]) -> Person:
-    if len(given.images) > MAX_REFERENCES:
-        raise InputError(
-            f"{len(given.images)} images of one person", remedy=f"give the best ones, at most {MAX_REFERENCES}"
-        )
     taken = []
     for name, image in given.images:
         result = node.supervisor.enrol(image, _EXAMINE_S)
@@ -107,20 +120,12 @@ def _examined(node: "Node", given: Given, reports: list[Report]) -> Person:
     return Person(given.name, given.born, tuple(taken))
 
 
-def _check_faces(people: Sequence[Person]) -> None:
-    stacks = [np.stack([image.vector for image in person.images]) for person in people]
-    for person, stack in zip(people, stacks, strict=True):
-        least = float((stack @ stack[0]).min())
-        if least < ONE_PERSON:
+def _check_one_each(people: Sequence[Person]) -> None:
+    """Check that the images of each person show one. The refusal says neither whose, nor how alike they are."""
+    for person in people:
+        stack = np.stack([image.vector for image in person.images])
+        if float((stack @ stack[0]).min()) < ONE_PERSON:
             raise InputError(
-                f"the images of {person.name} show more than one person (similarity {least:.2f})",
+                "the images of one person show more than one person",
                 remedy="give images of one person; name others on their own",
             )
-    for number, (person, stack) in enumerate(zip(people, stacks, strict=True)):
-        for other, compared in list(zip(people, stacks, strict=True))[number + 1 :]:
-            most = float((stack @ compared.T).max())
-            if most >= SAME_FACE:
-                raise InputError(
-                    f"{person.name} and {other.name} have the same face (similarity {most:.2f})",
-                    remedy="name each person once",
-                )

@@ -48,6 +48,7 @@ class Matching:
         counting: hears of searches and alerts.
         cooldown_ns: the setting.
         on_problem: hears of an alert that could not be written.
+        on_alert: hears of an alert once it is durable, by id.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Matching:
         *,
         cooldown_ns: int,
         on_problem: Problem,
+        on_alert: Callable[[str], None],
     ) -> None:
         self._store = store
         self._keys = keys
@@ -69,6 +71,7 @@ class Matching:
         self._counting = counting
         self._cooldown_ns = cooldown_ns
         self._on_problem = on_problem
+        self._on_alert = on_alert
         self._calibration = calibration
         self._matcher = self._new_matcher()
         self._raised: dict[tuple[Origin, int], list[str]] = {}
@@ -159,6 +162,7 @@ class Matching:
             )
         if alert.sightings == 1:
             self._counting.add(camera_id, alerts=1)
+            self._on_alert(alert.alert_id)
         self._raised.setdefault((match.origin, match.track_id), []).append(alert.alert_id)
         self._captured[match.origin, match.track_id] = match.captured_at_ns
 

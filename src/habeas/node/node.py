@@ -56,13 +56,20 @@ class Node:
         clock: the machine's.
         model_id: of the pack whose references are compared.
         on_problem: hears of what could not be done and is tried again.
+        on_alert: hears of alerts that wait for reviewers: `alert` or `on-call`, and the alert's id. Returns soon.
     """
 
     def __init__(
-        self, workspace: Workspace, clock: Clock, model_id: str, on_problem: Callable[[HabeasError], None]
+        self,
+        workspace: Workspace,
+        clock: Clock,
+        model_id: str,
+        on_problem: Callable[[HabeasError], None],
+        on_alert: Callable[[str, str], None] = lambda _what, _alert_id: None,
     ) -> None:
         self.workspace = workspace
         self._on_problem = on_problem
+        self._on_alert = on_alert
         self._wake = threading.Event()
         self._ending = threading.Event()
         self._doing = threading.Lock()
@@ -89,6 +96,7 @@ class Node:
                     self.counting,
                     cooldown_ns=round(workspace.settings.alerts.cooldown_s * NS_PER_S),
                     on_problem=on_problem,
+                    on_alert=lambda alert_id: on_alert("alert", alert_id),
                 )
             )
             self.supervisor = stack.enter_context(self._supervisor())
@@ -209,7 +217,9 @@ class Node:
 
     def _end_alerts(self) -> None:
         with self.store.write() as tx:
-            ending.tick(tx, self.keys)
+            ticked = ending.tick(tx, self.keys)
+        for alert_id in ticked.called:
+            self._on_alert("on-call", alert_id)
 
     def _reconcile(self) -> None:
         with self.store.write() as tx:

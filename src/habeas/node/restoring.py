@@ -7,21 +7,26 @@ is no instant at which the old database is trusted. What was discarded stays so:
 Settings stay as they are: those of a backup may name another database, and other keys.
 """
 
+import os
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, TypeVar, cast
 
-from habeas.errors import InputError
+from habeas.authority.authorisations import NOTIFY_NS, OVER, State
+from habeas.errors import DiskError, InputError
 from habeas.node.timekeeper import Timekeeper, last_beat
 from habeas.node.workspace import SETTINGS, Workspace, socket_path
 from habeas.ports import Clock
-from habeas.store import Tx
-from habeas.store.archive import backup
-from habeas.store.records import Meta, Session, Token
+from habeas.store import Tx, open_store
+from habeas.store.archive import backup, on_disk
+from habeas.store.connection import database_file
+from habeas.store.records import Account, Authorisation, Grant, Meta, Reference, Session, Subject, Suspension, Token
 from habeas.store.restore import restore
 
 OF_BACKUP: Final = f"{SETTINGS}.of-backup"
+_OVER: Final = {state.value for state in OVER}
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,9 @@ def back_up(workspace: Workspace, target: Path, clock: Clock) -> None:
 def bring_back(workspace: Workspace, archive: Path, clock: Clock) -> Restored:
     """Put a backup in the place of the database, which is moved aside.
 
+    What that one says more strictly is carried over. If it cannot be read (damaged, gone, of another version or
+    installation), nothing is; the entry `database.restored` says which, and how much.
+
     Raises:
         InputError: the node runs, or the backup is damaged or another installation's.
         DiskError: it could not be done; what was there is as it was.
@@ -57,9 +65,13 @@ def bring_back(workspace: Workspace, archive: Path, clock: Clock) -> Restored:
     if node_runs(workspace.folder):
         raise InputError("the node of this workspace runs", remedy="stop it first")
 
+    present = _read_present(workspace, clock)
+
     def distrust(tx: Tx) -> None:
         _check_own(tx, workspace.workspace_id)
+        carried = {} if present is None else _carry(tx, present)
         _distrust(tx, clock)
+        tx.entry("database.restored", "restore", {"carried_over": present is not None, **carried})
 
     beside = workspace.folder / OF_BACKUP
     aside = restore(archive, workspace.database_url, beside, clock, first=distrust)
@@ -85,7 +97,6 @@ def _distrust(tx: Tx, clock: Clock) -> None:
     time = Timekeeper(clock, last_beat(tx))
     time.distrust()
     time.beat(tx)
-    tx.entry("database.restored", "restore", {})
 
 
 def node_runs(folder: Path) -> bool:
@@ -96,3 +107,159 @@ def node_runs(folder: Path) -> bool:
         except OSError:
             return False
     return True
+
+
+# --- what is carried over ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, repr=False)
+class _Present:
+    """What the database in force says that an older one may not take back."""
+
+    accounts: list[Account]
+    authorisations: list[Authorisation]
+    grants: list[Grant]
+    subjects: list[Subject]
+    suspensions: list[Suspension]
+
+
+def _read_present(workspace: Workspace, clock: Clock) -> _Present | None:
+    """Read the database before it is moved aside; None: it is not there, cannot be read, or is another's."""
+    with on_disk("keep the database's log"):
+        kept = _kept_log(workspace.database_url)
+        present = None
+        try:
+            with open_store(workspace.database_url, clock) as store, store.read() as tx:
+                _check_own(tx, workspace.workspace_id)
+                present = _Present(
+                    accounts=tx.find(Account),
+                    authorisations=tx.find(Authorisation),
+                    grants=tx.find(Grant),
+                    subjects=tx.find(Subject, without=("identity_sealed",)),
+                    suspensions=tx.find(Suspension),
+                )
+        except (DiskError, InputError, ValueError):  # the last: values that are not what their columns hold
+            present = None
+        if kept is not None:
+            log, spare = kept
+            if present is None and not log.exists():
+                os.link(spare, log)
+            spare.unlink()
+        return present
+
+
+def _kept_log(url: str) -> tuple[Path, Path] | None:
+    """Give a write-ahead log a second name: SQLite removes that of a database too damaged to be opened."""
+    file = database_file(url)
+    log = None if file is None else file.with_name(f"{file.name}-wal")
+    if log is None or not log.exists():
+        return None
+    spare = log.with_name(f".{log.name}.kept")
+    spare.unlink(missing_ok=True)
+    os.link(log, spare)
+    return log, spare
+
+
+def _carry(tx: Tx, present: _Present) -> dict[str, int]:
+    """Carry over what is stricter; return how many records of each kind that changed. Tokens all end anyway."""
+    accounts = {one.account_id: one for one in tx.find(Account)}
+    grants = {one.grant_id: one for one in tx.find(Grant, revoked_at_ns=None)}
+    suspensions = {one.suspension_id: one for one in tx.find(Suspension)}
+    rows = {one.authorisation_id: one for one in tx.find(Authorisation)}
+    ended = [row for one in present.authorisations if (row := _ended(rows.get(one.authorisation_id), one, tx.now_ns))]
+    for row in ended:
+        _put(tx, rows.get(row.authorisation_id), row)
+    return {
+        "accounts": sum(_carry_account(tx, accounts.get(one.account_id), one) for one in present.accounts),
+        "authorisations": len(ended),
+        "grants": sum(_carry_grant(tx, grants.get(one.grant_id), one) for one in present.grants),
+        "subjects": _carry_subjects(tx, present.subjects, {row.authorisation_id for row in ended}),
+        "suspensions": sum(
+            _carry_suspension(tx, suspensions.get(one.suspension_id), one) for one in present.suspensions
+        ),
+    }
+
+
+def _put(tx: Tx, then: _T | None, now: _T) -> bool:
+    """Add a record, or write where it differs from what is there; return whether it did."""
+    if then is None:
+        tx.add(now)
+        return True
+    names = [field.name for field in fields(cast("Any", now))]
+    different = {name: getattr(now, name) for name in names if getattr(now, name) != getattr(then, name)}
+    if different:
+        tx.change(then, **different)
+    return bool(different)
+
+
+def _carry_suspension(tx: Tx, then: Suspension | None, now: Suspension) -> bool:
+    """It binds the sources of both, and is lifted only where it is in both; lifting it is to be proposed anew."""
+    lifts = [one.lifted_from_ns for one in (then or now, now)]
+    lifted_ns = None if None in lifts else max(lift for lift in lifts if lift is not None)
+    kept = replace(
+        now,
+        sources=tuple(sorted({*now.sources, *(then.sources if then else ())})),
+        lifted_from_ns=lifted_ns,
+        lift_proposed_at_ns=None if lifted_ns is None else now.lift_proposed_at_ns,
+        lift_proposed_by=None if lifted_ns is None else now.lift_proposed_by,
+    )
+    return _put(tx, then, kept)
+
+
+def _carry_account(tx: Tx, then: Account | None, now: Account) -> bool:
+    """It is closed where it is in either, and has the credentials of now. Later accounts are not brought back."""
+    if then is None:
+        return False
+    closed = [at_ns for at_ns in (then.disabled_at_ns, now.disabled_at_ns) if at_ns is not None]
+    kept = replace(
+        then,
+        password_hash=None if closed else now.password_hash,
+        credential_at_ns=now.credential_at_ns,
+        setup_hash=None if closed else now.setup_hash,
+        setup_until_ns=now.setup_until_ns,
+        disabled_at_ns=min(closed, default=None),
+    )
+    return _put(tx, then, kept)
+
+
+def _carry_grant(tx: Tx, then: Grant | None, now: Grant) -> bool:
+    """A role revoked since stays so. `then` is not revoked."""
+    return then is not None and _put(tx, then, replace(then, revoked_at_ns=now.revoked_at_ns))
+
+
+def _ended(then: Authorisation | None, now: Authorisation, now_ns: int) -> Authorisation | None:
+    """Return an authorisation as it is to be; None: as the backup has it, or not at all.
+
+    What ended since is over. What started since is over too, and counts for its people's limits. What neither started
+    nor is in the backup was never anything.
+    """
+    if then is None and now.started_at_ns is None:
+        return None
+    if now.state in _OVER:
+        return now if then is None or then.state not in _OVER else None
+    if now.started_at_ns is None or (then is not None and then.started_at_ns is not None):
+        return None
+    return replace(
+        now,
+        state=State.EXPIRED.value,
+        ended_at_ns=now_ns,
+        ended_why="an older database was restored",
+        notify_due_ns=now_ns + NOTIFY_NS,
+    )
+
+
+def _carry_subjects(tx: Tx, present: list[Subject], ended: set[str]) -> int:
+    """Keep thresholds raised and tags made since, and empty the sealed fields of those whose authorisation is over."""
+    before = {one.subject_id: one for one in tx.find(Subject)}
+    changed = 0
+    for now in present:
+        then, over = before.get(now.subject_id), now.authorisation_id in ended
+        if then is None and not over:
+            continue
+        raised = [one.raised_to for one in (then, now) if one is not None and one.raised_to is not None]
+        sealed = None if then is None or over else then.identity_sealed
+        changed += _put(tx, then, replace(now, raised_to=max(raised, default=None), identity_sealed=sealed))
+        if then is not None and over:
+            for reference in tx.find(Reference, subject_id=now.subject_id, without=("image_sealed", "template_sealed")):
+                tx.change(reference, image_sealed=None, template_sealed=None)
+    return changed

@@ -1,8 +1,10 @@
 """Backup and restore of an installation: what was ended stays ended, and the old database is trusted by nobody yet."""
 
+import json
 import socket
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -10,12 +12,16 @@ import pytest
 from tests.databases import KINDS, postgres
 from tests.founded import ADMIN, founded, with_camera
 
+from habeas.accounts import people
 from habeas.accounts.credentials import digest
+from habeas.accounts.grants import revoke_role
 from habeas.accounts.roles import Actor, Role
-from habeas.accounts.sessions import actor_of
+from habeas.accounts.sessions import actor_of, usable_roles
 from habeas.accounts.tokens import make_token
 from habeas.authority.cameras import camera_named, remove_camera, source_text
 from habeas.authority.jumps import approve_clock
+from habeas.authority.listing import listings
+from habeas.authority.suspensions import suspended
 from habeas.clock import ManualClock, SystemClock
 from habeas.errors import DiskError, InputError, KeyDestroyed, RuleError
 from habeas.models.pack import default_model_id
@@ -25,11 +31,24 @@ from habeas.node.restoring import OF_BACKUP, back_up, bring_back, node_runs
 from habeas.node.workspace import SETTINGS, Workspace, load_workspace, socket_path
 from habeas.settings import Settings
 from habeas.store import Tx, open_store
-from habeas.store.records import Account, Entry, Heartbeat, Meta, Session, Token
+from habeas.store.records import (
+    Account,
+    Authorisation,
+    Entry,
+    Grant,
+    Heartbeat,
+    Meta,
+    Reference,
+    Session,
+    Subject,
+    Suspension,
+    Token,
+)
 from habeas.types import NS_PER_S
 
 T = TypeVar("T")
 HOUR = 3600 * NS_PER_S
+OLD, NEW = "old hash", "new hash"
 
 
 @pytest.fixture
@@ -210,3 +229,212 @@ def test_nothing_is_compared_until_two_approvers_say_that_it_is_right(tmp_path: 
         node.time.require_trust()
     with running() as node:
         assert not node.time.jumped, "and it stays so"
+
+
+# --- what the database in force says more strictly --------------------------------------------------------------------
+
+
+def body(workspace: Workspace, clock: ManualClock) -> dict[str, object]:
+    """Return what the last entry says."""
+    last = look(workspace, clock, lambda tx: tx.find(Entry)[-1])
+    assert last.kind == "database.restored"
+    said: dict[str, object] = json.loads(last.body)
+    return said
+
+
+def suspension(number: int, now_ns: int, **changes: object) -> Suspension:
+    made = Suspension(f"sus-{number}", ("default",), (), (), now_ns, now_ns + 90 * HOUR, "a vote", "acc-1", now_ns)
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+def authorisation(name: str, state: str, now_ns: int, started_ns: int | None = None) -> Authorisation:
+    window = (now_ns, now_ns + 90 * HOUR)
+    asked = ("live", "missing-person", "Police", "MP-1", None, "missing", "acc-1", "rob", (("gate", "d"),))
+    return Authorisation(name, state, *asked, *window, True, False, now_ns, started_at_ns=started_ns)
+
+
+def subject(authorisation_id: str, **changes: object) -> Subject:
+    made = Subject(f"s-{authorisation_id}", authorisation_id, "key", b"sealed", "c", "tag", "tag-key", minor=False)
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+def listed(tx: Tx, name: str, state: str, started_ns: int | None = None) -> None:
+    tx.add(authorisation(name, state, tx.now_ns, started_ns))
+    tx.add(subject(name))
+    tx.add(Reference(f"r-{name}", f"s-{name}", "m", "c", b"image", b"template", "{}"))
+
+
+def test_a_restore_takes_no_suspension_back_and_opens_no_account(
+    workspace: Workspace, clock: ManualClock, tmp_path: Path
+) -> None:
+    camera = with_camera(workspace, "gate", "rtsp://127.0.0.1/x")
+    let_in(workspace, clock)
+    back_up(workspace, tmp_path / "b.habeas", clock)
+    clock.advance(25 * HOUR)
+
+    def since(tx: Tx) -> None:
+        tx.add(suspension(1, tx.now_ns))
+        for name in ("ann", "bert"):
+            people.disable_account(tx, ADMIN, name)
+
+    change(workspace, clock, since)
+    bring_back(workspace, tmp_path / "b.habeas", clock)
+    assert suspended(look(workspace, clock, lambda tx: tx.find(Suspension)), camera, clock.now_ns())
+    for name in ("ann", "bert"):
+        (account,) = look(workspace, clock, lambda tx, name=name: tx.find(Account, name=name))
+        assert account.disabled_at_ns is not None
+        assert account.setup_hash is account.password_hash is None
+        assert look(workspace, clock, lambda tx, one=account: usable_roles(tx, one.account_id)) == {}, "nor confirms"
+    (olga,) = look(workspace, clock, lambda tx: tx.find(Account, name="olga"))
+    assert olga.disabled_at_ns is None, "the control"
+    assert Role.OPERATOR in look(workspace, clock, lambda tx: usable_roles(tx, olga.account_id))
+    counts = {"accounts": 2, "authorisations": 0, "grants": 2, "subjects": 0, "suspensions": 1}
+    assert body(workspace, clock) == {"v": 1, "carried_over": True, **counts}
+
+
+def test_a_suspension_is_lifted_only_where_it_is_in_both(
+    workspace: Workspace, clock: ManualClock, tmp_path: Path
+) -> None:
+    now_ns = clock.now_ns()
+    proposed = {"lift_proposed_at_ns": now_ns, "lift_proposed_by": "acc-1"}
+    before = {1: {"sources": ("a",)}, 2: {"lifted_from_ns": now_ns + 5, **proposed}, 3: proposed, 4: {}}
+    after = {1: {"lifted_from_ns": now_ns + 7, "sources": ("b",), **proposed}, 2: {"lifted_from_ns": now_ns + 9}}
+    change(workspace, clock, lambda tx: [tx.add(suspension(n, now_ns, **more)) for n, more in before.items()])
+    back_up(workspace, tmp_path / "b.habeas", clock)
+
+    def since(tx: Tx) -> None:
+        for number, more in after.items():
+            tx.change(tx.get(Suspension, f"sus-{number}"), **more)
+        tx.add(suspension(5, now_ns, lifted_from_ns=now_ns + 3))
+
+    change(workspace, clock, since)
+    bring_back(workspace, tmp_path / "b.habeas", clock)
+    found = look(workspace, clock, lambda tx: tx.find(Suspension))
+    assert [one.lifted_from_ns for one in found] == [None, now_ns + 9, None, None, now_ns + 3]
+    assert found[0].sources == ("a", "b")
+    assert found[0].lift_proposed_by is found[2].lift_proposed_by is None, "no half of a lifting stays"
+    assert body(workspace, clock)["suspensions"] == 4
+
+
+def test_credentials_and_revoked_roles_stay_as_they_are(
+    workspace: Workspace, clock: ManualClock, tmp_path: Path
+) -> None:
+    def before(tx: Tx) -> None:
+        for name in ("ann", "otto", "olga"):
+            tx.change(people.account_named(tx, name), password_hash=OLD, credential_at_ns=1, setup_hash=None)
+        tx.change(people.account_named(tx, "olga"), disabled_at_ns=7, password_hash=None)
+
+    change(workspace, clock, before)
+    back_up(workspace, tmp_path / "b.habeas", clock)
+    clock.advance(HOUR)
+
+    def since(tx: Tx) -> None:
+        tx.change(people.account_named(tx, "ann"), password_hash=NEW, credential_at_ns=tx.now_ns)
+        people.renew_setup(tx, ADMIN, "olga")
+        revoke_role(tx, ADMIN, "otto", Role.OPERATOR)
+        (pia,) = tx.find(Account, name="pia")
+        tx.add(Grant("grant-new", pia.account_id, Role.AUDITOR.value, (), "a", 1, "b", 1))
+        people.add_account(tx, ADMIN, "new")
+
+    change(workspace, clock, since)
+    then_ns = clock.now_ns()
+    bring_back(workspace, tmp_path / "b.habeas", clock)
+    accounts = {one.name: one for one in look(workspace, clock, lambda tx: tx.find(Account))}
+    assert (accounts["ann"].password_hash, accounts["ann"].credential_at_ns) == (NEW, then_ns)
+    assert accounts["otto"].password_hash == OLD, "the control"
+    assert (accounts["olga"].disabled_at_ns, accounts["olga"].setup_hash) == (7, None), "closed in one of them"
+    assert "new" not in accounts
+    roles = {
+        name: look(workspace, clock, lambda tx, one=one: usable_roles(tx, one.account_id))
+        for name, one in accounts.items()
+    }
+    assert roles["otto"] == {}
+    assert Role.APPROVER in roles["ann"]
+    assert set(roles["pia"]) == {Role.PRIVACY}, "nothing that permits more"
+    counts = body(workspace, clock)
+    assert (counts["accounts"], counts["grants"]) == (2, 2)
+
+
+def test_what_started_or_ended_since_is_over_and_counts(
+    workspace: Workspace, clock: ManualClock, tmp_path: Path
+) -> None:
+    start_ns = clock.now_ns()
+
+    def before(tx: Tx) -> None:
+        for name, state, started_ns in (
+            *(("runs", "active", start_ns), ("ended", "active", start_ns), ("draft", "draft", None)),
+            *(("starts", "submitted", None), ("refused", "submitted", None)),
+        ):
+            listed(tx, name, state, started_ns)
+
+    change(workspace, clock, before)
+    back_up(workspace, tmp_path / "b.habeas", clock)
+    clock.advance(HOUR)
+
+    def since(tx: Tx) -> None:
+        tx.change(tx.get(Subject, "s-runs"), raised_to=0.7, tag="later", tag_key_id="later-key")
+        ended = {"state": "revoked", "ended_at_ns": tx.now_ns, "ended_why": "enough"}
+        tx.change(tx.get(Authorisation, "ended"), **ended)
+        tx.change(tx.get(Authorisation, "refused"), **ended | {"state": "refused"})
+        tx.change(tx.get(Authorisation, "starts"), state="active", started_at_ns=tx.now_ns)
+        listed(tx, "new", "active", tx.now_ns)
+        listed(tx, "new-draft", "draft")
+
+    change(workspace, clock, since)
+    since_ns = clock.now_ns()
+    clock.advance(HOUR)
+    bring_back(workspace, tmp_path / "b.habeas", clock)
+    rows = {one.authorisation_id: one for one in look(workspace, clock, lambda tx: tx.find(Authorisation))}
+    assert {name: row.state for name, row in rows.items()} == {
+        "runs": "active",
+        "draft": "draft",
+        "ended": "revoked",
+        "refused": "refused",
+        "starts": "expired",
+        "new": "expired",
+    }
+    assert (rows["new"].started_at_ns, rows["new"].ended_at_ns) == (since_ns, clock.now_ns())
+    assert rows["new"].notify_due_ns is not None
+    subjects = {one.authorisation_id: one for one in look(workspace, clock, lambda tx: tx.find(Subject))}
+    sealed = {name for name, one in subjects.items() if one.identity_sealed is not None}
+    assert sealed == {"runs", "draft"}
+    references = look(workspace, clock, lambda tx: tx.find(Reference))
+    assert {one.reference_id for one in references if one.image_sealed or one.template_sealed} == {"r-runs", "r-draft"}
+    assert (subjects["runs"].raised_to, subjects["runs"].tag) == (0.7, "later")
+    counted = look(workspace, clock, lambda tx: listings(tx, ["tag", "later"]))
+    assert {one.authorisation_id for one in counted} == {"runs", "ended", "starts", "new"}, "urgent starts and chains"
+    assert body(workspace, clock)["authorisations"] == 4
+
+
+def test_a_raised_threshold_is_never_lowered(workspace: Workspace, clock: ManualClock, tmp_path: Path) -> None:
+    change(workspace, clock, lambda tx: listed(tx, "runs", "active", tx.now_ns))
+    change(workspace, clock, lambda tx: tx.change(tx.get(Subject, "s-runs"), raised_to=0.8))
+    back_up(workspace, tmp_path / "b.habeas", clock)
+    change(workspace, clock, lambda tx: tx.change(tx.get(Subject, "s-runs"), raised_to=0.6))
+    bring_back(workspace, tmp_path / "b.habeas", clock)
+    assert look(workspace, clock, lambda tx: tx.get(Subject, "s-runs")).raised_to == 0.8
+
+
+@pytest.mark.parametrize("fault", ["gone", "damaged", "another", "page"])
+def test_what_cannot_be_read_is_not_carried_over_and_the_entry_says_so(
+    fault: str, clock: ManualClock, tmp_path: Path
+) -> None:
+    workspace = founded(tmp_path, clock)
+    back_up(workspace, tmp_path / "b.habeas", clock)
+    change(workspace, clock, lambda tx: tx.add(suspension(1, tx.now_ns)))
+    file, log = (workspace.folder / name for name in ("habeas.db", "habeas.db-wal"))
+    if fault == "gone":
+        file.unlink()
+    elif fault == "damaged":
+        file.write_bytes(b"x" * 8192)
+        log.write_bytes(b"what was written last")
+    elif fault == "page":
+        file.write_bytes(file.read_bytes()[:4096] + bytes(file.stat().st_size - 4096))
+    else:
+        change(workspace, clock, lambda tx: tx.change(tx.get(Meta, "workspace_id"), value="w-other"))
+    done = bring_back(workspace, tmp_path / "b.habeas", clock)
+    assert body(workspace, clock) == {"v": 1, "carried_over": False}
+    assert look(workspace, clock, lambda tx: tx.find(Suspension)) == []
+    if fault == "damaged":  # whoever repairs it needs the log
+        assert Path(f"{done.aside[0]}-wal").read_bytes() == b"what was written last"
+    assert not list(workspace.folder.glob(".*.kept"))

@@ -1,0 +1,169 @@
+"""The matcher's thread: every probe that was made is compared, every match written, whatever fails in between."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.installation import DAY, MODEL, Installation, vector
+from tests.workers import until
+
+from habeas.clock import ManualClock
+from habeas.comparison.calibration import Calibration, Point
+from habeas.engine.run import TrackEnd
+from habeas.errors import DiskError, HabeasError
+from habeas.node.counting import Counting
+from habeas.node.matching import Matching
+from habeas.node.timekeeper import Timekeeper
+from habeas.store.records import Alert
+from habeas.types import ClosedTrack, Origin, OriginKind, Probe, Templates
+from habeas.video.edge import origin
+
+POINTS = (Point(1e-3, 0.5, 100, 0.0, 1.0), Point(1e-5, 0.6, 100, 0.0, 1.0))
+CALIBRATION = Calibration(MODEL, "for this test", ((1000, POINTS),))
+
+
+class Bench:
+    """A matcher of a small installation, and what it told."""
+
+    def __init__(self, place: Installation) -> None:
+        self.place = place
+        self.problems: list[HabeasError] = []
+        self.alerts: list[str] = []
+        self.counting = Counting()
+        self.origin = origin(OriginKind.LIVE, "c1")
+        place.gallery.refresh()
+        place.gallery.go()
+        self.matching = Matching(
+            place.store,
+            place.keys,
+            place.gallery,
+            CALIBRATION,
+            Timekeeper(place.clock, None),
+            self.counting,
+            cooldown_ns=0,
+            on_problem=self.problems.append,
+            on_alert=self.alerts.append,
+        )
+
+    def probe(self, seed: int = 0, track_id: int = 1) -> Probe:
+        return Probe(
+            origin=self.origin,
+            track_id=track_id,
+            templates=Templates(vector(seed)[None], MODEL, self.origin),
+            box_xyxy_px=np.zeros(4, np.float32),
+            face_rgb=np.zeros((8, 8, 3), np.uint8),
+            at_ns=0,
+            first_seen_ns=0,
+            captured_at_ns=self.place.clock.now_ns(),
+        )
+
+    def rows(self) -> list[Alert]:
+        with self.place.store.read() as tx:
+            return tx.find(Alert)
+
+
+@pytest.fixture
+def place(tmp_path: Path, clock: ManualClock) -> Iterator[Installation]:
+    with Installation(tmp_path, clock) as made:
+        for name in ("c1", "c2"):
+            made.camera(name)
+        yield made
+
+
+@pytest.fixture
+def bench(place: Installation) -> Iterator[Bench]:
+    place.started(until_ns=place.clock.now_ns() + 3 * DAY)
+    made = Bench(place)
+    yield made
+    made.matching.close()
+
+
+def test_a_match_is_durable_before_anybody_hears_of_it(bench: Bench) -> None:
+    bench.matching.take(bench.probe())
+    until(lambda: bool(bench.alerts))
+    assert [row.alert_id for row in bench.rows()] == bench.alerts
+    assert bench.problems == []
+
+
+def test_a_stranger_leaves_a_count_and_nothing_else(bench: Bench) -> None:
+    bench.matching.take(bench.probe(seed=99))
+    bench.matching.take(TrackEnd(bench.origin, ClosedTrack(1, 0, 0)))
+    until(lambda: bench.counting._tallies["c1"].searches == 1)
+    bench.matching.close()
+    assert bench.rows() == []
+    assert bench.problems == []
+
+
+def test_a_fault_of_ours_ends_the_comparing_of_one_probe_only(bench: Bench) -> None:
+    good = bench.matching._compare
+    bench.matching._compare = lambda _probe: 1 // 0  # type: ignore[assignment,method-assign,return-value]
+    bench.matching.take(bench.probe())
+    until(lambda: bool(bench.problems))
+    bench.matching._compare = good  # type: ignore[method-assign]
+    bench.matching.take(bench.probe(track_id=2))
+    until(lambda: bool(bench.alerts))
+    assert "ZeroDivisionError" in bench.problems[0].message
+
+
+def test_an_alert_is_written_once_the_disk_has_room_again(bench: Bench) -> None:
+    write, full = bench.matching._write, threading.Event()
+    full.set()
+
+    def failing(match: object) -> None:
+        if full.is_set():
+            raise DiskError("no room")
+        write(match)  # type: ignore[arg-type]
+
+    bench.matching._write = failing  # type: ignore[method-assign,assignment]
+    bench.matching.take(bench.probe())
+    until(lambda: bool(bench.problems))
+    full.clear()
+    until(lambda: bool(bench.alerts))
+    assert len(bench.rows()) == 1
+
+
+def test_it_ends_also_while_the_disk_is_full_and_the_queue_too(bench: Bench) -> None:
+    def failing(_match: object) -> None:
+        raise DiskError("no room")
+
+    bench.matching._write = failing  # type: ignore[method-assign,assignment]
+    feeding = threading.Thread(target=lambda: [bench.matching.take(bench.probe(track_id=n)) for n in range(600)])
+    feeding.start()
+    until(bench.matching._queue.full)
+    bench.matching.stop_waiting()
+    feeding.join(10)
+    assert not feeding.is_alive(), "whoever hands over is let go"
+    bench.matching.close()
+
+
+def test_nothing_is_compared_while_the_clock_is_in_doubt(bench: Bench) -> None:
+    bench.place.clock.jump(3600 * 10**9)
+    bench.matching.take(bench.probe())
+    bench.matching.close()
+    assert bench.rows() == []
+
+
+def an_origin() -> Origin:
+    return origin(OriginKind.LIVE, "c2")
+
+
+def test_a_camera_that_nobody_authorised_is_not_searched(bench: Bench) -> None:
+    other = an_origin()
+    probe = bench.probe()
+    bench.matching.take(
+        Probe(
+            origin=other,
+            track_id=1,
+            templates=Templates(probe.templates.vectors, MODEL, other),
+            box_xyxy_px=probe.box_xyxy_px,
+            face_rgb=probe.face_rgb,
+            at_ns=0,
+            first_seen_ns=0,
+            captured_at_ns=probe.captured_at_ns,
+        )
+    )
+    bench.matching.close()
+    assert bench.rows() == []
+    assert "c2" not in bench.counting._tallies
