@@ -172,7 +172,7 @@ def _carry(tx: Tx, present: _Present) -> dict[str, int]:
     return {
         "accounts": sum(_carry_account(tx, accounts.get(one.account_id), one) for one in present.accounts),
         "authorisations": len(ended),
-        "grants": sum(_carry_grant(tx, grants.get(one.grant_id), one) for one in present.grants),
+        "grants": sum(_carry_grant(tx, grants.get(one.grant_id), one) for one in _replaced(present.grants, tx.now_ns)),
         "subjects": _carry_subjects(tx, present.subjects, {row.authorisation_id for row in ended}),
         "suspensions": sum(
             _carry_suspension(tx, suspensions.get(one.suspension_id), one) for one in present.suspensions
@@ -220,6 +220,14 @@ def _carry_account(tx: Tx, then: Account | None, now: Account) -> bool:
         disabled_at_ns=min(closed, default=None),
     )
     return _put(tx, then, kept)
+
+
+def _replaced(grants: list[Grant], now_ns: int) -> list[Grant]:
+    """Return the grants, as revoked those whose role is held for other zones by now: the newer one is not restored."""
+    usable = [one for one in grants if one.revoked_at_ns is None and (one.usable_from_ns or now_ns + 1) <= now_ns]
+    last = {(one.account_id, one.role): one.zones for one in sorted(usable, key=lambda one: one.usable_from_ns or 0)}
+    other = {one.grant_id for one in usable if last[one.account_id, one.role] != one.zones}
+    return [replace(one, revoked_at_ns=now_ns) if one.grant_id in other else one for one in grants]
 
 
 def _carry_grant(tx: Tx, then: Grant | None, now: Grant) -> bool:

@@ -137,7 +137,7 @@ class CameraAddress:
     file: Path | None = None
 
     def source(self) -> str:
-        """Return the address as it was given, without user and password, to connect to; `digest` tells cameras apart."""
+        """Return the address as given, without user and password, to connect to; `digest` tells cameras apart."""
         return f"{self.scheme}://{'' if self.file else self._authority()}{self.path_and_query}"
 
     def public(self) -> str:

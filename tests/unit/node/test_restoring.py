@@ -355,6 +355,29 @@ def test_credentials_and_revoked_roles_stay_as_they_are(
     assert (counts["accounts"], counts["grants"]) == (2, 2)
 
 
+def test_a_role_held_for_fewer_zones_since_is_not_wide_again(
+    workspace: Workspace, clock: ManualClock, tmp_path: Path
+) -> None:
+    back_up(workspace, tmp_path / "b.habeas", clock)
+    clock.advance(HOUR)
+
+    def since(tx: Tx) -> None:
+        for name, role, zones in (("otto", Role.OPERATOR, ("gate",)), ("ann", Role.APPROVER, ())):
+            account_id = people.account_named(tx, name).account_id
+            tx.add(Grant(f"grant-{name}", account_id, role.value, zones, "a", tx.now_ns, "b", tx.now_ns))
+
+    change(workspace, clock, since)
+    clock.advance(HOUR)
+    bring_back(workspace, tmp_path / "b.habeas", clock)
+    roles = look(
+        workspace,
+        clock,
+        lambda tx: [usable_roles(tx, people.account_named(tx, name).account_id) for name in ("otto", "ann")],
+    )
+    assert roles == [{}, {Role.APPROVER: ()}], "the second is the control: the same again"
+    assert body(workspace, clock)["grants"] == 1
+
+
 def test_what_started_or_ended_since_is_over_and_counts(
     workspace: Workspace, clock: ManualClock, tmp_path: Path
 ) -> None:
