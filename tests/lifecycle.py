@@ -147,8 +147,13 @@ class Model:
         lasts = one.until - one.start
         small = one.purpose != "consent" or (len(one.cameras) <= 10 and lasts <= 30 * DAY and not one.urgent)
         minor = one.who in MINORS and one.purpose not in LIFE
-        fits = 0 < lasts <= self.policy.hours * HOUR and one.until > self.now
+        longest = self.policy.hours * HOUR
+        fits = 0 < lasts <= longest and self.now < one.until <= self.now + longest
         return bool(one.cameras) and fits and small and not minor and one.purpose in self.policy.purposes
+
+    def _may_be_alone(self, one: Listed) -> bool:
+        """As if nothing else ran."""
+        return self._may_be(one) and (one.all_cameras_for_life or len(one.cameras) <= 5)
 
     def _others(self, name: str) -> list[Listed]:
         return [one for key, one in self.listed.items() if key != name]
@@ -188,13 +193,26 @@ class Model:
         chained = self._chained(name)
         if (one.urgent and recently) or (chained and (one.urgent or not one.decision)):
             return None
-        if one.purpose == "consent" and not chained and len(one.cameras) <= 3 and one.until - one.start <= DAY:
+        if one.purpose == "consent" and not chained and self._small_in_all(name):
             return 1
         return 2 + (one.who in MINORS) + chained
 
+    def _small_in_all(self, name: str) -> bool:
+        """Whether one person's consents together are what one approver may start."""
+        one = self.listed[name]
+        cameras, lasts = set(one.cameras), one.until - one.start
+        for other in self._others(name):
+            waits = other.state == "submitted"
+            recent = other.started is not None and (other.state == "active" or other.started > self.now - DAY)
+            if other.who == one.who and other.purpose == "consent" and (waits or recent):
+                cameras |= other.cameras
+                end = other.until if other.ended is None else min(other.until, other.ended)
+                lasts += max(0, end - max(other.start, other.started or 0))
+        return len(cameras) <= 3 and lasts <= DAY
+
     def draft(self, name: str, who: str, one: Listed) -> bool:
         """`name` is given once it is known."""
-        if not self.has(who, "requester") or not self._may_be(one):
+        if not self.has(who, "requester") or not self._may_be_alone(one):
             return False
         self.listed[name] = one
         return True
@@ -210,11 +228,10 @@ class Model:
         if not self._own(name, who, "draft", "submitted"):
             return False
         one.until, one.cameras = until, cameras
-        if not self._may_be(one):
+        if not self._may_be_alone(one):
             one.until, one.cameras = before
             return False
-        if before != (until, cameras):
-            one.version = next(self._versions)
+        one.version = next(self._versions)
         return True
 
     def submit(self, name: str, who: str) -> bool:
@@ -269,7 +286,7 @@ class Model:
 
     def may_renew(self, name: str, who: str, until: int) -> bool:
         open_states = ("draft", "submitted", "active")
-        return self._own(name, who, *open_states) and self._may_be(self.renewed(name, until))
+        return self._own(name, who, *open_states) and self._may_be_alone(self.renewed(name, until))
 
     def end_code(self, name: str) -> bool:
         chain = [name]
@@ -281,9 +298,14 @@ class Model:
         return bool(left)
 
     def tick(self) -> None:
-        """What the clock ends."""
+        """What the clock ends, and what the policy does not permit any more."""
         for one in self.listed.values():
-            if one.state in OVER or self.now < one.due:
+            if one.state in OVER:
+                continue
+            if self.now < one.due:
+                too_long = self.now >= max(one.start, one.started or 0) + self.policy.hours * HOUR
+                if one.state == "active" and (too_long or one.purpose not in self.policy.purposes):
+                    self._end(one, "expired")
                 continue
             unconfirmed = one.state == "submitted" or (one.state == "active" and not one.confirmed)
             self._end(one, "refused" if unconfirmed else "expired")
@@ -321,7 +343,8 @@ class Model:
         if not proposer.has(proposer.role, self.now) or proposer.person == granter.person:
             return False
         staff.proposals.remove(waiting[0])
-        staff.usable_from = self.now + DAY
+        held = staff.usable_from
+        staff.usable_from = self.now + DAY if held is None else min(held, self.now + DAY)
         return True
 
     def revoke_role(self, name: str) -> bool:

@@ -1,4 +1,7 @@
-"""Roles of people: proposed by one holder, approved by another, usable a day later. No admin among them."""
+"""Roles of people: proposed by one holder, approved by another, usable a day later. No admin among them.
+
+A role granted again, for other zones, holds as it was until the new grant is usable.
+"""
 
 from collections.abc import Sequence
 from typing import Final
@@ -86,9 +89,6 @@ def _approve(tx: Tx, actor: Actor, grant: Grant) -> Grant:
         raise RuleError(
             "a role is granted by two distinct persons", rule="two-persons", remedy="ask somebody else to grant it too"
         )
-    for held in tx.find(Grant, account_id=grant.account_id, role=grant.role, revoked_at_ns=None):
-        if held.approved_by is not None:
-            tx.change(held, revoked_at_ns=tx.now_ns)  # other zones: the new grant takes its place
     grant = tx.change(grant, approved_by=actor.account_id, usable_from_ns=tx.now_ns + WAIT_NS)
     tx.entry("role.granted", actor.account_id, {**_body(grant), "usable_from": utc(tx.now_ns + WAIT_NS)})
     return grant

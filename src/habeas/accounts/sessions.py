@@ -138,13 +138,14 @@ def _actor(tx: Tx, account_id: str, *, by_token: bool = False, scopes: frozenset
 
 
 def usable_roles(tx: Tx, account_id: str) -> Mapping[Role, tuple[str, ...]]:
-    """Return the roles that an account may use now, with their zones."""
+    """Return the roles that an account may use now, with their zones: those of the grant usable last."""
     grants = tx.find(Grant, account_id=account_id, revoked_at_ns=None)
-    return {
-        Role(grant.role): grant.zones
+    usable = [
+        (grant.usable_from_ns, grant)
         for grant in grants
         if grant.usable_from_ns is not None and grant.usable_from_ns <= tx.now_ns
-    }
+    ]
+    return {Role(grant.role): grant.zones for _from_ns, grant in sorted(usable, key=lambda one: one[0])}
 
 
 def _nobody() -> RuleError:

@@ -19,18 +19,29 @@ from habeas.accounts.credentials import code_digest, new_code, new_id
 from habeas.accounts.roles import Actor, Role
 from habeas.authority.approvals import approvals_of, approve_object, person_of
 from habeas.authority.cameras import delivering
-from habeas.authority.listing import all_tags, check_born, current_key, is_minor, listings, tag_of
+from habeas.authority.listing import (
+    all_tags,
+    check_born,
+    consented_ns,
+    consents,
+    current_key,
+    is_minor,
+    listings,
+    tag_of,
+)
 from habeas.authority.policy import DAY_NS, ceilings_now
 from habeas.authority.purposes import Purpose
 from habeas.authority.scope import (
     RETROSPECTIVE_OPEN_NS,
     URGENT_NS,
     Ask,
+    Consented,
     Others,
     approvals_needed,
     check_ask,
     check_ceilings,
     check_chain,
+    check_consented,
     check_urgent,
     covers_all_for_life,
     over_chain,
@@ -163,13 +174,9 @@ def draft(
         RuleError: not a requester, or the policy does not permit it.
         InputError: what is asked cannot be.
     """
-    actor.require(Role.REQUESTER)
-    actor.require_scope("draft")
-    if min(len(asked.authority.strip()), len(asked.reference.strip())) < _MIN_TEXT:
-        raise InputError("it names its authority and reference", remedy="give --authority and --reference")
-    if asked.decision == b"":
-        raise InputError("the decision is an empty file", remedy="give the document itself: --decision")
-    minors = _check_people(asked, tx.now_ns)
+    minors = check_draft(tx, actor, asked)
+    if not all(person.images for person in asked.people):
+        raise _unnamed()
     decision = hashlib.sha256(asked.decision).hexdigest() if asked.decision is not None else decision_sha256
     code = new_code() if asked.purpose is Purpose.CONSENT else None
     row = Authorisation(
@@ -192,7 +199,6 @@ def draft(
         consent_code_hash=code_digest(code) if code else None,
         renews=renews,
     )
-    check_ask(_ask(row, len(asked.people), minors), ceilings_now(tx), tx.now_ns)
     tx.add(row)
     for person in asked.people:
         _add_subject(tx, keys, row, person)
@@ -202,12 +208,58 @@ def draft(
     return Drafted(row, code)
 
 
+def check_draft(tx: Tx, actor: Actor, asked: Draft) -> int:
+    """Check all of a draft that is checked without its images; `draft` does so too.
+
+    Images are looked at only after this: who may not ask learns nothing of a face.
+
+    Returns:
+        how many of the people named are minors now.
+
+    Raises:
+        RuleError: not a requester, or the policy does not permit it.
+        InputError: what is asked cannot be.
+    """
+    actor.require(Role.REQUESTER)
+    actor.require_scope("draft")
+    if min(len(asked.authority.strip()), len(asked.reference.strip())) < _MIN_TEXT:
+        raise InputError("it names its authority and reference", remedy="give --authority and --reference")
+    if asked.decision == b"":
+        raise InputError("the decision is an empty file", remedy="give the document itself: --decision")
+    minors = _check_people(asked, tx.now_ns)
+    ask = Ask(
+        live=asked.live,
+        purpose=asked.purpose,
+        cameras=len(asked.cameras),
+        from_ns=asked.from_ns,
+        until_ns=asked.until_ns,
+        urgent=asked.urgent,
+        minors=minors,
+        subjects=len(asked.people),
+        has_decision=asked.decision is not None,
+    )
+    _check_alone(tx, ask, [camera.source_digest for camera in asked.cameras], tx.now_ns)
+    return minors
+
+
+def _check_alone(tx: Tx, ask: Ask, digests: Sequence[str], asked_at_ns: int) -> None:
+    """Check what is asked as if nothing else ran: what runs besides is judged when it is submitted and approved."""
+    ceilings = ceilings_now(tx)
+    check_ask(ask, ceilings, tx.now_ns, asked_at_ns=asked_at_ns)
+    installed = len(tx.find(Camera, removed_at_ns=None))
+    check_ceilings(ask, ceilings, Others(delivering(tx), installed, len(set(digests)), ask.subjects))
+
+
+def _unnamed() -> InputError:
+    return InputError("a subject has a name and an image", remedy="write --subject NAME=IMAGE[,IMAGE]")
+
+
 def _check_people(asked: Draft, now_ns: int) -> int:
     for person in asked.people:
         check_born(person.born, now_ns)
-        if not person.name.strip() or not person.images:
-            raise InputError("a subject has a name and an image", remedy="write --subject NAME=IMAGE[,IMAGE]")
-    minors = sum(is_minor(person.born, max(now_ns, asked.from_ns)) for person in asked.people)
+        if not person.name.strip():
+            raise _unnamed()
+    minors = sum(is_minor(person.born, now_ns) for person in asked.people)
     if minors and not asked.minor:
         raise RuleError(
             "somebody named is a minor",
@@ -229,7 +281,7 @@ def _add_subject(tx: Tx, keys: KeyStore, row: Authorisation, person: Person) -> 
         commitment=keys.hmac(key_id, said).hex(),
         tag=tag_of(keys, tag_key, person.name, person.born),
         tag_key_id=tag_key,
-        minor=is_minor(person.born, max(tx.now_ns, row.from_ns)),
+        minor=is_minor(person.born, tx.now_ns),
     )
     tx.add(subject)
     for image in person.images:
@@ -278,6 +330,7 @@ def content(tx: Tx, row: Authorisation) -> dict[str, object]:
         "reference": row.reference,
         "references": sorted([one.subject_id, one.reference_id, one.commitment, one.model_id] for one in references),
         "requester": row.requester,
+        "revision": row.revision,
         "subjects": sorted([subject.subject_id, subject.commitment] for subject in subjects),
         "until": utc(row.until_ns),
         "urgent": row.urgent,
@@ -307,7 +360,8 @@ def _ask(row: Authorisation, subjects: int, minors: int) -> Ask:
     )
 
 
-def _ask_of(tx: Tx, row: Authorisation) -> Ask:
+def ask_of(tx: Tx, row: Authorisation) -> Ask:
+    """Return what an authorisation asks for; who was a minor when it was drafted counts as one."""
     subjects = subjects_of(tx, row)
     return _ask(row, len(subjects), sum(subject.minor for subject in subjects))
 
@@ -338,7 +392,7 @@ def in_time(tx: Tx, row: Authorisation) -> Authorisation:
 
 
 def amend(tx: Tx, actor: Actor, authorisation_id: str, *, until_ns: int, cameras: Sequence[Camera]) -> Authorisation:
-    """Change the end and the cameras of one's own request; approvals given so far are of other content, and void.
+    """Change the end and the cameras of one's own request; approvals given so far are of an older revision, and void.
 
     Raises:
         RuleError: somebody else's, or not open, or not permitted.
@@ -350,8 +404,8 @@ def amend(tx: Tx, actor: Actor, authorisation_id: str, *, until_ns: int, cameras
     if row.state == State.SUBMITTED.value:
         actor.require_login()  # a token is for drafts
     pairs = tuple((camera.camera_id, camera.source_digest) for camera in cameras)
-    row = tx.change(row, until_ns=until_ns, cameras=pairs)
-    check_ask(_ask_of(tx, row), ceilings_now(tx), _moment(tx, row))
+    row = tx.change(row, until_ns=until_ns, cameras=pairs, revision=row.revision + 1)
+    _check_alone(tx, ask_of(tx, row), [digest for _camera, digest in pairs], row.created_at_ns)
     row = tx.change(row, content_hash=_hash(tx, row) if row.state == State.SUBMITTED.value else "")
     body = {"authorisation": authorisation_id, "sha256": _hash(tx, row)}
     tx.entry("authorisation.amended", actor.account_id, body)
@@ -377,26 +431,43 @@ def submit(tx: Tx, keys: KeyStore, actor: Actor, authorisation_id: str) -> Autho
 
 def _check_now(tx: Tx, keys: KeyStore, row: Authorisation) -> int:
     """Check a request against the policy, the ceilings and the chains of this moment; return the approvals it takes."""
-    ask = _ask_of(tx, row)
+    people = [named(keys, subject) for subject in subjects_of(tx, row)]
+    ask = _ask(row, len(people), sum(is_minor(born, tx.now_ns) for _name, born in people))
     ceilings = ceilings_now(tx)
-    check_ask(ask, ceilings, _moment(tx, row))
+    check_ask(ask, ceilings, tx.now_ns, asked_at_ns=row.created_at_ns)
     check_ceilings(ask, ceilings, _others(tx, row))
-    chained = False
-    for subject in subjects_of(tx, row):
-        known = identity(keys, subject)
-        earlier = listings(tx, all_tags(keys, str(known["name"]), date.fromisoformat(str(known["born"]))))
-        earlier = [one for one in earlier if one.authorisation_id != row.authorisation_id]
+    chained, consented = False, Consented(0, 0)
+    for name, born in people:
+        tags = all_tags(keys, name, born)
+        earlier = [one for one in listings(tx, tags) if one.authorisation_id != row.authorisation_id]
         if row.urgent:
             check_urgent(earlier, tx.now_ns)
         chained = over_chain(ask, earlier, row.started_at_ns or tx.now_ns) or chained
+        mine = _consented(tx, row, tags)
+        consented = Consented(max(consented.cameras, mine.cameras), max(consented.lasts_ns, mine.lasts_ns))
     if chained:
         check_chain(ask)
-    return approvals_needed(ask, chained=chained)
+    if ask.purpose is Purpose.CONSENT:
+        check_consented(consented)
+    return approvals_needed(ask, consented, chained=chained)
 
 
-def _moment(tx: Tx, row: Authorisation) -> int:
-    """Return the time a window is judged by: when it was asked for, so that waiting for approval spoils nothing."""
-    return tx.now_ns if row.until_ns <= tx.now_ns else row.created_at_ns
+def _consented(tx: Tx, row: Authorisation, tags: frozenset[str]) -> Consented:
+    """Return what a person consents to, this one included."""
+    others = [one for one in consents(tx, tags) if one.authorisation_id != row.authorisation_id]
+    digests = {digest for one in (row, *others) for _camera, digest in one.cameras}
+    lasts_ns = row.until_ns - row.from_ns + sum(consented_ns(one) for one in others)
+    return Consented(max(len(row.cameras), len(digests)), lasts_ns)
+
+
+def named(keys: KeyStore, subject: Subject) -> tuple[str, date]:
+    """Return name and birth date of a subject whose key still exists.
+
+    Raises:
+        KeyDestroyed: it does not.
+    """
+    known = identity(keys, subject)
+    return str(known["name"]), date.fromisoformat(str(known["born"]))
 
 
 def identity(keys: KeyStore, subject: Subject) -> dict[str, object]:
@@ -551,8 +622,8 @@ def end(tx: Tx, keys: KeyStore, row: Authorisation, state: State, by: str, why: 
         keys: the key store; its keys are destroyed right after the commit.
         row: not over yet.
         state: refused, revoked or expired.
-        by: account id, `subject`, or `clock`.
-        why: one line.
+        by: account id, `subject`, `clock`, or `policy`.
+        why: one line, until it is discarded.
     """
     listed = row.started_at_ns is not None
     row = tx.change(
@@ -567,7 +638,7 @@ def end(tx: Tx, keys: KeyStore, row: Authorisation, state: State, by: str, why: 
     for subject in subjects_of(tx, row):
         tx.change(subject, identity_sealed=None)
         for reference in tx.find(Reference, subject_id=subject.subject_id):
-            tx.change(reference, image_sealed=None, template_sealed=None)
+            tx.change(reference, image_sealed=None, template_sealed=None, report="{}")
     key_ids += destroy_for_authorisation(tx, row.authorisation_id)
     tx.after_commit(lambda: keys.destroy(key_ids))
     return row
@@ -578,6 +649,4 @@ def tag_today(tx: Tx, keys: KeyStore, subject: Subject) -> None:
     with suppress(KeyDestroyed, DiskError):  # then the older tag stays: nothing keeps an end from coming
         tag_key = current_key(tx, keys)
         if subject.tag_key_id != tag_key:
-            known = identity(keys, subject)
-            born = date.fromisoformat(str(known["born"]))
-            tx.change(subject, tag=tag_of(keys, tag_key, str(known["name"]), born), tag_key_id=tag_key)
+            tx.change(subject, tag=tag_of(keys, tag_key, *named(keys, subject)), tag_key_id=tag_key)

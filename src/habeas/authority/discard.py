@@ -9,12 +9,15 @@ subjects that no open authorisation names, as after a crash or with another data
 from contextlib import suppress
 from typing import Final
 
-from habeas.authority.authorisations import OVER, State, due_ns, end, subjects_of, tag_today
-from habeas.errors import DiskError
+from habeas.authority.authorisations import OVER, State, ask_of, due_ns, end, subjects_of, tag_today
+from habeas.authority.policy import HOUR_NS, Ceilings, policy_now
+from habeas.authority.scope import Ask, Others, check_ceilings, covers_all_for_life
+from habeas.errors import DiskError, RuleError
 from habeas.keys import KeyStore, Scope
 from habeas.store import Tx
-from habeas.store.records import Authorisation, Subject
+from habeas.store.records import Authorisation, Camera, Policy, Subject
 
+_TIGHTER: Final = (State.EXPIRED, "policy", "the policy permits less than it did")
 _OPEN: Final = [state.value for state in State if state not in OVER]
 
 
@@ -29,10 +32,13 @@ def tick(tx: Tx, keys: KeyStore) -> list[Authorisation]:
         the authorisations that ended just now.
     """
     ended = []
+    policy = policy_now(tx)
+    ceilings = Ceilings.load(policy.body)
     for row in tx.find(Authorisation, state=_OPEN):
-        verdict = _due(tx, keys, row)
+        verdict = _due(tx, keys, row) or _not_permitted(row, ceilings, tx.now_ns)
         if verdict is not None:
             ended.append(end(tx, keys, row, *verdict))
+    ended += [end(tx, keys, row, *_TIGHTER) for row in _over_ceilings(tx, policy, ceilings)]
     _destroy(tx, keys)
     _destroy_stray(tx, keys)
     for row in tx.find(Authorisation, state=State.ACTIVE.value):
@@ -58,6 +64,48 @@ def _due(tx: Tx, keys: KeyStore, row: Authorisation) -> tuple[State, str, str] |
     return state, "clock", "nobody approved it in time"
 
 
+def _not_permitted(row: Authorisation, ceilings: Ceilings, now_ns: int) -> tuple[State, str, str] | None:
+    """Return how one that runs ends because the policy does not permit it any more, or not for so long."""
+    if row.state != State.ACTIVE.value:
+        return None
+    began_ns = max(row.from_ns, row.started_at_ns or 0)
+    too_long = row.kind == "live" and now_ns >= began_ns + ceilings.authorisation_h * HOUR_NS
+    return _TIGHTER if too_long or row.purpose not in ceilings.purposes else None
+
+
+def _over_ceilings(tx: Tx, policy: Policy, ceilings: Ceilings) -> list[Authorisation]:
+    """Return what ends under a policy that came after it began: the newest, until the rest fits.
+
+    Shares count installed sources here, so that a network that fails ends nothing.
+    """
+    rows = tx.find(Authorisation, state=State.ACTIVE.value)
+    if all((row.started_at_ns or 0) > (policy.effective_from_ns or 0) for row in rows):
+        return []
+    there = tx.find(Camera, removed_at_ns=None)
+    sources = len({camera.source_digest for camera in there if camera.public_url.startswith("rtsp")})
+    digests: set[str] = set()
+    subjects = 0
+    over = []
+    for row in sorted(rows, key=lambda row: (row.started_at_ns or 0, row.authorisation_id)):
+        ask = ask_of(tx, row)
+        counted = ask.live and not covers_all_for_life(ask, len(there))
+        searched = digests | {digest for _camera, digest in row.cameras} if counted else digests
+        others = Others(sources, len(there), len(searched), subjects + ask.subjects)
+        if (row.started_at_ns or 0) <= (policy.effective_from_ns or 0) and not _fits(ask, ceilings, others):
+            over.append(row)
+        else:
+            digests, subjects = searched, others.subjects
+    return over
+
+
+def _fits(ask: Ask, ceilings: Ceilings, others: Others) -> bool:
+    try:
+        check_ceilings(ask, ceilings, others)
+    except RuleError:
+        return False
+    return True
+
+
 def _destroy(tx: Tx, keys: KeyStore) -> None:
     """Destroy keys of ended authorisations, and note that they are gone."""
     for row in tx.find(Authorisation, state=[state.value for state in OVER], discarded_at_ns=None):
@@ -68,7 +116,7 @@ def _destroy(tx: Tx, keys: KeyStore) -> None:
             continue
         for subject in tx.find(Subject, authorisation_id=row.authorisation_id):
             tx.change(subject, discarded_at_ns=tx.now_ns)
-        tx.change(row, discarded_at_ns=tx.now_ns)
+        tx.change(row, discarded_at_ns=tx.now_ns, ended_why=None)
         tx.entry("authorisation.discarded", "clock", {"authorisation": row.authorisation_id, "keys": len(key_ids)})
 
 

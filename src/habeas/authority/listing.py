@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Final
 
+from habeas.authority.purposes import Purpose
 from habeas.errors import InputError
 from habeas.keys import KeyStore, Scope
 from habeas.store import Tx
@@ -20,6 +21,8 @@ DAY_NS: Final = 24 * 3600 * NS_PER_S
 TAG_LIFE_NS: Final = 365 * DAY_NS
 ADULT_YEARS: Final = 18
 _OLDEST: Final = date(1890, 1, 1)
+_FILLERS: Final = "\u115f\u1160"
+"""Letters by their category, and invisible."""
 
 
 def day_of(ns: int) -> date:
@@ -44,9 +47,17 @@ def is_minor(born: date, at_ns: int) -> bool:
 
 
 def _said(name: str, born: date) -> bytes:
-    letters = unicodedata.normalize("NFKD", name).casefold()
-    kept = "".join(char for char in letters if not unicodedata.combining(char))
-    return f"{' '.join(sorted(kept.replace('-', ' ').split()))}|{born.isoformat()}".encode()
+    letters = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", name).casefold())
+    words = "".join(_kept(char) for char in letters).split()
+    return f"{' '.join(sorted(words))}|{born.isoformat()}".encode()
+
+
+def _kept(char: str) -> str:
+    """Keep letters and numbers; drop marks and what nobody sees; everything else separates words."""
+    kind = unicodedata.category(char)
+    if kind == "Cf" or kind[0] == "M" or char in _FILLERS:
+        return ""
+    return char if kind[0] in "LN" else " "
 
 
 def current_key(tx: Tx, keys: KeyStore) -> str:
@@ -65,7 +76,7 @@ def current_key(tx: Tx, keys: KeyStore) -> str:
 def tag_of(keys: KeyStore, key_id: str, name: str, born: date) -> str:
     """Return a person's tag under one key: HMAC-SHA-256, hexadecimal.
 
-    Case, accents, the order of names, and hyphens make no difference.
+    Case, accents, the order of names, punctuation and invisible characters make no difference.
     """
     return keys.hmac(key_id, _said(name, born)).hex()
 
@@ -114,6 +125,23 @@ def _listing(row: Authorisation) -> Listing:
         until_ns=min(row.ended_at_ns or row.until_ns, row.until_ns) if live else start_ns,
         camera_hours=0.0 if live else camera_hours(len(row.cameras), row.from_ns, row.until_ns),
     )
+
+
+def consents(tx: Tx, tags: Iterable[str]) -> list[Authorisation]:
+    """Return the consents of the person with these tags that are submitted, run, or began within 24 h."""
+    subjects = tx.find(Subject, tag=frozenset(tags))
+    named = {subject.authorisation_id for subject in subjects}
+    rows = tx.find(Authorisation, authorisation_id=named, purpose=Purpose.CONSENT.value)
+    return [row for row in rows if _is_open(row) or (row.started_at_ns or 0) > tx.now_ns - DAY_NS]
+
+
+def _is_open(row: Authorisation) -> bool:
+    return row.submitted_at_ns is not None and row.ended_at_ns is None
+
+
+def consented_ns(row: Authorisation) -> int:
+    """Return how long a consent lists its person, as far as it has not ended early."""
+    return max(0, min(row.until_ns, row.ended_at_ns or row.until_ns) - max(row.from_ns, row.started_at_ns or 0))
 
 
 def camera_hours(cameras: int, from_ns: int, until_ns: int) -> float:

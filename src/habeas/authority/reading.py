@@ -24,15 +24,18 @@ from habeas.store import Tx
 from habeas.store.records import Authorisation, Reference, Subject
 from habeas.types import F32, utc
 
+_Templates = dict[tuple[str, str], F32]
+"""Of each subject and model."""
+
 
 @dataclass(frozen=True, repr=False)
 class LookAlike:
-    """Somebody else listed who looks like a subject of this request.
+    """Somebody else, listed or of the same request, who looks like a subject of this request.
 
     Args:
         subject_id: of this request.
         other_subject_id: of the other.
-        other_authorisation_id: which lists them.
+        other_authorisation_id: which names them; this request, where it names one face twice.
         similarity: of their most similar references.
     """
 
@@ -97,7 +100,7 @@ def shown(tx: Tx, keys: KeyStore, actor: Actor, row: Authorisation) -> dict[str,
         "decision": {"sha256": row.decision_sha256, "status": row.decision_status},
         "requester": row.requester,
         "ended": utc(row.ended_at_ns) if row.ended_at_ns is not None else None,
-        "why_ended": row.ended_why,
+        "why_ended": row.ended_why if sees_people(actor, row) else None,  # free text: it may name somebody
         "minor": row.minor,
         "content_hash": content_hash(tx, row),
         "approvals": _approvals(tx, row),
@@ -148,22 +151,28 @@ def reference_image(tx: Tx, keys: KeyStore, actor: Actor, reference_id: str) -> 
 
 
 def look_alikes(tx: Tx, keys: KeyStore, row: Authorisation) -> list[LookAlike]:
-    """Compare the people of a request with everybody else listed or requested: the impostor check."""
+    """Compare the people of a request with each other and with everybody else named: the impostor check."""
     rows = tx.find(Authorisation, state=[State.SUBMITTED.value, State.ACTIVE.value])
     others = [other for other in rows if other.authorisation_id != row.authorisation_id]
     mine = _templates(tx, keys, row)
-    found = []
+    inside = _alike(mine, mine, row.authorisation_id)
+    found = [one for one in inside if one.subject_id < one.other_subject_id]  # each pair once, nobody with themself
     for other in others:
-        theirs = _templates(tx, keys, other)
-        for (subject_id, model_id), vectors in mine.items():
-            for (other_id, other_model_id), compared in theirs.items():
-                similarity = float((vectors @ compared.T).max()) if model_id == other_model_id else 0.0
-                if similarity >= SAME_FACE:
-                    found.append(LookAlike(subject_id, other_id, other.authorisation_id, similarity))
+        found += _alike(mine, _templates(tx, keys, other), other.authorisation_id)
     return sorted(found, key=lambda one: -one.similarity)
 
 
-def _templates(tx: Tx, keys: KeyStore, row: Authorisation) -> dict[tuple[str, str], F32]:
+def _alike(mine: _Templates, theirs: _Templates, authorisation_id: str) -> list[LookAlike]:
+    found = []
+    for (subject_id, model_id), vectors in mine.items():
+        for (other_id, other_model_id), compared in theirs.items():
+            similarity = float((vectors @ compared.T).max()) if model_id == other_model_id else 0.0
+            if similarity >= SAME_FACE:
+                found.append(LookAlike(subject_id, other_id, authorisation_id, similarity))
+    return found
+
+
+def _templates(tx: Tx, keys: KeyStore, row: Authorisation) -> _Templates:
     """Return the templates of each subject and model: those of different models say nothing of each other."""
     gathered: dict[tuple[str, str], list[F32]] = {}
     for subject in subjects_of(tx, row):

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from datetime import date
 
 from habeas.accounts.roles import Actor, Role
 from habeas.authority.authorisations import (
@@ -13,8 +12,8 @@ from habeas.authority.authorisations import (
     Person,
     State,
     draft,
-    identity,
     in_time,
+    named,
     subjects_of,
 )
 from habeas.authority.cameras import camera_named
@@ -73,7 +72,7 @@ def renew(
 
 
 def _person(tx: Tx, keys: KeyStore, subject: Subject) -> Person:
-    known = identity(keys, subject)
+    name, born = named(keys, subject)
     references = tx.find(Reference, subject_id=subject.subject_id)
     images = [
         EnrolledImage(
@@ -81,4 +80,4 @@ def _person(tx: Tx, keys: KeyStore, subject: Subject) -> Person:
         )
         for one in references
     ]
-    return Person(str(known["name"]), date.fromisoformat(str(known["born"])), tuple(images))
+    return Person(name, born, tuple(images))

@@ -63,8 +63,14 @@ class Ask:
         return self.until_ns - self.from_ns
 
 
-def check_ask(ask: Ask, ceilings: Ceilings, now_ns: int) -> None:
+def check_ask(ask: Ask, ceilings: Ceilings, now_ns: int, *, asked_at_ns: int) -> None:
     """Check all that does not depend on other authorisations.
+
+    Args:
+        ask: what is asked.
+        ceilings: of the policy in force.
+        now_ns: Unix ns.
+        asked_at_ns: when it was drafted: that time passed since, waiting for approval, spoils nothing.
 
     Raises:
         InputError: a window that ends before it begins or lies in the past; nobody or nowhere to look.
@@ -72,7 +78,7 @@ def check_ask(ask: Ask, ceilings: Ceilings, now_ns: int) -> None:
     """
     if ask.subjects < 1 or ask.cameras < 1:
         raise InputError("this names nobody, or no camera", remedy="there is no `everywhere`: name whom and where")
-    _check_window(ask, now_ns)
+    _check_window(ask, now_ns, asked_at_ns)
     if ask.purpose.value not in ceilings.purposes:
         raise RuleError(
             f"the policy does not permit {ask.purpose.value}", rule="purpose", remedy="see `habeas policy show`"
@@ -82,6 +88,12 @@ def check_ask(ask: Ask, ceilings: Ceilings, now_ns: int) -> None:
             f"longer than the {ceilings.authorisation_h} h of the policy",
             rule="authorisation-ceiling",
             remedy="ask for less, and renew it when the time comes",
+        )
+    if ask.live and ask.until_ns > now_ns + ceilings.authorisation_h * HOUR_NS:
+        raise RuleError(
+            f"it ends more than the {ceilings.authorisation_h} h of the policy from now",
+            rule="authorisation-ceiling",
+            remedy="ask when the time comes: nobody is listed for later than that",
         )
     if ask.minors and ask.purpose not in FOR_LIFE:
         raise RuleError(
@@ -93,12 +105,12 @@ def check_ask(ask: Ask, ceilings: Ceilings, now_ns: int) -> None:
         _check_consent(ask)
 
 
-def _check_window(ask: Ask, now_ns: int) -> None:
+def _check_window(ask: Ask, now_ns: int, asked_at_ns: int) -> None:
     if ask.until_ns <= ask.from_ns:
         raise InputError("this window ends before it begins", remedy="give --until after --from")
     if ask.live and ask.until_ns <= now_ns:
         raise InputError("this window lies in the past", remedy="live recognition looks ahead: give a later --until")
-    if ask.live and ask.from_ns < now_ns - _LATE_NS:
+    if ask.live and ask.from_ns < asked_at_ns - _LATE_NS:
         raise InputError("this window begins in the past", remedy="give --from now, or later")
     if not ask.live and not now_ns - RETROSPECT_NS <= ask.from_ns < ask.until_ns <= now_ns:
         raise InputError("this interval holds no footage", remedy="footage is of the last 120 h at most")
@@ -218,9 +230,44 @@ def check_chain(ask: Ask) -> None:
         )
 
 
-def approvals_needed(ask: Ask, *, chained: bool) -> int:
-    """Return how many distinct approvers it takes."""
+@dataclass(frozen=True)
+class Consented:
+    """What one person consents to, this one and others together: slices count as what they are sliced from.
+
+    Args:
+        cameras: distinct sources.
+        lasts_ns: of all windows, one after the other.
+    """
+
+    cameras: int
+    lasts_ns: int
+
+
+def check_consented(consented: Consented) -> None:
+    """Check how much one person consents to in all.
+
+    Raises:
+        RuleError: too many cameras.
+    """
+    cameras, _lasts_ns = CONSENT_TWO
+    if consented.cameras > cameras:
+        raise RuleError(
+            f"this person would consent to {consented.cameras} cameras in all, {cameras} may be",
+            rule="consent-scope",
+            remedy="wait a day after others of this person began, and until they are over",
+        )
+
+
+def approvals_needed(ask: Ask, consented: Consented, *, chained: bool) -> int:
+    """Return how many distinct approvers it takes.
+
+    Args:
+        ask: what is asked.
+        consented: for a consent: of the person who consents to most.
+        chained: somebody would be listed longer than one chain may.
+    """
     cameras, lasts_ns = CONSENT_ONE
-    if ask.purpose is Purpose.CONSENT and ask.cameras <= cameras and ask.lasts_ns <= lasts_ns and not chained:
+    small = consented.cameras <= cameras and consented.lasts_ns <= lasts_ns
+    if ask.purpose is Purpose.CONSENT and small and not chained:
         return 1
     return 2 + (1 if ask.minors else 0) + (1 if chained else 0)

@@ -10,7 +10,6 @@ from habeas.accounts.credentials import new_id
 from habeas.accounts.roles import Actor, Role
 from habeas.accounts.sessions import usable_roles
 from habeas.authority.approvals import person_of
-from habeas.authority.cameras import cameras_of
 from habeas.authority.policy import DAY_NS, HOUR_NS
 from habeas.errors import InputError, RuleError
 from habeas.keys import KeyStore
@@ -58,8 +57,7 @@ def impose(
     actor.require_login()
     if not (zones or cameras) or not why.strip():
         raise InputError("a suspension says where and why", remedy="give --zone or --camera, and --why")
-    bound = cameras_of(tx, zones, cameras)
-    bound += [gone for gone in tx.find(Camera, zone=set(zones)) if (gone.removed_at_ns or 0) > from_ns]
+    bound = _bound(tx, zones, cameras, from_ns)
     _check_window(tx.now_ns, from_ns, until_ns)
     suspension = Suspension(
         suspension_id=new_id("sus"),
@@ -77,6 +75,19 @@ def impose(
     key_ids = destroy_captured(tx, covered_cameras(tx, suspension), from_ns, until_ns)
     tx.after_commit(lambda: keys.destroy(key_ids))
     return suspension
+
+
+def _bound(tx: Tx, zones: Sequence[str], cameras: Sequence[str], from_ns: int) -> list[Camera]:
+    """Return the cameras of these zones and names that were there at `from_ns` or came since, removed ones too."""
+    there = [one for one in tx.find(Camera) if one.removed_at_ns is None or one.removed_at_ns >= from_ns]
+    for what, asked, known in (
+        ("zone", zones, {one.zone for one in there}),
+        ("camera", cameras, {one.camera_id for one in there}),
+    ):
+        for name in asked:
+            if name not in known:
+                raise InputError(f"no such {what} in this window: {name}", remedy="see `habeas camera list`")
+    return [one for one in there if one.zone in zones or one.camera_id in cameras]
 
 
 def _check_window(now_ns: int, from_ns: int, until_ns: int) -> None:

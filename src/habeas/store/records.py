@@ -188,6 +188,7 @@ class Authorisation:
     confirmed_at_ns: int | None = None
     notify_due_ns: int | None = None
     notified_at_ns: int | None = None
+    revision: int = 0
 
 
 @dataclass(frozen=True)

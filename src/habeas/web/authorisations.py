@@ -6,11 +6,12 @@ from fastapi import APIRouter, Response
 
 from habeas.accounts.roles import Role
 from habeas.authority import authorisations, notices, reading, renewal
-from habeas.authority.authorisations import Draft, State
+from habeas.authority.authorisations import Draft, Person, State
 from habeas.authority.cameras import cameras_of
 from habeas.authority.purposes import Purpose
 from habeas.errors import InputError
 from habeas.node.enrolling import Batch, Given, enrol_batch
+from habeas.store import Tx
 from habeas.store.records import Authorisation
 from habeas.types import utc
 from habeas.web.bodies import (
@@ -32,29 +33,33 @@ routes = APIRouter(route_class=StrictRoute)
 @routes.post("/authorisations")
 def draft(call: Caller, body: DraftBody) -> dict[str, object]:
     """Draft an authorisation: images are examined first, each with a report."""
-    purpose = _purpose(body.purpose)
-    with call.look() as (tx, actor):
+    with call.look() as (tx, actor):  # before a face is looked at: who may not ask learns nothing of it
         actor.require(Role.REQUESTER)
-        actor.require_scope("draft")
-        cameras_of(tx, body.zones, body.cameras)
-    batch = enrol_batch(call.node, [_given(one) for one in body.subjects], skip_refused=body.skip_refused)
+        call.node.time.require_trust()
+        people = tuple(Person(one.name, _born(one), ()) for one in body.subjects)
+        authorisations.check_draft(tx, actor, _asked(tx, body, people))
+    given = [_given(one) for one in body.subjects]
+    batch = enrol_batch(call.node, given, actor_id=actor.account_id, skip_refused=body.skip_refused)
     with call.command(trusted=True) as (tx, actor):
-        asked = Draft(
-            live=body.kind == "live",
-            purpose=purpose,
-            authority=body.authority,
-            reference=body.reference,
-            decision=decoded(body.decision) if body.decision is not None else None,
-            people=batch.people,
-            cameras=tuple(cameras_of(tx, body.zones, body.cameras)),
-            from_ns=body.from_ns,
-            until_ns=body.until_ns,
-            urgent=body.urgent,
-            minor=body.minor,
-        )
-        made = authorisations.draft(tx, call.node.keys, actor, asked)
+        made = authorisations.draft(tx, call.node.keys, actor, _asked(tx, body, batch.people))
         told = reading.summary(tx, made.authorisation)
     return {**told, "images": _reports(batch), "consent_code": made.consent_code}
+
+
+def _asked(tx: Tx, body: DraftBody, people: tuple[Person, ...]) -> Draft:
+    return Draft(
+        live=body.kind == "live",
+        purpose=_purpose(body.purpose),
+        authority=body.authority,
+        reference=body.reference,
+        decision=decoded(body.decision) if body.decision is not None else None,
+        people=people,
+        cameras=tuple(cameras_of(tx, body.zones, body.cameras)),
+        from_ns=body.from_ns,
+        until_ns=body.until_ns,
+        urgent=body.urgent,
+        minor=body.minor,
+    )
 
 
 def _purpose(name: str) -> Purpose:
@@ -65,12 +70,15 @@ def _purpose(name: str) -> Purpose:
         raise InputError(f"no such purpose: {name}", remedy=f"one of {known}") from None
 
 
-def _given(body: SubjectBody) -> Given:
+def _born(body: SubjectBody) -> date:
     try:
-        born = date.fromisoformat(body.born)
+        return date.fromisoformat(body.born)
     except ValueError:
         raise InputError(f"{body.born} is no date", remedy="write the birth date as YYYY-MM-DD") from None
-    return Given(body.name, born, tuple((image.name, decoded(image.data)) for image in body.images))
+
+
+def _given(body: SubjectBody) -> Given:
+    return Given(body.name, _born(body), tuple((image.name, decoded(image.data)) for image in body.images))
 
 
 def _reports(batch: Batch) -> list[dict[str, object]]:

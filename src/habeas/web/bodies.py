@@ -1,9 +1,10 @@
 """What clients send: strict records, unknown keys refused; and what they are told of an error."""
 
 import base64
-from typing import Annotated
+import unicodedata
+from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from habeas.errors import InputError
 
@@ -14,6 +15,8 @@ Plain = Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Mask = Annotated[tuple[float, float, float, float], Field(strict=False)]  # JSON has lists only
 Moment = Annotated[int, Field(ge=0, lt=2**62, description="Unix nanoseconds")]
 MAX_IMAGE_TEXT = 28 << 20
+_UNSEEN: Final = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
+"""Unicode categories of control, format and private characters, half ones, and separators of lines."""
 
 
 def decoded(text: str) -> bytes:
@@ -97,10 +100,16 @@ class ImageBody(Body):
     data: Data
 
 
+def _visible(name: str) -> str:
+    if any(unicodedata.category(char) in _UNSEEN for char in name):
+        raise ValueError("a name is of characters that can be seen")
+    return name
+
+
 class SubjectBody(Body):
     """Somebody to be looked for."""
 
-    name: Annotated[str, Field(min_length=1, max_length=200, repr=False)]
+    name: Annotated[str, Field(min_length=1, max_length=200, repr=False), AfterValidator(_visible)]
     born: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
     images: list[ImageBody] = Field(min_length=1, max_length=20)
 

@@ -15,7 +15,8 @@ routes = APIRouter(route_class=StrictRoute)
 
 def _told(row: Suspension, now_ns: int) -> dict[str, object]:
     ends_ns = suspensions.end_ns(row)
-    state = "ahead" if now_ns < row.from_ns else "in force" if now_ns < ends_ns else "over"
+    over = ends_ns <= max(now_ns, row.from_ns)  # one that is lifted before it begins never does
+    state = "over" if over else "ahead" if now_ns < row.from_ns else "in force"
     return {
         "suspension": row.suspension_id,
         "zones": list(row.zones),

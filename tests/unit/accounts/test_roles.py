@@ -125,6 +125,34 @@ def test_an_operators_zones(place: Installation) -> None:
     assert place.grant("new", Role.OPERATOR, "rob", ["gate"]).approved_by is None, "other zones: another proposal"
 
 
+@pytest.mark.rule("O10")
+def test_a_role_granted_again_holds_as_it_was_until_the_new_grant_is_usable(place: Installation) -> None:
+    def zones(name: str) -> tuple[str, ...] | None:
+        with place.store.read() as tx:
+            return place.actor(tx, name).roles.get(Role.OPERATOR)
+
+    for asked in (["gate"], ["hall"], ["gate", "hall"]):  # one after the other: ids are in no order
+        before = zones("opal")
+        for who in ("abe", "rob"):
+            place.grant("opal", Role.OPERATOR, who, asked)
+        place.advance(DAY - 1)
+        assert zones("opal") == before
+        place.advance(1)
+        assert zones("opal") == tuple(asked)
+    place.revoke_role("opal", Role.OPERATOR)
+    assert zones("opal") is None, "all of it"
+
+
+@pytest.mark.rule("A6")
+def test_an_approver_granted_again_has_been_one_without_a_break(place: Installation) -> None:
+    row = place.submitted(until_ns=place.clock.now_ns() + 3 * DAY)
+    place.approve(row.authorisation_id, "abe")
+    for who in ("cid", "rob"):
+        place.grant("abe", Role.APPROVER, who)
+    place.advance(DAY)
+    assert place.approve(row.authorisation_id, "bea").state == "active"
+
+
 def test_a_role_is_taken_away_by_an_admin_or_its_holder(place: Installation) -> None:
     assert rule_of(lambda: place.revoke_role("rob", Role.REQUESTER, "abe")) == "role"
     place.revoke_role("rob", Role.REQUESTER, "rob")

@@ -154,6 +154,18 @@ def test_an_approval_is_of_what_was_shown(place: Installation) -> None:
 
 
 @pytest.mark.rule("A2")
+def test_amending_back_revives_no_approval(place: Installation) -> None:
+    row = place.submitted()
+    place.approve(row.authorisation_id, "abe", row.content_hash)
+    place.amend(row.authorisation_id, until_ns=row.until_ns + HOUR, names=["c1"])
+    back = place.amend(row.authorisation_id, until_ns=row.until_ns, names=["c1"])
+    assert (back.until_ns, back.cameras) == (row.until_ns, row.cameras)
+    assert back.content_hash != row.content_hash
+    assert place.approve(row.authorisation_id, "bea", back.content_hash).state == "submitted"
+    assert place.approve(row.authorisation_id, "abe", back.content_hash).state == "active"
+
+
+@pytest.mark.rule("A2")
 def test_the_hash_binds_whom_where_when_and_why(place: Installation) -> None:
     row = place.submitted(people=(person("Kim Doe"), person("Lee Roe", seed=9)))
     (first, _second), references = place.subjects(row.authorisation_id), place.references(row.authorisation_id)
@@ -171,6 +183,7 @@ def test_the_hash_binds_whom_where_when_and_why(place: Installation) -> None:
             "urgent": True,
             "minor": True,
             "requester": "another",
+            "revision": 1,
         }.items()
     ]
     changes += [(first, {"commitment": "x"}), (references[0], {"commitment": "x"}), (references[0], {"model_id": "n"})]
@@ -241,7 +254,8 @@ def test_a_policy_that_shortens_purposes_binds_what_waits_and_what_runs(place: I
         place.approve_policy(changed.policy_id, approver)
     assert rule_of(lambda: place.approve(waiting.authorisation_id, "abe")) == "purpose"
     assert place.compared("c1") == set()
-    assert place.row(running.authorisation_id).state == "active"
+    place.tick()
+    assert place.row(running.authorisation_id).state == "expired"
 
 
 @pytest.mark.rule("A5")
@@ -511,8 +525,8 @@ def test_dummies_raise_no_ceiling(place: Installation, dummy: str) -> None:
             file = place.folder / f"film{number}.mp4"
             file.touch()
             place.camera_at(name, f"file://{file}")
-    six = place.draft(cameras=cameras(place, 6), purpose=Purpose.COURT_ORDER)
-    assert rule_of(lambda: place.submit(six.authorisation_id)) == "camera-ceiling"
+    six = {"cameras": cameras(place, 6), "purpose": Purpose.COURT_ORDER}
+    assert rule_of(lambda: place.draft(**six)) == "camera-ceiling"
 
 
 @pytest.mark.rule("P10")

@@ -13,11 +13,13 @@ from habeas.authority.policy import DAY_NS, HOUR_NS, Ceilings
 from habeas.authority.purposes import FOR_LIFE, Purpose
 from habeas.authority.scope import (
     Ask,
+    Consented,
     Others,
     approvals_needed,
     check_ask,
     check_ceilings,
     check_chain,
+    check_consented,
     check_urgent,
     over_chain,
 )
@@ -43,10 +45,10 @@ def ask(**changes: object) -> Ask:
     return replace(ASK, **changes)  # type: ignore[arg-type]
 
 
-def refused(asked: Ask, ceilings: Ceilings | None = None, now_ns: int = NOW) -> str:
+def refused(asked: Ask, ceilings: Ceilings | None = None, now_ns: int = NOW, asked_at_ns: int = NOW) -> str:
     """The rule that refuses it; `input` where it cannot be; empty: nothing does."""
     try:
-        check_ask(asked, ceilings or Ceilings(), now_ns)
+        check_ask(asked, ceilings or Ceilings(), now_ns, asked_at_ns=asked_at_ns)
     except RuleError as error:
         return error.rule
     except InputError:
@@ -68,9 +70,20 @@ def test_live_looks_ahead() -> None:
     five_minutes = 300 * NS_PER_S
     assert refused(ask(from_ns=NOW - five_minutes)) == ""
     assert refused(ask(from_ns=NOW - five_minutes - 1)) == "input"
-    assert refused(ask(from_ns=NOW + 400 * DAY_NS, until_ns=NOW + 401 * DAY_NS)) == ""
-    assert refused(ask(), now_ns=NOW + HOUR_NS - 1 - 0) == "input", "it began too long ago"
+    later = NOW + HOUR_NS - 1
+    assert refused(ask(), now_ns=later, asked_at_ns=later) == "input", "it began too long ago"
+    assert refused(ask(), now_ns=later) == "", "waiting for approval spoils nothing"
+    assert refused(ask(), now_ns=later + 1) == "input", "it is over"
     assert refused(ask(from_ns=NOW - 1, until_ns=NOW)) == "input"
+
+
+@pytest.mark.rule("A10")
+def test_a_window_ends_within_what_the_policy_permits_from_now() -> None:
+    day = Ceilings(authorisation_h=24)
+    ahead = ask(from_ns=NOW + 23 * HOUR_NS, until_ns=NOW + 24 * HOUR_NS)
+    assert refused(ahead, day) == ""
+    assert refused(replace(ahead, until_ns=ahead.until_ns + 1), day) == "authorisation-ceiling"
+    assert refused(ask(from_ns=NOW + 400 * DAY_NS, until_ns=NOW + 401 * DAY_NS)) == "authorisation-ceiling"
 
 
 @pytest.mark.rule("A10")
@@ -160,7 +173,19 @@ def test_consent_is_small_or_takes_two(cameras: int, lasts_ns: int, rule: str, n
     asked = ask(purpose=Purpose.CONSENT, cameras=cameras, until_ns=NOW + lasts_ns)
     assert refused(asked) == rule
     if needed is not None:
-        assert approvals_needed(asked, chained=False) == needed
+        assert approvals_needed(asked, Consented(cameras, lasts_ns), chained=False) == needed
+
+
+@pytest.mark.rule("A7")
+def test_slices_of_consent_count_together() -> None:
+    asked = ask(purpose=Purpose.CONSENT)
+    day = 24 * HOUR_NS
+    for cameras, lasts_ns, needed in ((3, day, 1), (4, day, 2), (3, day + 1, 2), (10, 90 * DAY_NS, 2)):
+        check_consented(Consented(cameras, lasts_ns))
+        assert approvals_needed(asked, Consented(cameras, lasts_ns), chained=False) == needed
+    with pytest.raises(RuleError) as error:
+        check_consented(Consented(11, HOUR_NS))
+    assert error.value.rule == "consent-scope"
 
 
 @pytest.mark.rule("A7")
@@ -175,13 +200,13 @@ def test_consent_is_live_of_adults_and_never_urgent() -> None:
 @pytest.mark.rule("A6")
 @pytest.mark.parametrize("purpose", [one for one in Purpose if one is not Purpose.CONSENT])
 def test_everything_else_takes_two_a_minor_and_a_chain_one_more_each(purpose: Purpose) -> None:
-    asked = ask(purpose=purpose)
-    assert approvals_needed(asked, chained=False) == 2
-    assert approvals_needed(asked, chained=True) == 3
-    assert approvals_needed(replace(asked, minors=2), chained=False) == 3
-    assert approvals_needed(replace(asked, minors=1), chained=True) == 4
-    assert approvals_needed(replace(asked, urgent=True), chained=False) == 2
-    assert approvals_needed(ask(purpose=Purpose.CONSENT), chained=True) == 3
+    asked, small = ask(purpose=purpose), Consented(1, HOUR_NS)
+    assert approvals_needed(asked, small, chained=False) == 2
+    assert approvals_needed(asked, small, chained=True) == 3
+    assert approvals_needed(replace(asked, minors=2), small, chained=False) == 3
+    assert approvals_needed(replace(asked, minors=1), small, chained=True) == 4
+    assert approvals_needed(replace(asked, urgent=True), small, chained=False) == 2
+    assert approvals_needed(ask(purpose=Purpose.CONSENT), small, chained=True) == 3
 
 
 # --- ceilings ---------------------------------------------------------------------------------------------------------

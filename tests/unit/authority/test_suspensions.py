@@ -7,6 +7,7 @@ from habeas.accounts.roles import Role
 from habeas.errors import InputError
 from habeas.store.records import Alert, Entry, Suspension
 from habeas.types import NS_PER_S
+from habeas.web.suspensions import _told
 
 
 def free(place: Installation, camera: str, captured_at_ns: int) -> bool:
@@ -153,3 +154,41 @@ def test_what_a_suspension_says(place: Installation) -> None:
     place.suspend(names=["c1"], from_ns=now - HOUR, lasts_ns=HOUR // 2)
     assert free(place, "c1", now), "one that is over already binds what was captured then"
     assert not free(place, "c1", now - HOUR)
+
+
+@pytest.mark.rule("S2")
+@pytest.mark.rule("S4")
+@pytest.mark.parametrize("where", [{"zones": ["square"]}, {"names": ["sq"]}])
+def test_it_reaches_a_camera_that_was_removed_since(place: Installation, where: dict[str, list[str]]) -> None:
+    camera = place.camera("sq", "square", host="5.5")
+    row = place.started(cameras=(camera,))
+    start = place.clock.now_ns()
+    alert = place.alert(row.authorisation_id, "sq")
+    place.advance(HOUR)
+    place.remove_camera("sq")
+    place.clock.advance(1)
+    with pytest.raises(InputError):
+        place.suspend(**where)  # nothing was there in this window
+    assert place.look(Alert, destroyed_at_ns=None)
+    place.suspend(**where, from_ns=start, lasts_ns=3 * HOUR)
+    assert place.look(Alert, alert_id=alert.alert_id)[0].image_sealed is None
+    assert alert.key_id not in place.keys.ids()
+    again = place.camera("sq2", "hall", host="5.5")
+    fresh = place.started("rita", cameras=(again,), until_ns=place.clock.now_ns() + DAY)
+    assert place.compared("sq2") == set(), "its source stays suspended"
+    place.advance(2 * HOUR - 2)
+    assert place.compared("sq2") == set()
+    place.advance(1)
+    assert place.compared("sq2") == {fresh.authorisation_id}, "control: until it is over"
+
+
+def test_one_that_is_lifted_before_it_begins_is_over(place: Installation) -> None:
+    start = place.clock.now_ns() + DAY
+    row = place.suspend(names=["c1"], from_ns=start)
+    assert _told(row, place.clock.now_ns())["state"] == "ahead"
+    assert _told(row, start)["state"] == "in force"
+    assert _told(row, start + HOUR)["state"] == "over"
+    for officer in ("pia", "paul"):
+        row = place.lift(row.suspension_id, officer)
+    assert _told(row, place.clock.now_ns())["state"] == "over"
+    assert _told(row, start)["state"] == "over"

@@ -117,6 +117,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a table and its indexes after the othe
         sa.Column("confirmed_at_ns", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.Column("notify_due_ns", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.Column("notified_at_ns", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("revision", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("authorisation_id"),
     )
     with op.batch_alter_table("authorisations", schema=None) as batch_op:
