@@ -16,12 +16,12 @@ from tests.databases import new_database
 from habeas.accounts import grants, people
 from habeas.accounts.roles import Actor, Role
 from habeas.accounts.sessions import _actor
-from habeas.authority import authorisations, cameras, discard, policy, renewal, suspensions
-from habeas.authority.authorisations import Draft, EnrolledImage, Person
+from habeas.authority import authorisations, cameras, discard, policy, renewal, requests, suspensions
 from habeas.authority.cameras import NewCamera
 from habeas.authority.gallery import Gallery
 from habeas.authority.policy import Ceilings, first_policy
 from habeas.authority.purposes import Purpose
+from habeas.authority.requests import Draft, EnrolledImage, Person
 from habeas.clock import ManualClock
 from habeas.errors import RuleError
 from habeas.keys import KeyStore, MasterKey, MemoryDisk
@@ -214,7 +214,7 @@ class Installation:
         """Draft; `changes` as in `asked`."""
         return self.drafted(who, **changes).authorisation
 
-    def drafted(self, who: str = "rob", **changes: object) -> authorisations.Drafted:
+    def drafted(self, who: str = "rob", **changes: object) -> requests.Drafted:
         """Draft, and return the consent's code too."""
         asked = self.asked(**changes)
         return self.do(who, lambda tx, actor: authorisations.draft(tx, self.keys, actor, asked))
@@ -260,7 +260,7 @@ class Installation:
         """Revoke."""
         return self.do(who, lambda tx, actor: authorisations.revoke(tx, self.keys, actor, authorisation_id, ""))
 
-    def renew(self, authorisation_id: str, who: str = "rob", *, until_ns: int) -> authorisations.Drafted:
+    def renew(self, authorisation_id: str, who: str = "rob", *, until_ns: int) -> requests.Drafted:
         """Renew on the same cameras."""
         return self.do(
             who,

@@ -133,13 +133,9 @@ def test_a_minor_is_a_rule(node: RunningNode, camera: str, astronaut: Path) -> N
     assert (said.status, said.error["rule"]) == (3, "minor")
 
 
-def test_names_cannot_steer_the_terminal(node: RunningNode, camera: str, astronaut: Path) -> None:
+def test_names_that_steer_a_terminal_are_refused(node: RunningNode, camera: str, astronaut: Path) -> None:
     words = ["--subject", f"\x1b[31mEve\u202e={astronaut}", "--born", f"\x1b[31mEve\u202e={BORN}"]
-    made = node.run(*_new(camera), *words, who="rita").row
-    text = node.text("authorise", "show", made["id"], who="rita")
-    assert "Eve" in text
-    assert "\x1b" not in text
-    assert "\u202e" not in text
+    assert node.run(*_new(camera), *words, who="rita").status != 0
 
 
 @pytest.mark.parametrize(

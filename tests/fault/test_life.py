@@ -14,8 +14,9 @@ from tests.fault.crashes import STRACE, Sweep, cuts, die, record, sweep
 from tests.fault.drivers.life import MASTER
 
 from habeas.authority import discard
-from habeas.authority.authorisations import State, subjects_of
+from habeas.authority.authorisations import subjects_of
 from habeas.authority.gallery import open_template
+from habeas.authority.requests import State
 from habeas.clock import ManualClock
 from habeas.errors import HabeasError, KeyDestroyed
 from habeas.keys import KeyStore

@@ -360,6 +360,10 @@ def _own_zone(world: World, who: Who) -> list[bytes]:
     return [world.ids["alert"].encode()] if who.zones and NORTH not in who.zones else []
 
 
+def nobody(_who: Who) -> bool:
+    return False
+
+
 def approver_login(who: Who) -> bool:
     return "approver" in who.roles and who.scopes is None
 

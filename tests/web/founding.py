@@ -32,7 +32,7 @@ from tests.web.world import (
 from habeas.accounts import grants, people, sessions, tokens
 from habeas.accounts.credentials import digest, new_secret
 from habeas.accounts.roles import Role
-from habeas.authority import authorisations, policy, suspensions
+from habeas.authority import authorisations, policy, requests, suspensions
 from habeas.authority.cameras import NewCamera, add_camera, camera_named
 from habeas.authority.purposes import Purpose
 from habeas.clock import ManualClock
@@ -226,14 +226,14 @@ def _authorisation(world: World, number: int, state: str, model_id: str) -> None
     with world.node.store.write() as tx:
         asker = world.actor(tx, "requester1")
         first, second = world.actor(tx, "approver1"), world.actor(tx, "approver2")
-        image = authorisations.EnrolledImage(FACE + bytes([number]), vector(number), model_id, {"score": 0.9})
-        asked = authorisations.Draft(
+        image = requests.EnrolledImage(FACE + bytes([number]), vector(number), model_id, {"score": 0.9})
+        asked = requests.Draft(
             live=True,
             purpose=Purpose.MISSING_PERSON,
             authority="Police North",
             reference="N-12/26",
             decision=None,
-            people=(authorisations.Person(f"{NAME} {number}", BORN, (image,)),),
+            people=(requests.Person(f"{NAME} {number}", BORN, (image,)),),
             cameras=(camera_named(tx, "cam-north"),),
             from_ns=tx.now_ns,
             until_ns=tx.now_ns + 24 * HOUR_NS,

@@ -39,6 +39,7 @@ from tests.web.cases import (
     listing,
     login,
     named,
+    nobody,
     open_to_all,
     operator_login,
     over,
@@ -279,7 +280,7 @@ AUTHORISATION_ROWS = (
         "/authorisations/{authorisation_id}",
         listing,
         (
-            Case("draft of another", path=at("draft"), people=approver_login, **SEEN),
+            Case("draft of another", path=at("draft"), people=nobody, **SEEN),
             Case("submitted of another", path=at("submitted"), people=approver_login, **SEEN),
             Case("active of another", path=at("active"), people=approver_login, **SEEN),
             Case("own", given=owned("submitted"), path=at("submitted"), callers=has_account, people=own_login, **SEEN),

@@ -4,12 +4,10 @@ Each command is one transaction. What is asked is bound by a hash; who approves 
 The moment one ends nothing of it is compared; its keys are destroyed with the commit, and again by `discard.tick`.
 """
 
-import enum
 import hashlib
 import json
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
@@ -31,6 +29,7 @@ from habeas.authority.listing import (
 )
 from habeas.authority.policy import DAY_NS, ceilings_now
 from habeas.authority.purposes import Purpose
+from habeas.authority.requests import OVER, Draft, Drafted, Person, State
 from habeas.authority.scope import (
     RETROSPECTIVE_OPEN_NS,
     URGENT_NS,
@@ -51,7 +50,7 @@ from habeas.keys import KeyStore, Scope
 from habeas.review.ending import destroy_for_authorisation, keep_until
 from habeas.store import Tx
 from habeas.store.records import Authorisation, Camera, Reference, Subject
-from habeas.types import F32, utc
+from habeas.types import utc
 
 OPEN_NS: Final = 7 * DAY_NS
 """A draft or a submitted request that nobody decides lapses."""
@@ -59,96 +58,6 @@ NOTIFY_NS: Final = 30 * DAY_NS
 """The person is told within this time of the end, unless two people defer it."""
 _MIN_TEXT: Final = 3
 _APPROVE: Final = "authorisation"
-
-
-class State(enum.Enum):
-    """Where an authorisation is."""
-
-    DRAFT = "draft"
-    SUBMITTED = "submitted"
-    ACTIVE = "active"
-    REFUSED = "refused"
-    REVOKED = "revoked"
-    EXPIRED = "expired"
-
-
-OVER: Final = frozenset({State.REFUSED, State.REVOKED, State.EXPIRED})
-
-
-@dataclass(frozen=True, repr=False)
-class EnrolledImage:
-    """An image that passed the quality gate.
-
-    Args:
-        image: the bytes that were given.
-        vector: (d,) float32, unit length.
-        model_id: what made it.
-        report: what the gate saw, JSON values.
-    """
-
-    image: bytes
-    vector: F32
-    model_id: str
-    report: dict[str, object]
-
-
-@dataclass(frozen=True, repr=False)
-class Person:
-    """Somebody to be named.
-
-    Args:
-        name: of the person.
-        born: birth date.
-        images: at least one.
-    """
-
-    name: str
-    born: date
-    images: tuple[EnrolledImage, ...]
-
-
-@dataclass(frozen=True, repr=False)
-class Draft:
-    """What a requester asks for.
-
-    Args:
-        live: watch cameras; else search footage.
-        purpose: why.
-        authority: who issued it.
-        reference: their reference number.
-        decision: the document, if there is one.
-        people: whom.
-        cameras: where.
-        from_ns: first instant.
-        until_ns: first instant after.
-        urgent: start with one approver.
-        minor: the requester knows that somebody is under age.
-    """
-
-    live: bool
-    purpose: Purpose
-    authority: str
-    reference: str
-    decision: bytes | None
-    people: tuple[Person, ...]
-    cameras: tuple[Camera, ...]
-    from_ns: int
-    until_ns: int
-    urgent: bool
-    minor: bool
-
-
-@dataclass(frozen=True, repr=False)
-class Drafted:
-    """A new draft.
-
-    Args:
-        authorisation: the row.
-        consent_code: for the subject of a consent: it ends it at any time.
-    """
-
-    authorisation: Authorisation
-    consent_code: str | None
 
 
 def draft(

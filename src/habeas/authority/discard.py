@@ -9,8 +9,9 @@ subjects that no open authorisation names, as after a crash or with another data
 from contextlib import suppress
 from typing import Final
 
-from habeas.authority.authorisations import OVER, State, ask_of, due_ns, end, subjects_of, tag_today
+from habeas.authority.authorisations import ask_of, due_ns, end, subjects_of, tag_today
 from habeas.authority.policy import HOUR_NS, Ceilings, policy_now
+from habeas.authority.requests import OVER, State
 from habeas.authority.scope import Ask, Others, check_ceilings, covers_all_for_life
 from habeas.errors import DiskError, RuleError
 from habeas.keys import KeyStore, Scope

@@ -11,8 +11,8 @@ from typing import Final
 
 import numpy as np
 
-from habeas.authority.authorisations import State
 from habeas.authority.policy import HOUR_NS, Ceilings, ceilings_now
+from habeas.authority.requests import State
 from habeas.authority.suspensions import next_change_ns, suspended
 from habeas.authority.views import build_view
 from habeas.errors import InputError, KeyDestroyed

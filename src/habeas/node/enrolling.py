@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from habeas.authority.authorisations import EnrolledImage, Person
+from habeas.authority.requests import EnrolledImage, Person
 from habeas.authority.runs import MAX_REFERENCES, ONE_PERSON
 from habeas.errors import EnrolmentRefused, InputError
 

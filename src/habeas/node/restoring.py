@@ -13,7 +13,8 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 
-from habeas.authority.authorisations import NOTIFY_NS, OVER, State
+from habeas.authority.authorisations import NOTIFY_NS
+from habeas.authority.requests import OVER, State
 from habeas.errors import DiskError, InputError
 from habeas.node.timekeeper import Timekeeper, last_beat
 from habeas.node.workspace import SETTINGS, Workspace, socket_path

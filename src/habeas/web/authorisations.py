@@ -5,10 +5,10 @@ from datetime import date
 from fastapi import APIRouter, Response
 
 from habeas.accounts.roles import Role
-from habeas.authority import authorisations, notices, reading, renewal
-from habeas.authority.authorisations import Draft, Person, State
+from habeas.authority import authorisations, notices, reading, renewal, requests
 from habeas.authority.cameras import cameras_of
 from habeas.authority.purposes import Purpose
+from habeas.authority.requests import Draft, Person, State
 from habeas.errors import InputError
 from habeas.node.enrolling import Batch, Given, enrol_batch
 from habeas.store import Tx
@@ -88,7 +88,7 @@ def _reports(batch: Batch) -> list[dict[str, object]]:
 @routes.get("/authorisations")
 def list_authorisations(call: Caller, *, ended: bool = False) -> list[dict[str, object]]:
     """List open authorisations, or those that have ended."""
-    states = authorisations.OVER if ended else frozenset(State) - authorisations.OVER
+    states = requests.OVER if ended else frozenset(State) - requests.OVER
     with call.look() as (tx, actor):
         return reading.listed(tx, actor, states)
 

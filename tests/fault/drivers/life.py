@@ -14,10 +14,10 @@ from habeas.accounts import grants, people
 from habeas.accounts.roles import Actor, Role
 from habeas.accounts.sessions import usable_roles
 from habeas.authority import authorisations, suspensions
-from habeas.authority.authorisations import Draft, EnrolledImage, Person
 from habeas.authority.cameras import NewCamera, add_camera, cameras_of
 from habeas.authority.policy import HOUR_NS, Ceilings, first_policy
 from habeas.authority.purposes import Purpose
+from habeas.authority.requests import Draft, EnrolledImage, Person
 from habeas.clock import ManualClock
 from habeas.keys import KeyStore, MasterKey
 from habeas.review.alerts import raise_alert

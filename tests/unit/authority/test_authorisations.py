@@ -10,9 +10,9 @@ from tests.installation import ADULT, DAY, HOUR, Installation, person, rule_of, 
 
 from habeas.accounts.roles import Actor, Role
 from habeas.authority import authorisations, notices, reading
-from habeas.authority.authorisations import EnrolledImage, Person
 from habeas.authority.listing import all_tags, listings
 from habeas.authority.purposes import NEED_DECISION, Purpose
+from habeas.authority.requests import EnrolledImage, Person
 from habeas.errors import InputError, RuleError
 from habeas.keys import Scope
 from habeas.store import Tx

@@ -14,9 +14,9 @@ from tests.lifecycle import MINORS, OVER, ZONE_OF, Listed, Model, Pause, Staff
 
 from habeas.accounts.roles import Actor, Role
 from habeas.authority import authorisations, jumps, policy
-from habeas.authority.authorisations import Drafted
 from habeas.authority.gallery import Gallery
 from habeas.authority.purposes import Purpose
+from habeas.authority.requests import Drafted
 from habeas.clock import ManualClock
 from habeas.errors import InputError, RuleError
 from habeas.keys import KeyStore, Scope
