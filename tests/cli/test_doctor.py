@@ -39,8 +39,8 @@ def test_a_failed_check_ends_with_4_and_says_what_to_do(app: App, habeas: Habeas
     assert ran.status == 4
     lines = ran.out.splitlines()
     (failed,) = (number for number, line in enumerate(lines) if line.startswith("FAIL"))
-    assert lines[failed].split()[1] == "files"
-    assert f"chmod 600 {workspace.folder / SETTINGS}" in lines[failed + 1]
+    assert lines[failed].split()[1] == "workspace"
+    assert f"chmod go-rw {workspace.folder / SETTINGS}" in lines[failed + 1]
     assert "1 checks failed" in ran.err
 
 

@@ -25,8 +25,8 @@ def test_nothing_is_compared_above_the_highest_fpir(app: App, fpir: float) -> No
     with pytest.raises(RuleError) as refused:
         app.matcher(nobody, fpir)
     assert refused.value.rule == "fpir"
-    assert app.matcher(nobody, 1e-3)._fpir == 1e-3
-    assert app.matcher(nobody)._fpir == 1e-4
+    assert app.matcher(nobody, 1e-3).fpir == 1e-3
+    assert app.matcher(nobody).fpir == 1e-4
 
 
 def test_each_run_counts_its_own_templates(app: App) -> None:

@@ -95,6 +95,7 @@ def load_workspace(folder: Path) -> Workspace:
         UsageError: a setting is wrong, or others may read or change the folder.
     """
     check_private(folder)
+    check_private(folder / SETTINGS)
     settings = load_settings(folder / SETTINGS)
     if not settings.workspace_id:
         raise UsageError(
@@ -103,15 +104,22 @@ def load_workspace(folder: Path) -> Workspace:
     return Workspace(folder, settings)
 
 
-def check_private(folder: Path) -> None:
-    """Check that nobody else may write into a workspace's folder.
+def check_private(path: Path) -> None:
+    """Check that a workspace's folder, or its settings, are this user's, and nobody else may read or change them.
+
+    Settings name programs (`keys.master_command`): with another's workspace, they would run as this user.
 
     Raises:
-        UsageError: others may.
+        UsageError: they are another's, or others may.
     """
-    mode = stat.S_IMODE(folder.stat().st_mode)
-    if mode & _OTHERS & ~0o011:
-        raise UsageError(f"others may read or change {folder}", remedy=f"chmod 711 {folder}")
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}", remedy="make an installation with `habeas init DIR`") from error
+    if found.st_uid != os.geteuid():
+        raise UsageError(f"{path} belongs to another user", remedy="run this as the user who founded it")
+    if stat.S_IMODE(found.st_mode) & _OTHERS & (~0o011 if path.is_dir() else ~0):
+        raise UsageError(f"others may read or change {path}", remedy=f"chmod go-rw {path}")
 
 
 def socket_path(folder: Path) -> Path:

@@ -117,7 +117,7 @@ def _destroy_sealed(tx: Tx, known: Collection[str], *, lost: bool) -> list[str]:
 def _destroy(tx: Tx, alert: Alert, why: Why) -> str:
     """Forget the image; return the key to destroy after the commit."""
     undecided = alert.state in UNDECIDED
-    state = State.WITHDRAWN.value if alert.state == State.OPEN.value else alert.state
+    state = _ended_state(tx, alert)
     tx.change(alert, image_sealed=None, destroyed_at_ns=tx.now_ns, state=state)
     verdicts = tx.find(Verdict, alert_id=alert.alert_id) if undecided else []
     body = {
@@ -128,6 +128,14 @@ def _destroy(tx: Tx, alert: Alert, why: Why) -> str:
     }
     tx.entry("alert.destroyed", ACTOR, body)
     return alert.key_id
+
+
+def _ended_state(tx: Tx, alert: Alert) -> str:
+    """Return what a destroyed alert is: one that nobody decided in half an hour is unconfirmed, however late it is."""
+    if alert.state != State.OPEN.value:
+        return alert.state
+    late = alert.raised_at_ns + UNCONFIRMED_NS <= min(tx.now_ns, alert.expires_at_ns)
+    return State.UNCONFIRMED.value if late else State.WITHDRAWN.value
 
 
 def destroy_for_authorisation(tx: Tx, authorisation_id: str) -> list[str]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
+from habeas.errors import InputError
 from habeas.store.connection import connect, database_file, writing
 from habeas.store.migrate import check_schema, schema_version
 
@@ -32,8 +33,11 @@ def health(url: str) -> Health:
         InputError: there is none, or its schema is another than this program's.
         DiskError: it cannot be opened, or does not keep what it confirms.
     """
+    file = database_file(url)
+    if file is not None and not file.is_file():  # connecting would make it
+        raise InputError("there is no database here", remedy="bring it back: habeas restore FILE")
     engine = connect(url)
-    sqlite = database_file(url) is not None
+    sqlite = file is not None
     query, names = ("PRAGMA {}", _SQLITE) if sqlite else ("SHOW {}", _POSTGRES)
     try:
         with writing(engine) as connection:  # refuses settings under which a commit could be lost

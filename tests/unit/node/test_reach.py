@@ -44,12 +44,12 @@ def test_the_cost_is_what_was_measured_where_it_was_measured() -> None:
     assert measured.idle_cores < measured.busy_cores / 4
 
 
-@given(SIDES, SIDES, st.floats(0, 120), st.integers(16, 512))
+@given(SIDES, SIDES, st.floats(0, 120, allow_subnormal=False), st.integers(16, 512))
 def test_nothing_is_negative_and_more_costs_more(width: int, height: int, rate_hz: float, min_face_px: int) -> None:
     detect = DetectSettings(min_face_px=min_face_px)
     reach = reach_of((width, height), rate_hz, detect)
     assert reach.face_px >= min_face_px or reach.face_px == pytest.approx(min_face_px)
-    assert 0 < reach.idle_cores <= reach.busy_cores
+    assert 0 <= reach.idle_cores <= reach.busy_cores
     assert reach.farthest_m > 0
     larger = reach_of((2 * width, 2 * height), rate_hz, detect)
     assert larger.farthest_m > reach.farthest_m * 0.999

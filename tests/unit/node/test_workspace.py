@@ -27,6 +27,7 @@ def folder(tmp_path: Path) -> Path:
     made = tmp_path / "w"
     made.mkdir(0o711)
     (made / SETTINGS).write_text("workspace_id: w-1\n")
+    (made / SETTINGS).chmod(0o600)
     return made
 
 
@@ -156,3 +157,28 @@ def test_cameras_may_be_where_the_settings_say(tmp_path: Path) -> None:
     assert "192.0.2.0/24" in [str(network) for network in rules.networks]
     assert 80 in rules.ports
     assert rules.folders == (tmp_path,)
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o666, 0o640])
+def test_settings_that_others_may_read_or_change_are_refused(tmp_path: Path, mode: int) -> None:
+    """They name programs that would run as this user."""
+    folder = tmp_path / "city"
+    folder.mkdir(mode=0o711)
+    (folder / SETTINGS).write_text("workspace_id: w-1\n")
+    (folder / SETTINGS).chmod(mode)
+    with pytest.raises(UsageError, match="others may read or change"):
+        load_workspace(folder)
+    (folder / SETTINGS).chmod(0o600)
+    assert load_workspace(folder).workspace_id == "w-1"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a file away")
+@pytest.mark.parametrize("what", ["folder", "settings"])
+def test_a_workspace_of_another_user_is_refused(tmp_path: Path, what: str) -> None:
+    folder = tmp_path / "city"
+    folder.mkdir(mode=0o711)
+    (folder / SETTINGS).write_text("workspace_id: w-1\n")
+    (folder / SETTINGS).chmod(0o600)
+    os.chown(folder if what == "folder" else folder / SETTINGS, 65534, 65534)
+    with pytest.raises(UsageError, match="another user"):
+        load_workspace(folder)
