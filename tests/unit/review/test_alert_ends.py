@@ -122,6 +122,31 @@ def test_a_threshold_is_raised_never_lowered(
     assert "subject.threshold-raised" in kinds(place)
 
 
+def test_a_mark_on_what_was_not_false_does_nothing(place: Installation, row: Authorisation) -> None:
+    alert = raised(place, row)
+    for who, answer in (("opal", D), ("otto", Answer.SAME), ("oda", Answer.SAME)):
+        place.do(
+            who,
+            lambda tx, actor, said=answer: give_verdict(  # type: ignore[misc]
+                tx, place.keys, actor, alert.alert_id, said, lookalike=said is D
+            ),
+        )
+    assert now(place, alert).state == "confirmed"
+    assert place.look(Subject, subject_id=alert.subject_id)[0].raised_to is None
+
+
+def test_what_is_over_is_not_judged_before_anybody_noticed(place: Installation, row: Authorisation) -> None:
+    alert = raised(place, row)
+
+    def judge() -> None:
+        place.do("opal", lambda tx, actor: give_verdict(tx, place.keys, actor, alert.alert_id, D))
+
+    place.advance(3 * DAY, tick=False)
+    assert rule_of(judge) == "state"
+    place.advance(-1, tick=False)
+    assert rule_of(judge) == "", "control: an instant before"
+
+
 # --- ending ---------------------------------------------------------------------------------------------------------
 
 

@@ -21,11 +21,14 @@ from habeas.store.records import Alert, Meta, Subject
 from habeas.types import NS_PER_S
 
 MINUTE: Final = 60 * NS_PER_S
-LASTS: Final = 2 * DAY
+LASTS: Final = 20 * DAY
 PERSON_OF: Final = {"opal": "opal", "opal2": "opal", "otto": "otto", "oda": "oda"}
 REFUSED: Final = {"ned": "zone", "abe": "role", "token:oda": "login-needed"}
-TIMES: Final = (1, MINUTE, 5 * MINUTE - 1, 5 * MINUTE, 25 * MINUTE, 30 * MINUTE, HOUR, DAY)
+TIMES: Final = (1, MINUTE, 5 * MINUTE - 1, 5 * MINUTE, 25 * MINUTE, 30 * MINUTE - 1, 30 * MINUTE, HOUR, 9 * DAY)
 STANDING: Final = ("open", "unconfirmed")
+PICK: Final = st.integers(0, 7)
+RARELY: Final = st.integers(0, 5).map(lambda number: number == 2)
+"""What ends much, so that most examples go on for a while."""
 
 
 @dataclass
@@ -100,15 +103,30 @@ class Reviews(RuleBasedStateMachine):
         alert = self.place.alert(self.row.authorisation_id)
         self.known[alert.alert_id] = Known(self.now, self.ends)
 
+    @precondition(lambda self: self.standing())
+    @rule(pick=PICK, who=st.sampled_from([*PERSON_OF]), answer=st.sampled_from(Answer))
+    def judge(self, pick: int, who: str, answer: Answer) -> None:
+        waiting = self.standing()
+        self.say(waiting[pick % len(waiting)], who, answer, marked=False)
+
+    @precondition(lambda self: self.standing())
+    @rule(pick=PICK, answer=st.sampled_from(Answer), marked=st.booleans())
+    def judge_by_all(self, pick: int, answer: Answer, marked: bool) -> None:
+        """The same from everybody; whoever comes after the decision is refused."""
+        waiting = self.standing()
+        alert_id = waiting[pick % len(waiting)]
+        for who in PERSON_OF:
+            self.say(alert_id, who, answer, marked=marked and answer is Answer.DIFFERENT)
+
     @precondition(lambda self: self.known)
-    @rule(
-        pick=st.randoms(use_true_random=False),
-        who=st.sampled_from([*PERSON_OF, *PERSON_OF, *REFUSED]),
-        answer=st.sampled_from(Answer),
-        marked=st.booleans(),
-    )
-    def judge(self, pick: object, who: str, answer: Answer, marked: bool) -> None:
-        alert_id = pick.choice(sorted(self.known))  # type: ignore[attr-defined]
+    @rule(pick=PICK, who=st.sampled_from([*PERSON_OF, *REFUSED]), answer=st.sampled_from(Answer), marked=st.booleans())
+    def judge_anything(self, pick: int, who: str, answer: Answer, marked: bool) -> None:
+        self.say(sorted(self.known)[pick % len(self.known)], who, answer, marked=marked)
+
+    def standing(self) -> list[str]:
+        return [alert_id for alert_id, known in sorted(self.known.items()) if known.state in STANDING and known.image]
+
+    def say(self, alert_id: str, who: str, answer: Answer, *, marked: bool) -> None:
         expected = self.refusal(self.known[alert_id], who, answer, marked=marked)
         refused = ""
         try:
@@ -150,20 +168,22 @@ class Reviews(RuleBasedStateMachine):
         self.place.advance(MINUTE, tick=False)
 
     @precondition(lambda self: self.known and self.alive())
-    @rule()
-    def revoke(self) -> None:
-        self.place.revoke(self.row.authorisation_id, "rita")
-        self.running = False
-        for known in self.known.values():
-            known.destroy(self.now)
+    @rule(sure=RARELY)
+    def revoke(self, sure: bool) -> None:
+        if sure:
+            self.place.revoke(self.row.authorisation_id, "rita")
+            self.running = False
+            for known in self.known.values():
+                known.destroy(self.now)
 
-    @precondition(lambda self: self.known)
-    @rule(pick=st.randoms(use_true_random=False))
-    def suspend(self, pick: object) -> None:
+    @precondition(lambda self: self.standing())
+    @rule(pick=PICK, sure=RARELY)
+    def suspend(self, pick: int, sure: bool) -> None:
         """The very instant at which one was captured, and no other."""
-        chosen = pick.choice(list(self.known.values()))  # type: ignore[attr-defined]
-        self.place.suspend(names=["c1"], from_ns=chosen.raised, lasts_ns=1)
-        chosen.destroy(self.now)
+        chosen = list(self.known.values())[pick % len(self.known)]
+        if sure and self.now - chosen.raised < DAY:
+            self.place.suspend(names=["c1"], from_ns=chosen.raised, lasts_ns=1)
+            chosen.destroy(self.now)
 
     @invariant()
     def rows_and_keys_are_as_they_should_be(self) -> None:
@@ -198,5 +218,5 @@ class Reviews(RuleBasedStateMachine):
 
 TestAnyOrder = Reviews.TestCase
 TestAnyOrder.settings = settings(
-    max_examples=25, stateful_step_count=25, deadline=None, derandomize=True, database=None
+    max_examples=45, stateful_step_count=30, deadline=None, derandomize=True, database=None
 )
