@@ -240,7 +240,7 @@ class Installation:
         """Approve what it says now, or something else."""
 
         def command(tx: Tx, actor: Actor) -> Authorisation:
-            shown = content_hash or authorisations.content_hash(tx, tx.get(Authorisation, authorisation_id))
+            shown = content_hash or authorisations.hash_of(tx, tx.get(Authorisation, authorisation_id))
             return authorisations.approve(tx, self.keys, actor, authorisation_id, shown)
 
         return self.do(who, command)

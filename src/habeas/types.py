@@ -31,6 +31,8 @@ Str = npt.NDArray[np.str_]
 _T = TypeVar("_T", bound=np.generic)
 
 NS_PER_S: Final = 1_000_000_000
+HOUR_NS: Final = 3600 * NS_PER_S
+DAY_NS: Final = 24 * HOUR_NS
 UNIT_TOLERANCE: Final = 1e-3
 """How far from 1 a template's length may be (float32 rounding stays below 1e-6; a wrong scaling does not)."""
 

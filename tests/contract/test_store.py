@@ -184,7 +184,6 @@ def test_every_table_can_be_searched(store: Store) -> None:
     with store.read() as tx:
         for record in TABLES:
             assert tx.find(record) == []
-            assert queries.count(tx, record) == 0
 
 
 # --- values ---------------------------------------------------------------------------------------------------------
@@ -396,21 +395,6 @@ def test_alerts_are_found_by_their_time_of_capture(store: Store) -> None:
     assert found(cameras=["n"], states=["open"]) == ["a3", "b", "a0"]
     assert found(limit=2) == ["a3", "b"]
     assert found(cameras=[]) == []
-
-
-def test_entries_are_read_from_a_number_on(store: Store) -> None:
-    with store.read() as tx:
-        assert queries.last_entry(tx) is None
-    with store.write() as tx:
-        for number in range(5):
-            tx.entry("test.some", "ann", {"number": number})
-        last = queries.last_entry(tx)
-        assert last is not None
-        assert last.seq == 4
-        assert [entry.seq for entry in queries.entries_from(tx, 2, 2)] == [2, 3]
-        assert queries.entries_from(tx, 5, 2) == []
-        assert queries.count(tx, Entry) == 5
-        assert queries.count(tx, Entry, seq=[1, 2, 9], kind="test.some") == 2
 
 
 # --- against an oracle ----------------------------------------------------------------------------------------------

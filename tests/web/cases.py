@@ -178,7 +178,7 @@ def owned(state: str, *, second: bool = False) -> Callable[[World, Tx, Who], Non
         row = tx.get(Authorisation, world.ids[state])
         row = tx.change(row, requester=account.account_id, requester_person=account.person)
         if row.content_hash:
-            tx.change(row, content_hash=authorisations.content_hash(tx, row))
+            tx.change(row, content_hash=authorisations.hash_of(tx, row))
 
     return given
 
@@ -195,7 +195,7 @@ def approved_by_second(key: str, action: str, content: Callable[[World, Tx], str
 
 
 def _content(world: World, tx: Tx, state: str = "submitted") -> str:
-    return authorisations.content_hash(tx, tx.get(Authorisation, world.ids[state]))
+    return authorisations.hash_of(tx, tx.get(Authorisation, world.ids[state]))
 
 
 def shown(state: str) -> Callable[[World, Who], object]:

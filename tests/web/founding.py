@@ -252,7 +252,7 @@ def _authorisation(world: World, number: int, state: str, model_id: str) -> None
             authorisations.refuse(tx, keys, first, key, "no")
         approvers = {"urgent": [first], "active": [first, second], "revoked": [first, second]}
         for approver in approvers.get(state, [first, second] if state == "notified" else []):
-            authorisations.approve(tx, keys, approver, key, authorisations.content_hash(tx, row))
+            authorisations.approve(tx, keys, approver, key, authorisations.hash_of(tx, row))
         if state in {"revoked", "notified"}:
             authorisations.revoke(tx, keys, first, key, "found")
         if state == "notified":

@@ -13,11 +13,11 @@ from habeas.accounts.sessions import usable_roles
 from habeas.errors import InputError, RuleError
 from habeas.store import Tx
 from habeas.store.records import Account, Grant
-from habeas.types import NS_PER_S, utc
+from habeas.types import DAY_NS, utc
 
-WAIT_NS: Final = 24 * 3600 * NS_PER_S
+WAIT_NS: Final = DAY_NS
 """From the second yes until a role may be used."""
-PROPOSAL_NS: Final = 7 * 24 * 3600 * NS_PER_S
+PROPOSAL_NS: Final = 7 * DAY_NS
 """A proposal that nobody approved lapses."""
 
 

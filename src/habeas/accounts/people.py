@@ -9,9 +9,9 @@ from habeas.accounts.roles import Actor, Role
 from habeas.errors import InputError, RuleError
 from habeas.store import Tx
 from habeas.store.records import Account, Grant, Session, Token
-from habeas.types import NS_PER_S
+from habeas.types import HOUR_NS
 
-SETUP_NS: Final = 72 * 3600 * NS_PER_S
+SETUP_NS: Final = 72 * HOUR_NS
 """How long a code for the first login holds."""
 _MAX_NAME: Final = 64
 

@@ -97,19 +97,6 @@ class Actor:
                 f"this API token is not for {scope}", rule="token-scope", remedy="make one with that scope, or log in"
             )
 
-    def require_zone(self, role: Role, zone: str) -> None:
-        """Check that the role is held for this zone.
-
-        Raises:
-            RuleError: it is not held, or for other zones only.
-        """
-        self.require(role)
-        zones = self.roles[role]
-        if zones and zone not in zones:
-            raise RuleError(
-                f"the zone {zone} is not one of yours as {role.value}", rule="zone", remedy="ask someone of that zone"
-            )
-
     def has(self, role: Role) -> bool:
         """Tell whether a role is held."""
         return role in self.roles

@@ -9,13 +9,13 @@ from habeas.accounts.roles import Actor, Role
 from habeas.errors import RuleError
 from habeas.store import Store, Tx
 from habeas.store.records import Account, Grant, Session, Token
-from habeas.types import NS_PER_S
+from habeas.types import HOUR_NS, NS_PER_S
 
-IDLE_NS: Final = 3600 * NS_PER_S
-LONGEST_NS: Final = 12 * 3600 * NS_PER_S
+IDLE_NS: Final = HOUR_NS
+LONGEST_NS: Final = 12 * HOUR_NS
 FREE_FAILURES: Final = 5
 _FIRST_LOCK_NS: Final = 30 * NS_PER_S
-_LONGEST_LOCK_NS: Final = 3600 * NS_PER_S
+_LONGEST_LOCK_NS: Final = HOUR_NS
 _TOUCH_NS: Final = 60 * NS_PER_S
 """A login's last use is written at most this often."""
 SESSION: Final = "habeas-login"

@@ -10,11 +10,11 @@ from habeas.accounts.sessions import TOKEN
 from habeas.errors import InputError
 from habeas.store import Tx
 from habeas.store.records import Token
-from habeas.types import NS_PER_S, utc
+from habeas.types import DAY_NS, utc
 
 SCOPES: Final = frozenset({"read", "draft", "cameras"})
 """`read`: lists and states, no face; `draft`: authorisations not yet submitted; `cameras`: what an admin runs."""
-LONGEST_NS: Final = 365 * 24 * 3600 * NS_PER_S
+LONGEST_NS: Final = 365 * DAY_NS
 
 
 @dataclass(frozen=True, repr=False)

@@ -27,7 +27,7 @@ from habeas.authority.listing import (
     listings,
     tag_of,
 )
-from habeas.authority.policy import DAY_NS, ceilings_now
+from habeas.authority.policy import ceilings_now
 from habeas.authority.purposes import Purpose
 from habeas.authority.requests import OVER, Draft, Drafted, Person, State
 from habeas.authority.scope import (
@@ -50,7 +50,7 @@ from habeas.keys import KeyStore, Scope
 from habeas.review.ending import destroy_for_authorisation, keep_until
 from habeas.store import Tx
 from habeas.store.records import Authorisation, Camera, Reference, Subject
-from habeas.types import utc
+from habeas.types import DAY_NS, utc
 
 OPEN_NS: Final = 7 * DAY_NS
 """A draft or a submitted request that nobody decides lapses."""
@@ -112,7 +112,7 @@ def draft(
     for person in asked.people:
         _add_subject(tx, keys, row, person)
     tx.entry(
-        "authorisation.drafted", actor.account_id, {"authorisation": row.authorisation_id, "sha256": _hash(tx, row)}
+        "authorisation.drafted", actor.account_id, {"authorisation": row.authorisation_id, "sha256": hash_of(tx, row)}
     )
     return Drafted(row, code)
 
@@ -246,13 +246,9 @@ def content(tx: Tx, row: Authorisation) -> dict[str, object]:
     }
 
 
-def _hash(tx: Tx, row: Authorisation) -> str:
-    return hashlib.sha256(rfc8785.dumps(content(tx, row))).hexdigest()  # type: ignore[arg-type]  # JSON values
-
-
-def content_hash(tx: Tx, row: Authorisation) -> str:
+def hash_of(tx: Tx, row: Authorisation) -> str:
     """Return the SHA-256 of what an approval binds, hexadecimal."""
-    return _hash(tx, row)
+    return hashlib.sha256(rfc8785.dumps(content(tx, row))).hexdigest()  # type: ignore[arg-type]  # JSON values
 
 
 def _ask(row: Authorisation, subjects: int, minors: int) -> Ask:
@@ -315,8 +311,8 @@ def amend(tx: Tx, actor: Actor, authorisation_id: str, *, until_ns: int, cameras
     pairs = tuple((camera.camera_id, camera.source_digest) for camera in cameras)
     row = tx.change(row, until_ns=until_ns, cameras=pairs, revision=row.revision + 1)
     _check_alone(tx, ask_of(tx, row), [digest for _camera, digest in pairs], row.created_at_ns)
-    row = tx.change(row, content_hash=_hash(tx, row) if row.state == State.SUBMITTED.value else "")
-    body = {"authorisation": authorisation_id, "sha256": _hash(tx, row)}
+    row = tx.change(row, content_hash=hash_of(tx, row) if row.state == State.SUBMITTED.value else "")
+    body = {"authorisation": authorisation_id, "sha256": hash_of(tx, row)}
     tx.entry("authorisation.amended", actor.account_id, body)
     return row
 
@@ -331,7 +327,7 @@ def submit(tx: Tx, keys: KeyStore, actor: Actor, authorisation_id: str) -> Autho
     actor.require_login()
     row = _own(tx, actor, authorisation_id, State.DRAFT)
     _check_now(tx, keys, row)
-    row = tx.change(row, state=State.SUBMITTED.value, submitted_at_ns=tx.now_ns, content_hash=_hash(tx, row))
+    row = tx.change(row, state=State.SUBMITTED.value, submitted_at_ns=tx.now_ns, content_hash=hash_of(tx, row))
     tx.entry(
         "authorisation.submitted", actor.account_id, {"authorisation": authorisation_id, "sha256": row.content_hash}
     )
@@ -430,7 +426,7 @@ def approve(tx: Tx, keys: KeyStore, actor: Actor, authorisation_id: str, content
         object_id=authorisation_id,
         action=_APPROVE,
         content_hash=content_hash,
-        expected_hash=_hash(tx, row),
+        expected_hash=hash_of(tx, row),
         requester=row.requester,
     )
     given = len(approvals_of(tx, authorisation_id, _APPROVE, content_hash))

@@ -10,12 +10,12 @@ from habeas.errors import InputError
 from habeas.keys import KeyStore, Scope
 from habeas.store import Tx
 from habeas.store.records import Camera, Suspension
-from habeas.types import NS_PER_S
+from habeas.types import DAY_NS
 from habeas.video.address import CameraAddress
 
-DELIVERED_NS: Final = 24 * 3600 * NS_PER_S
+DELIVERED_NS: Final = DAY_NS
 """A camera that gave no frame for this long does not count in a share of cameras."""
-_FOREVER_NS: Final = 200 * 365 * 24 * 3600 * NS_PER_S
+_FOREVER_NS: Final = 200 * 365 * DAY_NS
 _MAX_NAME: Final = 64
 _MIN_PURPOSE: Final = 8
 Box = tuple[float, float, float, float]

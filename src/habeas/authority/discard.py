@@ -10,13 +10,14 @@ from contextlib import suppress
 from typing import Final
 
 from habeas.authority.authorisations import ask_of, due_ns, end, subjects_of, tag_today
-from habeas.authority.policy import HOUR_NS, Ceilings, policy_now
+from habeas.authority.policy import Ceilings, policy_now
 from habeas.authority.requests import OVER, State
 from habeas.authority.scope import Ask, Others, check_ceilings, covers_all_for_life
 from habeas.errors import DiskError, RuleError
 from habeas.keys import KeyStore, Scope
 from habeas.store import Tx
 from habeas.store.records import Authorisation, Camera, Policy, Subject
+from habeas.types import HOUR_NS
 
 _TIGHTER: Final = (State.EXPIRED, "policy", "the policy permits less than it did")
 _OPEN: Final = [state.value for state in State if state not in OVER]

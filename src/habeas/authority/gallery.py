@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from habeas.authority.policy import HOUR_NS, Ceilings, ceilings_now
+from habeas.authority.policy import Ceilings, ceilings_now
 from habeas.authority.requests import State
 from habeas.authority.suspensions import next_change_ns, suspended
 from habeas.authority.views import build_view
@@ -19,7 +19,7 @@ from habeas.errors import InputError, KeyDestroyed
 from habeas.keys import KeyStore
 from habeas.store import Store, Tx
 from habeas.store.records import Authorisation, Camera, Policy, Reference, Subject, Suspension
-from habeas.types import F32, Basis, GalleryView
+from habeas.types import F32, HOUR_NS, Basis, GalleryView
 
 _NEVER: Final = 2**62
 

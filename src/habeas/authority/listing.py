@@ -15,9 +15,8 @@ from habeas.errors import InputError
 from habeas.keys import KeyStore, Scope
 from habeas.store import Tx
 from habeas.store.records import Authorisation, Meta, Subject
-from habeas.types import NS_PER_S
+from habeas.types import DAY_NS, HOUR_NS, NS_PER_S
 
-DAY_NS: Final = 24 * 3600 * NS_PER_S
 TAG_LIFE_NS: Final = 365 * DAY_NS
 ADULT_YEARS: Final = 18
 _OLDEST: Final = date(1890, 1, 1)
@@ -146,7 +145,7 @@ def consented_ns(row: Authorisation) -> int:
 
 def camera_hours(cameras: int, from_ns: int, until_ns: int) -> float:
     """Return how much footage an interval on so many cameras is."""
-    return cameras * (until_ns - from_ns) / (3600 * NS_PER_S)
+    return cameras * (until_ns - from_ns) / HOUR_NS
 
 
 def listed_days(windows: Iterable[tuple[int, int]]) -> int:

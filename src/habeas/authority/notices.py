@@ -5,11 +5,10 @@ from typing import Final
 
 from habeas.accounts.roles import Actor, Role
 from habeas.authority.approvals import approvals_of, approve_object
-from habeas.authority.policy import DAY_NS
 from habeas.errors import InputError, RuleError
 from habeas.store import Tx
 from habeas.store.records import Authorisation
-from habeas.types import utc
+from habeas.types import DAY_NS, utc
 
 DEFER_DAYS: Final = 90
 _TWO: Final = 2

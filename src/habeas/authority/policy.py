@@ -18,10 +18,7 @@ from habeas.comparison.calibration import DEFAULT_FPIR, MAX_FPIR
 from habeas.errors import InputError, RuleError
 from habeas.store import Tx
 from habeas.store.records import Policy
-from habeas.types import NS_PER_S, utc
-
-HOUR_NS: Final = 3600 * NS_PER_S
-DAY_NS: Final = 24 * HOUR_NS
+from habeas.types import DAY_NS, utc
 
 MAX_AUTHORISATION_H: Final = 30 * 24
 MAX_FOOTAGE_H: Final = 120
@@ -119,7 +116,7 @@ def first_policy(tx: Tx, ceilings: Ceilings) -> None:
     """Write the policy that `init` begins with."""
     policy = Policy(new_id("pol"), 1, 0, ceilings.dump(), "active", "init", tx.now_ns, tx.now_ns)
     tx.add(policy)
-    tx.entry("policy.first", "init", {"policy": policy.policy_id, "sha256": _hash(policy)})
+    tx.entry("policy.first", "init", {"policy": policy.policy_id, "sha256": policy_hash(policy)})
 
 
 def policy_now(tx: Tx) -> Policy:
@@ -158,7 +155,7 @@ def propose_policy(tx: Tx, actor: Actor, changes: dict[str, object]) -> Policy:
     number = max(row.number for row in tx.find(Policy)) + 1
     policy = Policy(new_id("pol"), number, old.number, ceilings.dump(), "proposed", actor.account_id, tx.now_ns)
     tx.add(policy)
-    tx.entry("policy.proposed", actor.account_id, {"policy": policy.policy_id, "sha256": _hash(policy)})
+    tx.entry("policy.proposed", actor.account_id, {"policy": policy.policy_id, "sha256": policy_hash(policy)})
     return policy
 
 
@@ -199,7 +196,7 @@ def approve_policy(tx: Tx, actor: Actor, policy_id: str, content_hash: str) -> P
         object_id=policy_id,
         action="policy",
         content_hash=content_hash,
-        expected_hash=_hash(policy),
+        expected_hash=policy_hash(policy),
         requester=policy.proposed_by,
     )
     if len(approvals_of(tx, policy_id, "policy", content_hash)) < _APPROVERS:
@@ -221,9 +218,5 @@ def as_values(policy: Policy) -> dict[str, object]:
 
 
 def policy_hash(policy: Policy) -> str:
-    """Return what an approval of this policy binds."""
-    return _hash(policy)
-
-
-def _hash(policy: Policy) -> str:
+    """Return what an approval of this policy binds: SHA-256, hexadecimal."""
     return hashlib.sha256(policy.body.encode()).hexdigest()

@@ -14,7 +14,5 @@ class Purpose(enum.Enum):
     COURT_ORDER = "court-order"
 
 
-NEED_DECISION: Final = frozenset({Purpose.SERIOUS_OFFENCE_SUSPECT, Purpose.COURT_ORDER})
-"""These carry the hash of the decision; where it is missing, the register says so."""
 FOR_LIFE: Final = frozenset({Purpose.MISSING_PERSON, Purpose.THREAT_TO_LIFE})
 """For these a small installation may use all its cameras, and a minor may be listed."""

@@ -15,7 +15,7 @@ import numpy as np
 
 from habeas.accounts.roles import Actor, Role
 from habeas.authority.approvals import approvals_of
-from habeas.authority.authorisations import content_hash, identity, subjects_of
+from habeas.authority.authorisations import hash_of, identity, subjects_of
 from habeas.authority.gallery import open_image, open_template
 from habeas.authority.requests import OVER, State
 from habeas.authority.runs import SAME_FACE
@@ -103,7 +103,7 @@ def shown(tx: Tx, keys: KeyStore, actor: Actor, row: Authorisation) -> dict[str,
         "ended": utc(row.ended_at_ns) if row.ended_at_ns is not None else None,
         "why_ended": row.ended_why if sees_people(actor, row) else None,  # free text: it may name somebody
         "minor": row.minor,
-        "content_hash": content_hash(tx, row),
+        "content_hash": hash_of(tx, row),
         "approvals": _approvals(tx, row),
     }
     if sees_people(actor, row) and State(row.state) not in OVER:
@@ -116,7 +116,7 @@ def shown(tx: Tx, keys: KeyStore, actor: Actor, row: Authorisation) -> dict[str,
 
 
 def _approvals(tx: Tx, row: Authorisation) -> list[dict[str, object]]:
-    given = approvals_of(tx, row.authorisation_id, "authorisation", content_hash(tx, row))
+    given = approvals_of(tx, row.authorisation_id, "authorisation", hash_of(tx, row))
     return [{"account": one.account_id, "at": utc(one.at_ns)} for one in given]
 
 

@@ -16,13 +16,13 @@ from habeas.authority.references import Subject, look_alikes
 from habeas.authority.views import build_view
 from habeas.errors import InputError, RuleError
 from habeas.ports import Clock
-from habeas.types import F32, NS_PER_S, Basis, GalleryView, Origin, OriginKind, Str
+from habeas.types import DAY_NS, F32, HOUR_NS, Basis, GalleryView, Origin, OriginKind, Str
 
 MAX_SUBJECTS: Final = 3
 MAX_LIVE_SOURCES: Final = 2
 MAX_REFERENCES: Final = 5
 """A subject; every further one raises the threshold for all."""
-MAX_RUN_NS: Final = 8 * 3600 * NS_PER_S
+MAX_RUN_NS: Final = 8 * HOUR_NS
 ONE_PERSON: Final = 0.3
 """A subject's references less alike than this are taken for several people."""
 SAME_FACE: Final = 0.5
@@ -222,5 +222,5 @@ def evaluation_view(vectors: F32, subject_ids: Str, model_id: str, clock: Clock)
         basis=Basis.EVALUATE,
         camera_id=None,
         valid_from_ns=now_ns,
-        valid_until_ns=now_ns + 24 * 3600 * NS_PER_S,
+        valid_until_ns=now_ns + DAY_NS,
     )

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from habeas.authority.listing import DAY_NS, Listing, camera_hours, listed_days
-from habeas.authority.policy import HOUR_NS, Ceilings
+from habeas.authority.listing import Listing, camera_hours, listed_days
+from habeas.authority.policy import Ceilings
 from habeas.authority.purposes import FOR_LIFE, Purpose
 from habeas.errors import InputError, RuleError
-from habeas.types import NS_PER_S
+from habeas.types import DAY_NS, HOUR_NS, NS_PER_S
 
 SMALL_INSTALLATION: Final = 20
 WHOLE_INSTALLATION_NS: Final = 72 * HOUR_NS

@@ -10,13 +10,12 @@ from habeas.accounts.credentials import new_id
 from habeas.accounts.roles import Actor, Role
 from habeas.accounts.sessions import usable_roles
 from habeas.authority.approvals import person_of
-from habeas.authority.policy import DAY_NS, HOUR_NS
 from habeas.errors import InputError, RuleError
 from habeas.keys import KeyStore
 from habeas.review.ending import destroy_captured
 from habeas.store import Tx
 from habeas.store.records import Camera, Suspension
-from habeas.types import utc
+from habeas.types import DAY_NS, HOUR_NS, utc
 
 BACK_NS: Final = 120 * HOUR_NS
 """How far back one may begin: as far as footage reaches."""

@@ -32,9 +32,8 @@ from habeas.keys import frame
 from habeas.keys.disk import Disk
 from habeas.keys.frame import KEY_BYTES, Kind
 from habeas.keys.master import MasterKey
-from habeas.types import NS_PER_S
+from habeas.types import HOUR_NS
 
-HOUR_NS: Final = 3600 * NS_PER_S
 MAX_KEYS: Final = 1_000_000
 """In one bucket: what fits into a file that is still read."""
 STORE_NAME: Final = "store"

@@ -9,9 +9,10 @@ from typing import Final, Self
 
 from habeas.errors import DiskError, HabeasError, InputError, KeyDestroyed, UsageError
 from habeas.keys import sealed
-from habeas.keys.buckets import HOUR_NS, MAX_KEYS, Bucket, BucketFiles, Entry, Scope, make_store, new_entry
+from habeas.keys.buckets import MAX_KEYS, Bucket, BucketFiles, Entry, Scope, make_store, new_entry
 from habeas.keys.disk import Disk, FolderDisk, make_folder
 from habeas.keys.master import MasterKey
+from habeas.types import HOUR_NS
 
 _LAST_NS: Final = 1 << 63
 """Times are stored in 64 bits: until the year 2262."""

@@ -1,37 +1,22 @@
 """Counters per camera and day, gathered in memory and written every few seconds. Nobody can be found in them."""
 
 import threading
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from habeas.engine.messages import Counters
 from habeas.store import Tx
 from habeas.store.records import Count
-from habeas.types import NS_PER_S
+from habeas.types import DAY_NS, NS_PER_S
 
-_DAY_NS = 24 * 3600 * NS_PER_S
-_TRAFFIC_DAYS = 7
+_TRAFFIC_DAYS: Final = 7
+Tally = Counter[str]
+"""What came since it was last written, by field of `Count`."""
 
-
-@dataclass
-class Tally:
-    """What came since it was last written; fields as in `Count`."""
-
-    analysed_ns: int = 0
-    frames_decoded: int = 0
-    frames_analysed: int = 0
-    frames_gated: int = 0
-    frames_dropped: int = 0
-    faces: int = 0
-    tracks: int = 0
-    searches: int = 0
-    alerts: int = 0
-
-
-_FROM_WORKER: Mapping[str, str] = {
+_FROM_WORKER: Final[Mapping[str, str]] = {
     "analysed_ns": "analysed_ns",
     "frames_decoded": "decoded",
     "frames_analysed": "analysed",
@@ -62,15 +47,13 @@ class Counting:
             same = before is not None and before.epoch == counters.epoch
             tally = self._tallies[counters.camera_id]
             for name, theirs in _FROM_WORKER.items():
-                grown = getattr(counters, theirs) - (getattr(before, theirs) if same else 0)
-                setattr(tally, name, getattr(tally, name) + grown)
+                tally[name] += getattr(counters, theirs) - (getattr(before, theirs) if same else 0)
             self._last[counters.camera_id] = counters
 
     def add(self, camera_id: str, *, searches: int = 0, alerts: int = 0) -> None:
         """Count searches and alerts of a camera."""
         with self._lock:
-            self._tallies[camera_id].searches += searches
-            self._tallies[camera_id].alerts += alerts
+            self._tallies[camera_id].update(searches=searches, alerts=alerts)
 
     @contextmanager
     def taken(self) -> Iterator[Mapping[str, Tally]]:
@@ -82,18 +65,13 @@ class Counting:
         except BaseException:
             with self._lock:
                 for camera_id, tally in tallies.items():
-                    _add(self._tallies[camera_id], tally)
+                    self._tallies[camera_id].update(tally)
             raise
-
-
-def _add(tally: Tally, more: Tally) -> None:
-    for one in fields(Tally):
-        setattr(tally, one.name, getattr(tally, one.name) + getattr(more, one.name))
 
 
 def delivering(tallies: Mapping[str, Tally]) -> list[str]:
     """Return the cameras that gave frames."""
-    return [camera_id for camera_id, tally in tallies.items() if tally.frames_decoded]
+    return [camera_id for camera_id, tally in tallies.items() if tally["frames_decoded"]]
 
 
 def write_counts(tx: Tx, tallies: Mapping[str, Tally]) -> None:
@@ -103,9 +81,9 @@ def write_counts(tx: Tx, tallies: Mapping[str, Tally]) -> None:
     for camera_id, tally in tallies.items():
         row = rows.get(camera_id)
         if row is None:
-            tx.add(Count(camera_id, day, **asdict(tally)))
+            tx.add(Count(camera_id, day, **tally))
         else:
-            tx.change(row, **{name: getattr(row, name) + value for name, value in asdict(tally).items() if value})
+            tx.change(row, **{name: getattr(row, name) + value for name, value in tally.items()})
 
 
 def false_a_day(tx: Tx, camera_id: str, expected_fpir: float) -> float:
@@ -124,4 +102,4 @@ def false_a_day(tx: Tx, camera_id: str, expected_fpir: float) -> float:
     rows = tx.find(Count, camera_id=camera_id, day=days)
     analysed_ns = sum(row.analysed_ns for row in rows)
     tracks = sum(row.tracks for row in rows)
-    return expected_fpir * tracks * _DAY_NS / analysed_ns if analysed_ns else 0.0
+    return expected_fpir * tracks * DAY_NS / analysed_ns if analysed_ns else 0.0

@@ -11,12 +11,12 @@ from habeas.review.images import image_context
 from habeas.review.table import UNDECIDED, State
 from habeas.store import Tx, queries
 from habeas.store.records import Alert, Authorisation, Camera, Subject
-from habeas.types import NS_PER_S, utc
+from habeas.types import DAY_NS, utc
 from habeas.types import Alert as Match
 
 ACTOR: Final = "review"
 """Who acts, in entries, where no person does."""
-LONGEST_NS: Final = 31 * 24 * 3600 * NS_PER_S
+LONGEST_NS: Final = 31 * DAY_NS
 """An alert's image is destroyed at the latest so long after it was raised."""
 _ACTIVE: Final = "active"
 

@@ -10,11 +10,11 @@ from habeas.errors import KeyDestroyed
 from habeas.keys import KeyStore, Scope, seal
 from habeas.store import Tx
 from habeas.store.records import Alert, Meta
-from habeas.types import NS_PER_S, utc
+from habeas.types import DAY_NS, utc
 
 OVERSIGHT: Final = "oversight_recipient"
 """Name of the fact (`Meta`) that holds the outside body's age recipient."""
-OVERSIGHT_NS: Final = 183 * 24 * 3600 * NS_PER_S
+OVERSIGHT_NS: Final = 183 * DAY_NS
 """Six months."""
 
 

@@ -3,9 +3,9 @@
 from collections.abc import Collection
 from typing import Final
 
-from sqlalchemy import ColumnElement, func, select, union_all
+from sqlalchemy import ColumnElement, select, union_all
 
-from habeas.store.records import Alert, Entry, Verdict
+from habeas.store.records import Alert, Verdict
 from habeas.store.schema import TABLE_OF
 from habeas.store.transaction import Tx
 from habeas.store.values import matching
@@ -107,22 +107,3 @@ def _captured(from_ns: int, until_ns: int) -> ColumnElement[bool]:
 
 def _among(**choices: Collection[str] | None) -> ColumnElement[bool]:
     return matching(Alert, {name: set(values) for name, values in choices.items() if values is not None})
-
-
-def last_entry(tx: Tx) -> Entry | None:
-    """Return the newest entry; None: nothing has happened."""
-    table = TABLE_OF[Entry]
-    row = tx.execute(select(table).order_by(table.c.seq.desc()).limit(1)).mappings().first()
-    return None if row is None else Entry(**row)
-
-
-def entries_from(tx: Tx, seq: int, limit: int) -> list[Entry]:
-    """Return entries in their order, from number `seq` on, at most `limit`."""
-    table = TABLE_OF[Entry]
-    statement = select(table).where(table.c.seq >= seq).order_by(table.c.seq).limit(limit)
-    return [Entry(**row) for row in tx.execute(statement).mappings()]
-
-
-def count(tx: Tx, kind: type, /, **equal: object) -> int:
-    """Return how many records have fields that equal these (as `Tx.find` means it)."""
-    return int(tx.execute(select(func.count()).select_from(TABLE_OF[kind]).where(matching(kind, equal))).scalar_one())

@@ -13,7 +13,7 @@ from av.video.reformatter import VideoReformatter
 
 from habeas.errors import SourceError
 from habeas.ports import Clock
-from habeas.types import NS_PER_S, Frame, Origin, OriginKind, Picture
+from habeas.types import DAY_NS, NS_PER_S, Frame, Origin, OriginKind, Picture
 from habeas.video.edge import FILE_OPTIONS, Flaws, origin, quiet, translated
 from habeas.video.image import ArrayPicture
 from habeas.video.picture import DecodedPicture, planar
@@ -23,7 +23,7 @@ _MAX_SIDE_PX: Final = 8192
 """Larger pictures are refused: no camera makes them, and one frame would take 100 MB."""
 _GAP_STEPS: Final = 8
 """So many pictures missing in a row are worth a note: transport streams lose damaged parts without an error."""
-_LEAP_NS: Final = 24 * 3600 * NS_PER_S
+_LEAP_NS: Final = DAY_NS
 """Timestamps that leap further than this are damaged, and would overflow in the end."""
 
 

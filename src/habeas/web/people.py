@@ -7,13 +7,12 @@ from habeas.accounts.roles import Role
 from habeas.errors import InputError
 from habeas.store import Tx
 from habeas.store.records import Account, Grant
-from habeas.types import NS_PER_S, utc
+from habeas.types import DAY_NS, utc
 from habeas.web.bodies import AccountBody, GrantBody, LoginBody, TokenBody
 from habeas.web.calls import Caller
 from habeas.web.strict import StrictRoute
 
 routes = APIRouter(route_class=StrictRoute)
-_DAY_NS = 24 * 3600 * NS_PER_S
 
 
 @routes.post("/login")
@@ -129,7 +128,7 @@ def _role(name: str) -> Role:
 def make_token(call: Caller, body: TokenBody) -> dict[str, object]:
     """Make an API token of one's own."""
     with call.command(trusted=True) as (tx, actor):
-        made = tokens.make_token(tx, actor, body.scopes, body.days * _DAY_NS)
+        made = tokens.make_token(tx, actor, body.scopes, body.days * DAY_NS)
     return {"token": made.token_id, "secret": made.secret, "ends": utc(made.ends_at_ns)}
 
 

@@ -15,7 +15,7 @@ from habeas.accounts.roles import Actor, Role
 from habeas.accounts.sessions import usable_roles
 from habeas.authority import authorisations, suspensions
 from habeas.authority.cameras import NewCamera, add_camera, cameras_of
-from habeas.authority.policy import HOUR_NS, Ceilings, first_policy
+from habeas.authority.policy import Ceilings, first_policy
 from habeas.authority.purposes import Purpose
 from habeas.authority.requests import Draft, EnrolledImage, Person
 from habeas.clock import ManualClock
@@ -26,7 +26,7 @@ from habeas.review.verdicts import give_verdict
 from habeas.store import Store, Tx, connection, open_store
 from habeas.store.records import Account
 from habeas.store.upgrade import upgrade
-from habeas.types import Alert, OriginKind, Threshold
+from habeas.types import HOUR_NS, Alert, OriginKind, Threshold
 from habeas.video.address import parse_address, rules_with
 from habeas.video.edge import origin
 

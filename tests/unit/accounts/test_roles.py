@@ -12,6 +12,7 @@ from habeas.accounts import grants, people, tokens
 from habeas.accounts.roles import ALONE, Actor, Role, check_combination
 from habeas.authority import cameras, jumps, notices, policy, reading
 from habeas.errors import HabeasError, InputError, RuleError
+from habeas.review.rights import Act, check_act
 from habeas.store import Tx
 from habeas.store.records import Account, Authorisation, Entry, Grant
 
@@ -116,10 +117,10 @@ def test_zones_are_for_roles_that_have_them(place: Installation) -> None:
 @pytest.mark.rule("O1")
 def test_an_operators_zones(place: Installation) -> None:
     actor = Actor("a", "p", {Role.OPERATOR: ("gate",)})
-    actor.require_zone(Role.OPERATOR, "gate")
-    assert rule_of(lambda: actor.require_zone(Role.OPERATOR, "hall")) == "zone"
-    assert rule_of(lambda: actor.require_zone(Role.APPROVER, "gate")) == "role"
-    Actor("a", "p", {Role.OPERATOR: ()}).require_zone(Role.OPERATOR, "hall")
+    check_act(actor, Act.JUDGE, "gate")
+    assert rule_of(lambda: check_act(actor, Act.JUDGE, "hall")) == "zone"
+    assert rule_of(lambda: check_act(Actor("a", "p", {Role.APPROVER: ()}), Act.JUDGE, "gate")) == "role"
+    check_act(Actor("a", "p", {Role.OPERATOR: ()}), Act.JUDGE, "hall")
     place.hire("new")
     place.grant("new", Role.OPERATOR, "abe")
     assert place.grant("new", Role.OPERATOR, "rob", ["gate"]).approved_by is None, "other zones: another proposal"

@@ -234,7 +234,7 @@ class Life(RuleBasedStateMachine):
     @rule(name=drafts, who=mostly_approvers, stale=st.sampled_from([False, False, False, True]), crash=crashes)
     def approve(self, name: str, who: str, stale: bool, crash: bool) -> None:
         def command(tx: Tx, actor: Actor) -> Authorisation:
-            shown = "0" * 64 if stale else authorisations.content_hash(tx, tx.get(Authorisation, name))
+            shown = "0" * 64 if stale else authorisations.hash_of(tx, tx.get(Authorisation, name))
             return authorisations.approve(tx, self.place.keys, actor, name, shown)
 
         self.model.now = self.time.now_ns()

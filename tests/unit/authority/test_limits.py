@@ -116,7 +116,7 @@ def test_a_minor_drafted_by_a_wrong_clock_is_one_by_the_right_one(place: Install
             if step == "submit":
                 authorisations.submit(tx, place.keys, place.actor(tx, "rob"), row.authorisation_id)
             else:
-                shown_hash = authorisations.content_hash(tx, asked)
+                shown_hash = authorisations.hash_of(tx, asked)
                 authorisations.approve(tx, place.keys, place.actor(tx, "abe"), row.authorisation_id, shown_hash)
 
     assert rule_of(by_the_right_clock) == "minor"

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.strategies import NOW_NS, PROPERTY
 
 from habeas.authority.listing import Listing, camera_hours, is_minor, listed_days
-from habeas.authority.policy import DAY_NS, HOUR_NS, Ceilings
+from habeas.authority.policy import Ceilings
 from habeas.authority.purposes import FOR_LIFE, Purpose
 from habeas.authority.scope import (
     Ask,
@@ -24,7 +24,7 @@ from habeas.authority.scope import (
     over_chain,
 )
 from habeas.errors import InputError, RuleError
-from habeas.types import NS_PER_S
+from habeas.types import DAY_NS, HOUR_NS, NS_PER_S
 
 NOW = NOW_NS - NOW_NS % DAY_NS
 ASK = Ask(

@@ -73,7 +73,7 @@ def test_whatever_the_order_of_restarts_nothing_is_counted_twice(steps: list[tup
             epoch, total = epoch + 1, 0
         total, expected = total + grown, expected + grown
         counting.heard(counters(epoch, total, total, 0, 0, 0, 0, 0))
-    assert counting._tallies["gate"].frames_decoded == expected
+    assert counting._tallies["gate"]["frames_decoded"] == expected
 
 
 def test_each_day_has_a_row_of_its_own(store: Store, clock: ManualClock) -> None:

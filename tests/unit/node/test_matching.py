@@ -90,7 +90,7 @@ def test_a_match_is_durable_before_anybody_hears_of_it(bench: Bench) -> None:
 def test_a_stranger_leaves_a_count_and_nothing_else(bench: Bench) -> None:
     bench.matching.take(bench.probe(seed=99))
     bench.matching.take(TrackEnd(bench.origin, ClosedTrack(1, 0, 0)))
-    until(lambda: bench.counting._tallies["c1"].searches == 1)
+    until(lambda: bench.counting._tallies["c1"]["searches"] == 1)
     bench.matching.close()
     assert bench.rows() == []
     assert bench.problems == []
