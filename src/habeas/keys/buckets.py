@@ -6,6 +6,7 @@
     2026112305.7.kek       under the master key: the wrapping key of generation 7
     2026112305.7.bucket    under that wrapping key: the keys that expire between 05:00 and 06:00 UTC
     2026112305.6.dead      a wrapping key on its way out: to be overwritten and removed, whatever happens
+    memory                 under the master key: the last that the audit log signed, in no backup and no database
 
 Adding a key rewrites the bucket under its wrapping key. Destroying one is a new generation:
 
@@ -37,6 +38,7 @@ from habeas.types import HOUR_NS
 MAX_KEYS: Final = 1_000_000
 """In one bucket: what fits into a file that is still read."""
 STORE_NAME: Final = "store"
+MEMORY_NAME: Final = "memory"
 
 _ID_BYTES: Final = 16
 _ENTRY: Final = struct.Struct(f">B{_ID_BYTES}sq{KEY_BYTES}s")
@@ -52,9 +54,10 @@ class Scope(enum.Enum):
     CAMERA = "camera"
     TAG = "tag"
     IDENTITY = "identity"
+    LOG = "log"
 
 
-_CODES: Final = {Scope.SUBJECT: 1, Scope.ALERT: 2, Scope.CAMERA: 3, Scope.TAG: 4, Scope.IDENTITY: 5}
+_CODES: Final = {Scope.SUBJECT: 1, Scope.ALERT: 2, Scope.CAMERA: 3, Scope.TAG: 4, Scope.IDENTITY: 5, Scope.LOG: 6}
 _SCOPES: Final = {code: scope for scope, code in _CODES.items()}
 
 
@@ -131,8 +134,8 @@ class BucketFiles:
         if STORE_NAME not in names:
             raise InputError("the folder holds no key store", remedy="name its folder, or make one: init")
         self._store_id = frame.read(STORE_NAME, disk.read(STORE_NAME), Kind.STORE, self._master, b"")
-        if _temporary(STORE_NAME) in names:
-            disk.remove(_temporary(STORE_NAME))
+        for leftover in {_temporary(STORE_NAME), _temporary(MEMORY_NAME)}.intersection(names):
+            disk.remove(leftover)
 
     def save(self, bucket: Bucket, entries: dict[str, Entry], *, rotate: bool) -> None:
         """Make the files of a bucket hold exactly `entries`, and wait until a power cut cannot undo it.
@@ -169,6 +172,25 @@ class BucketFiles:
     def _replace(self, name: str, data: bytes) -> None:
         replace(self._disk, name, data)
 
+    def remember(self, data: bytes) -> None:
+        """Replace what is remembered; a power cut leaves the old or the new.
+
+        Raises:
+            DiskError: it could not be written.
+        """
+        self._replace(MEMORY_NAME, frame.build(Kind.MEMORY, self._master, data, self._store_id))
+
+    def recall(self) -> bytes:
+        """Return what was last remembered; empty: nothing was.
+
+        Raises:
+            InputError: it is damaged, or another store's.
+            DiskError: it cannot be read.
+        """
+        if MEMORY_NAME not in self._disk.names():
+            return b""
+        return frame.read(MEMORY_NAME, self._disk.read(MEMORY_NAME), Kind.MEMORY, self._master, self._store_id)
+
     def load(self) -> dict[int, Bucket]:
         """Read every bucket, by hour; then finish what a crash left unfinished.
 
@@ -192,7 +214,7 @@ class BucketFiles:
         """Return the endings of the files, by hour and generation."""
         files: dict[int, dict[int, set[str]]] = {}
         for name in self._disk.names():
-            if name == STORE_NAME:
+            if name in {STORE_NAME, MEMORY_NAME}:
                 continue
             hour, generation, kind = _parsed(name)
             files.setdefault(hour, {}).setdefault(generation, set()).add(kind)

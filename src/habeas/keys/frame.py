@@ -38,6 +38,7 @@ class Kind(enum.IntEnum):
     STORE = 1
     WRAPPING_KEY = 2
     BUCKET = 3
+    MEMORY = 4
 
 
 def build(kind: Kind, key: bytes, plaintext: bytes, bound: bytes) -> bytes:

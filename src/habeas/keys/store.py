@@ -259,6 +259,27 @@ class KeyStore:
         if failures:
             raise failures[0]
 
+    # --- memory -----------------------------------------------------------------------------------------------------
+
+    def remember(self, data: bytes) -> None:
+        """Replace what is remembered beside the keys, durable before this returns: it is in no backup of the database.
+
+        Raises:
+            DiskError: it could not be written; the old or the new is remembered.
+        """
+        with self._changing():
+            self._files.remember(data)
+
+    def recall(self) -> bytes:
+        """Return what was last remembered; empty: nothing was.
+
+        Raises:
+            InputError: it is damaged, or another store's.
+            DiskError: it cannot be read.
+        """
+        with self._changing():
+            return self._files.recall()
+
     # --- lifetime ---------------------------------------------------------------------------------------------------
 
     @contextmanager

@@ -5,7 +5,7 @@ from typing import Final
 
 from sqlalchemy import ColumnElement, select, union_all
 
-from habeas.store.records import Alert, Verdict
+from habeas.store.records import Alert, Entry, Verdict
 from habeas.store.schema import TABLE_OF
 from habeas.store.transaction import Tx
 from habeas.store.values import matching
@@ -18,6 +18,11 @@ _ALERTS: Final = TABLE_OF[Alert].c
 _KEPT: Final = _ALERTS.destroyed_at_ns.is_(None)
 _SEALED: Final = (_ALERTS.oversight_until_ns > 0) & _ALERTS.oversight_key_id.is_not(None)
 """The first half makes SQLite use the index."""
+
+
+def entries_from(tx: Tx, seq: int, limit: int) -> list[Entry]:
+    """Return entries in their order, from number `seq` on, at most `limit`."""
+    return tx.select(Entry, TABLE_OF[Entry].c.seq >= seq, limit=limit)
 
 
 def alerts_between(

@@ -16,9 +16,11 @@ UNIQUE: Final = {"unique": True}
 
 @dataclass(frozen=True)
 class Entry:
-    """What happened, once, in the transaction of its effect. The audit log is built of these.
+    """What happened, once, in the transaction of its effect. `audit.entry` makes the leaf of the log from it.
 
-    `body` is canonical JSON (RFC 8785) and holds no name, image or template.
+    `body` is canonical JSON (RFC 8785) and holds no name, image or template. What links a person listed to a place or
+    a time is in `hidden_sealed`, encrypted under `hidden_key`, and committed to by `hidden_sha256`: it goes with that
+    key.
     """
 
     seq: int = field(metadata=KEY)
@@ -26,6 +28,29 @@ class Entry:
     kind: str = field(metadata=INDEX)
     actor: str
     body: str
+    salt: bytes
+    hidden_sha256: str | None = None
+    hidden_key: str | None = None
+    hidden_sealed: bytes | None = None
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One tree of the log: the entries from `first_seq` on, until the next epoch begins.
+
+    A second one begins only where the first cannot go on: the database is an older one than what was signed of it.
+    `vkey` is its public key, `seed_sealed` the secret one under `key_id`; `prior` is the last checkpoint that witnesses
+    saw of the epoch before, or empty.
+    """
+
+    number: int = field(metadata=KEY)
+    origin: str
+    first_seq: int
+    opened_at_ns: int
+    vkey: str
+    key_id: str
+    seed_sealed: bytes
+    prior: str = ""
 
 
 @dataclass(frozen=True)
@@ -308,6 +333,7 @@ class Count:
 
 TABLES: Final[tuple[type, ...]] = (
     Entry,
+    Epoch,
     Meta,
     Heartbeat,
     Account,

@@ -1,6 +1,7 @@
 """One transaction: records go in and out whole, and an entry says what happened."""
 
 import dataclasses
+import secrets
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any, Final, TypeVar, cast
@@ -15,6 +16,9 @@ from habeas.store.schema import TABLE_OF
 from habeas.store.values import checked, matching
 
 _T = TypeVar("_T")
+MAX_BODY_BYTES: Final = 48 << 10
+"""Of an entry. With what else its opening says, it stays below the 64 KiB that logs of this format take."""
+_SALT_BYTES: Final = 16
 NOT_KEPT: Final = "see that its disk has room and its server runs; nothing of this step was kept"
 
 
@@ -27,6 +31,21 @@ def translated(remedy: str = NOT_KEPT) -> Iterator[None]:
         cause = error.__cause__ or error
         said = (str(cause).splitlines() or [""])[0]
         raise DiskError(f"the database failed: {type(cause).__name__}: {said}", remedy=remedy) from error
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class Hidden:
+    """The part of an entry that can be read only while a key is there. Made by `audit.hiding.hide`.
+
+    Args:
+        sha256: of the canonical JSON of what is hidden, which holds a salt of its own; hexadecimal.
+        key_id: under which it is encrypted.
+        sealed: the encrypted bytes.
+    """
+
+    sha256: str
+    key_id: str
+    sealed: bytes
 
 
 class Tx:
@@ -121,25 +140,32 @@ class Tx:
         kind = type(record)
         self._write(kind, delete(TABLE_OF[kind]).where(_is(record)))
 
-    def entry(self, kind: str, actor: str, body: Mapping[str, object]) -> int:
+    def entry(self, kind: str, actor: str, body: Mapping[str, object], hidden: Hidden | None = None) -> int:
         """Write what happened; returns its number. Numbers have no gaps.
 
         Args:
             kind: such as `authorisation.approved`.
             actor: account id, or the part of the program that acted.
             body: JSON values; no name, image or template of anybody; times as text (`types.utc`).
+            hidden: what goes with a key.
 
         Raises:
-            InputError: the body has no canonical form (RFC 8785): a number beyond 2^53, half a character.
+            InputError: the body has no canonical form (RFC 8785): a number beyond 2^53, half a character; or too long.
         """
-        try:
-            text_body = rfc8785.dumps(cast("Any", {"v": 1, **body})).decode()
-        except ValueError as error:
-            raise InputError(f"no entry {kind} with this body: {error}", remedy="give plain values") from error
+        entry = Entry(
+            self.next_seq(), self.now_ns, kind, actor, _canonical(kind, body), secrets.token_bytes(_SALT_BYTES)
+        )
+        if hidden is not None:
+            entry = dataclasses.replace(
+                entry, hidden_sha256=hidden.sha256, hidden_key=hidden.key_id, hidden_sealed=hidden.sealed
+            )
+        self.add(entry)
+        return entry.seq
+
+    def next_seq(self) -> int:
+        """Return the number of the next entry: how many there are."""
         column = TABLE_OF[Entry].c.seq
-        seq = int(self.execute(select(func.coalesce(func.max(column) + 1, 0))).scalar_one())
-        self.add(Entry(seq, self.now_ns, kind, actor, text_body))
-        return seq
+        return int(self.execute(select(func.coalesce(func.max(column) + 1, 0))).scalar_one())
 
     def after_commit(self, tell: Callable[[], None]) -> None:
         """Call `tell` once this is durable; never if it is not.
@@ -210,6 +236,16 @@ class Tx:
             column.collate("C") if sorts_by_language and isinstance(column.type, Text) else column
             for column in TABLE_OF[kind].primary_key
         ]
+
+
+def _canonical(kind: str, body: Mapping[str, object]) -> str:
+    try:
+        text = rfc8785.dumps(cast("Any", {"v": 1, **body}))
+    except ValueError as error:
+        raise InputError(f"no entry {kind} with this body: {error}", remedy="give plain values") from error
+    if len(text) > MAX_BODY_BYTES:
+        raise InputError(f"an entry {kind} of {len(text)} bytes is too long", remedy="name less at once")
+    return text.decode()
 
 
 def _key_names(kind: type) -> list[str]:

@@ -4,6 +4,7 @@ import shutil
 import stat
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,9 @@ from habeas.errors import HabeasError, InputError, KeyDestroyed, UsageError
 from habeas.keys import KeyStore, MasterKey, MemoryDisk, Scope, frame, sealed
 from habeas.keys.buckets import MAX_KEYS, Bucket, new_entry
 from habeas.keys.frame import Kind
+from habeas.keys.memory import PowerCut, cut
 
+MASTER = MasterKey(bytes(32))
 SECRET = b"the face of somebody"
 
 
@@ -365,3 +368,36 @@ def test_the_error_names_nothing_secret(store: KeyStore, master: MasterKey) -> N
     assert SECRET.decode() not in str(refused.value)
     assert repr(master) == "MasterKey()"
     assert "wrapping" not in repr(Bucket(0, 1, master.secret_bytes(), {}, settled=True))
+
+
+def test_what_is_remembered_lies_beside_the_keys_and_survives(tmp_path: Path) -> None:
+    with KeyStore.create(tmp_path / "keys", MASTER) as store:
+        assert store.recall() == b""
+        store.remember(b"size 7")
+        store.remember(b"size 8")
+        assert store.recall() == b"size 8"
+    with KeyStore(tmp_path / "keys", MASTER) as store:
+        assert store.recall() == b"size 8"
+    assert b"size" not in (tmp_path / "keys" / "memory").read_bytes()
+
+
+def test_a_memory_of_another_store_is_refused(tmp_path: Path) -> None:
+    for name in ("one", "other"):
+        with KeyStore.create(tmp_path / name, MASTER) as store:
+            store.remember(name.encode())
+    (tmp_path / "one" / "memory").write_bytes((tmp_path / "other" / "memory").read_bytes())
+    with KeyStore(tmp_path / "one", MASTER) as store, pytest.raises(InputError):
+        store.recall()
+
+
+def test_a_power_cut_leaves_the_old_memory_or_the_new() -> None:
+    for step in range(1, 8):
+        disk = MemoryDisk()
+        store = KeyStore.create(Path("memory"), MASTER, disk=disk)
+        store.remember(b"old")
+        disk.steps = 0
+        disk.fault = cut(step)
+        with suppress(PowerCut):
+            store.remember(b"new")
+        for left in disk.after_power_cut():
+            assert KeyStore(Path("memory"), MASTER, disk=left).recall() in {b"old", b"new"}

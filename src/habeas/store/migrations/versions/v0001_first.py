@@ -167,11 +167,27 @@ def upgrade() -> None:  # noqa: PLR0915 - a table and its indexes after the othe
         sa.Column("kind", sa.Text(), autoincrement=False, nullable=False),
         sa.Column("actor", sa.Text(), autoincrement=False, nullable=False),
         sa.Column("body", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("hidden_sha256", sa.Text(), autoincrement=False, nullable=True),
+        sa.Column("hidden_key", sa.Text(), autoincrement=False, nullable=True),
+        sa.Column("salt", sa.LargeBinary(), autoincrement=False, nullable=False),
+        sa.Column("hidden_sealed", sa.LargeBinary(), autoincrement=False, nullable=True),
         sa.PrimaryKeyConstraint("seq"),
     )
     with op.batch_alter_table("entries", schema=None) as batch_op:
         batch_op.create_index("ix_entries_kind", ["kind"], unique=False)
 
+    op.create_table(
+        "epochs",
+        sa.Column("number", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("origin", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("first_seq", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("opened_at_ns", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("vkey", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("key_id", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("prior", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("seed_sealed", sa.LargeBinary(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("number"),
+    )
     op.create_table(
         "grants",
         sa.Column("grant_id", sa.Text(), autoincrement=False, nullable=False),
