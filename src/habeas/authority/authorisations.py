@@ -56,6 +56,21 @@ OPEN_NS: Final = 7 * DAY_NS
 """A draft or a submitted request that nobody decides lapses."""
 NOTIFY_NS: Final = 30 * DAY_NS
 """The person is told within this time of the end, unless two people defer it."""
+_LOGGED: Final = (
+    "authorisation",
+    "authority",
+    "cameras",
+    "decision",
+    "from",
+    "kind",
+    "minor",
+    "purpose",
+    "requester",
+    "revision",
+    "until",
+    "urgent",
+)
+"""Of what an approval binds, what the log says as it is; of people, their number and tags."""
 _MIN_TEXT: Final = 3
 _APPROVE: Final = "authorisation"
 
@@ -111,9 +126,7 @@ def draft(
     tx.add(row)
     for person in asked.people:
         _add_subject(tx, keys, row, person)
-    tx.entry(
-        "authorisation.drafted", actor.account_id, {"authorisation": row.authorisation_id, "sha256": hash_of(tx, row)}
-    )
+    tx.entry("authorisation.drafted", actor.account_id, _facts(tx, row))
     return Drafted(row, code)
 
 
@@ -251,6 +264,19 @@ def hash_of(tx: Tx, row: Authorisation) -> str:
     return hashlib.sha256(rfc8785.dumps(content(tx, row))).hexdigest()  # type: ignore[arg-type]  # JSON values
 
 
+def _facts(tx: Tx, row: Authorisation) -> dict[str, object]:
+    """Return what the log says of a request: all that an approval binds as a hash, and what names nobody as it is."""
+    bound = content(tx, row)
+    named = {name: bound[name] for name in _LOGGED}
+    return {
+        **named,
+        "decision_status": row.decision_status,
+        "renews": row.renews,
+        "sha256": hash_of(tx, row),
+        "tags": sorted(subject.tag for subject in subjects_of(tx, row)),
+    }
+
+
 def _ask(row: Authorisation, subjects: int, minors: int) -> Ask:
     return Ask(
         live=row.kind == "live",
@@ -312,8 +338,7 @@ def amend(tx: Tx, actor: Actor, authorisation_id: str, *, until_ns: int, cameras
     row = tx.change(row, until_ns=until_ns, cameras=pairs, revision=row.revision + 1)
     _check_alone(tx, ask_of(tx, row), [digest for _camera, digest in pairs], row.created_at_ns)
     row = tx.change(row, content_hash=hash_of(tx, row) if row.state == State.SUBMITTED.value else "")
-    body = {"authorisation": authorisation_id, "sha256": hash_of(tx, row)}
-    tx.entry("authorisation.amended", actor.account_id, body)
+    tx.entry("authorisation.amended", actor.account_id, _facts(tx, row))
     return row
 
 
@@ -328,9 +353,7 @@ def submit(tx: Tx, keys: KeyStore, actor: Actor, authorisation_id: str) -> Autho
     row = _own(tx, actor, authorisation_id, State.DRAFT)
     _check_now(tx, keys, row)
     row = tx.change(row, state=State.SUBMITTED.value, submitted_at_ns=tx.now_ns, content_hash=hash_of(tx, row))
-    tx.entry(
-        "authorisation.submitted", actor.account_id, {"authorisation": authorisation_id, "sha256": row.content_hash}
-    )
+    tx.entry("authorisation.submitted", actor.account_id, _facts(tx, row))
     return row
 
 
@@ -450,9 +473,9 @@ def _start(tx: Tx, keys: KeyStore, actor: Actor, row: Authorisation, ends_ns: in
         actor.account_id,
         {
             "authorisation": row.authorisation_id,
+            "confirmed": row.confirmed_at_ns is not None,
             "ends": utc(ends_ns),
             "sha256": row.content_hash,
-            "urgent": row.confirmed_at_ns is None,
         },
     )
     key_ids = [subject.key_id for subject in subjects_of(tx, row)]

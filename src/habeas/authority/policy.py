@@ -116,7 +116,7 @@ def first_policy(tx: Tx, ceilings: Ceilings) -> None:
     """Write the policy that `init` begins with."""
     policy = Policy(new_id("pol"), 1, 0, ceilings.dump(), "active", "init", tx.now_ns, tx.now_ns)
     tx.add(policy)
-    tx.entry("policy.first", "init", {"policy": policy.policy_id, "sha256": policy_hash(policy)})
+    tx.entry("policy.first", "init", _facts(policy))
 
 
 def policy_now(tx: Tx) -> Policy:
@@ -155,7 +155,7 @@ def propose_policy(tx: Tx, actor: Actor, changes: dict[str, object]) -> Policy:
     number = max(row.number for row in tx.find(Policy)) + 1
     policy = Policy(new_id("pol"), number, old.number, ceilings.dump(), "proposed", actor.account_id, tx.now_ns)
     tx.add(policy)
-    tx.entry("policy.proposed", actor.account_id, {"policy": policy.policy_id, "sha256": policy_hash(policy)})
+    tx.entry("policy.proposed", actor.account_id, _facts(policy))
     return policy
 
 
@@ -204,11 +204,22 @@ def approve_policy(tx: Tx, actor: Actor, policy_id: str, content_hash: str) -> P
     for waiting in tx.find(Policy, state="active"):
         if (waiting.effective_from_ns or 0) > tx.now_ns:
             tx.change(waiting, state="void")  # it was approved as a change of what is changed now
+            tx.entry("policy.void", actor.account_id, {"policy": waiting.policy_id})
     wait_ns = 0 if Ceilings.load(policy.body).tightens(Ceilings.load(old.body)) else WAIT_NS
     from_ns = tx.now_ns + wait_ns
     policy = tx.change(policy, state="active", effective_from_ns=from_ns)
     tx.entry("policy.approved", actor.account_id, {"policy": policy_id, "effective_from": utc(from_ns)})
     return policy
+
+
+def _facts(policy: Policy) -> dict[str, object]:
+    return {
+        "based_on": policy.based_on,
+        "ceilings": as_values(policy),
+        "number": policy.number,
+        "policy": policy.policy_id,
+        "sha256": policy_hash(policy),
+    }
 
 
 def as_values(policy: Policy) -> dict[str, object]:
