@@ -13,7 +13,9 @@
     │   └── KeyDestroyed        exit 4,  410   what was encrypted under this key is gone
     ├── ModelError              exit 5,  503   weights are missing, wrong, or refused
     │   └── NetworkError                       they could not be fetched
-    └── DiskError               exit 6,  507   nowhere to write
+    ├── DiskError               exit 6,  507   nowhere to write
+    └── ProofError              exit 7,  422   a log, checkpoint or proof does not hold
+        └── FormatError                        it is not of the format that it should be
 
 Each carries `remedy`: what the reader can do about it. Errors of other libraries are translated where they enter
 (`video.edge`, `video.image`, `models.pull`, `models.session`); nothing above those files catches them.
@@ -148,6 +150,36 @@ class DiskError(HabeasError):
     exit_code = 6
     http_status = 507
     kind = "disk"
+
+
+class ProofError(HabeasError):
+    """A log, a checkpoint or a proof does not hold: it was changed, or is of something else.
+
+    Args:
+        message: what does not hold.
+        remedy: what to do about it.
+        index: of the first leaf, of the log's, that does not hold; None where it is none in particular.
+        tile: path in the log of the first tile that does not hold, or empty.
+    """
+
+    exit_code = 7
+    http_status = 422
+    kind = "proof"
+
+    def __init__(self, message: str, *, remedy: str = "", index: int | None = None, tile: str = "") -> None:
+        super().__init__(message, remedy=remedy)
+        self.index = index
+        self.tile = tile
+
+    def as_json(self) -> dict[str, object]:
+        """Return the base object with the first place that does not hold."""
+        return {**super().as_json(), "index": self.index, "tile": self.tile}
+
+
+class FormatError(ProofError):
+    """Bytes that should prove something are not of the format that they should be."""
+
+    kind = "format"
 
 
 EXIT_INTERRUPTED = 130

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from habeas import errors
 from habeas.cli.client import Asked, Client, as_error, opened
 from habeas.cli.main import app as command
-from habeas.errors import EnrolmentRefused, HabeasError, InputError, RuleError
+from habeas.errors import EnrolmentRefused, HabeasError, InputError, ProofError, RuleError
 
 
 def all_errors(base: type[HabeasError] = HabeasError) -> Iterator[type[HabeasError]]:
@@ -32,6 +32,8 @@ def made(kind: type[HabeasError]) -> HabeasError:
         return RuleError("what", rule="two-persons", remedy="do")
     if kind is EnrolmentRefused:
         return EnrolmentRefused("what", remedy="do", images=[{"image": "a.png"}])
+    if issubclass(kind, ProofError):
+        return kind("what", remedy="do", index=7, tile="tile/0/000")
     return kind("what", remedy="do")
 
 

@@ -4,11 +4,11 @@ import re
 import pytest
 
 from habeas import errors
-from habeas.errors import EXIT_INTERRUPTED, EnrolmentRefused, HabeasError, RuleError
+from habeas.errors import EXIT_INTERRUPTED, EnrolmentRefused, HabeasError, ProofError, RuleError
 
 CLASSES = [thing for thing in vars(errors).values() if inspect.isclass(thing) and issubclass(thing, HabeasError)]
 EXIT_CODES = {"usage": 2, "rule": 3, "input": 4, "source": 4, "image": 4, "reference": 4, "enrolment": 4, "gone": 4}
-EXIT_CODES |= {"model": 5, "network": 5, "disk": 6, "bug": 70}
+EXIT_CODES |= {"model": 5, "network": 5, "disk": 6, "proof": 7, "format": 7, "bug": 70}
 """The issue's list, written down a second time."""
 
 
@@ -46,6 +46,7 @@ def test_each_kind_has_its_name_and_exit_status(error: type[HabeasError]) -> Non
 def test_each_carries_its_message_and_remedy(error: type[HabeasError]) -> None:
     extra: dict[str, object] = {"rule": "fpir"} if issubclass(error, RuleError) else {}
     extra |= {"images": []} if issubclass(error, EnrolmentRefused) else {}
+    extra |= {"index": 5, "tile": "tile/0/000"} if issubclass(error, ProofError) else {}
     raised = error("it is so", remedy="do this", **extra)
     assert str(raised) == raised.message == "it is so"
     assert raised.as_json() == {"kind": error.kind, "message": "it is so", "remedy": "do this", **extra}

@@ -26,12 +26,14 @@ from habeas.cli.output import put, reporting
 from habeas.errors import (
     DiskError,
     EnrolmentRefused,
+    FormatError,
     HabeasError,
     ImageError,
     InputError,
     KeyDestroyed,
     ModelError,
     NetworkError,
+    ProofError,
     ReferenceRefused,
     RuleError,
     SourceError,
@@ -64,7 +66,8 @@ _PLAIN_KINDS: Final[Mapping[str, type[HabeasError]]] = {
         DiskError,
     )
 }
-"""Errors that are made of a message and a remedy. `RuleError` and `EnrolmentRefused` carry more."""
+"""Errors that are made of a message and a remedy. The others carry more."""
+_PROOF_KINDS: Final[Mapping[str, type[ProofError]]] = {kind.kind: kind for kind in (ProofError, FormatError)}
 Json = dict[str, Any]
 P = ParamSpec("P")
 
@@ -78,6 +81,9 @@ def as_error(told: object) -> HabeasError:
         return RuleError(message, rule=str(told.get("rule", "")), remedy=remedy)
     if kind == EnrolmentRefused.kind and isinstance(told.get("images"), list):
         return EnrolmentRefused(message, remedy=remedy, images=told["images"])
+    if kind in _PROOF_KINDS:
+        index, tile = told.get("index"), str(told.get("tile", ""))
+        return _PROOF_KINDS[kind](message, remedy=remedy, index=index if isinstance(index, int) else None, tile=tile)
     return _PLAIN_KINDS.get(kind, HabeasError)(message, remedy=remedy)
 
 
