@@ -33,7 +33,7 @@ _OF_POLICY: Final = frozenset(
         "policy",
         "purposes",
     }
-    | {"calibration", "share_all", "share_one", "subjects", "witnesses"}
+    | {"calibration", "quorum", "share_all", "share_one", "subjects", "witnesses"}
 )
 """What two people decide, and no file."""
 _DEEP: Final = 4
@@ -151,6 +151,28 @@ class AlertSettings(_Part):
     )
 
 
+class LogSettings(_Part):
+    """The audit log. Who must witness it is in the policy; here is where they answer."""
+
+    origin: str = Field(
+        default="",
+        max_length=200,
+        pattern=r"^[^\s+]*$",
+        description="Name of the log, unique in the world, such as city.example/habeas. Default: made of the "
+        "installation's id. It is fixed once the log began.",
+    )
+    beat_s: float = Field(
+        default=30.0, ge=1, le=60, description="From one checkpoint to the next. Each adds the same number of leaves."
+    )
+    batch: int = Field(
+        default=8, ge=4, le=4096, description="Leaves that each checkpoint adds, padded where there are fewer entries."
+    )
+    witness_urls: dict[str, str] = Field(
+        default_factory=dict, description="Where witnesses answer: name of the key, and web address."
+    )
+    witness_timeout_s: float = Field(default=10.0, gt=0, le=30, description="How long a witness is waited for.")
+
+
 class Settings(BaseSettings):
     """The whole tree."""
 
@@ -167,6 +189,7 @@ class Settings(BaseSettings):
     cameras: CameraSettings = Field(default_factory=CameraSettings, description="Addresses of cameras.")
     workers: WorkerSettings = Field(default_factory=WorkerSettings, description="Worker processes.")
     alerts: AlertSettings = Field(default_factory=AlertSettings, description="Alerts.")
+    log: LogSettings = Field(default_factory=LogSettings, description="The audit log.")
     models: ModelSettings = Field(default_factory=ModelSettings, description="Model files.")
     detect: DetectSettings = Field(default_factory=DetectSettings, description="Detection.")
     live: LiveSettings = Field(default_factory=LiveSettings, description="Live streams.")

@@ -1,8 +1,8 @@
-"""The audit log's formats: what is hashed, signed, cosigned and proven.
+"""The append-only log of everything that was done, and what outsiders need to check that it was not rewritten.
 
-Pure functions and frozen records: nothing here reads or writes a file, asks a clock, or knows a setting.
-
-The formats are published ones, and the whole of what this program says about them:
+`entry` and `hiding` say what the log holds of an entry, `log` grows and signs it in a `folder`, `asking` is its side of
+its witnesses, `witness` theirs. All else are formats: pure functions and frozen records that read and write no file,
+ask no clock and know no setting. They are published ones, and the whole of what this program says about them:
 
 - RFC 6962, section 2.1, and RFC 9162, sections 2.1.3 and 2.1.4: trees and proofs (`merkle`).
 - c2sp.org/tlog-tiles@v0.1.0: the tree and its entries as files (`tiles`).

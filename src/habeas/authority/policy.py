@@ -12,6 +12,8 @@ import rfc8785
 
 from habeas.accounts.credentials import new_id
 from habeas.accounts.roles import Actor, Role
+from habeas.audit.note import parse_key
+from habeas.audit.policy import WitnessPolicy
 from habeas.authority.approvals import approvals_of, approve_object
 from habeas.authority.purposes import Purpose
 from habeas.comparison.calibration import DEFAULT_FPIR, MAX_FPIR
@@ -50,7 +52,8 @@ class Ceilings:
         purposes: permitted, by name.
         model_id: the model pack that compares.
         calibration: SHA-256 of the table that says what a similarity means.
-        witnesses: names of the witness set.
+        witnesses: verifier keys of those who must see the log.
+        quorum: how many of them must have cosigned a checkpoint; 0: more than half.
     """
 
     authorisation_h: int = MAX_AUTHORISATION_H
@@ -65,8 +68,10 @@ class Ceilings:
     model_id: str = ""
     calibration: str = ""
     witnesses: tuple[str, ...] = ()
+    quorum: int = 0
 
     def __post_init__(self) -> None:
+        self.witness_policy()
         for name, most in _MAXIMA.items():
             if not 0 <= getattr(self, name) <= most:
                 raise RuleError(
@@ -97,7 +102,17 @@ class Ceilings:
             and set(self.purposes) <= set(old.purposes)
             and (self.model_id, self.calibration) == (old.model_id, old.calibration)
             and set(self.witnesses) >= set(old.witnesses)
+            and self.witness_policy().quorum >= old.witness_policy().quorum
         )
+
+    def witness_policy(self) -> WitnessPolicy:
+        """Return whose cosignatures a checkpoint needs.
+
+        Raises:
+            InputError: these are no keys of witnesses, or fewer than the quorum.
+        """
+        keys = tuple(parse_key(one) for one in self.witnesses)
+        return WitnessPolicy(keys, self.quorum or (len(keys) // 2 + 1 if keys else 0))
 
 
 _MAXIMA: Final[dict[str, float]] = {

@@ -11,9 +11,11 @@ from tests.installation import DAY, HOUR, Installation, rule_of
 from tests.strategies import PROPERTY
 
 from habeas.accounts.roles import Role
+from habeas.audit.note import Algorithm, VerifierKey
 from habeas.authority.policy import Ceilings, ceilings_now, policy_now
 from habeas.authority.purposes import Purpose
 from habeas.errors import InputError, RuleError
+from habeas.keys.signing import SigningKey
 from habeas.settings import Settings
 from habeas.store.records import Entry, Policy
 
@@ -27,6 +29,11 @@ MAXIMA: dict[str, Any] = {
     "share_all": 0.25,
     "subjects": 100,
 }
+
+ONE, OTHER = (
+    VerifierKey(f"{name}.example", Algorithm.COSIGNATURE, SigningKey(name.encode() * 32).public_bytes).encode()
+    for name in "ab"
+)
 
 
 def fpir(place: Installation) -> float:
@@ -114,15 +121,22 @@ def test_tightening_is_immediate_loosening_waits_a_day(place: Installation) -> N
         {"purposes": ["consent", "court-order"]},
         {"model_id": "another"},
         {"calibration": "another"},
-        {"witnesses": ["b"]},
+        {"witnesses": [OTHER]},
         {"witnesses": []},
+        {"witnesses": [ONE, OTHER], "quorum": 0, "subjects": 51},
     ],
 )
 def test_whatever_is_not_tighter_in_all_waits(change: dict[str, object]) -> None:
-    old = Ceilings(subjects=50, purposes=("consent",), witnesses=("a",))
+    old = Ceilings(subjects=50, purposes=("consent",), witnesses=(ONE,))
     values = {name: tuple(value) if isinstance(value, list) else value for name, value in change.items()}
     assert not dataclasses.replace(old, **values).tightens(old)  # type: ignore[arg-type]
-    assert dataclasses.replace(old, witnesses=("a", "b"), subjects=49, purposes=()).tightens(old), "control"
+    assert dataclasses.replace(old, witnesses=(ONE, OTHER), subjects=49, purposes=()).tightens(old), "control"
+
+
+def test_a_smaller_quorum_of_the_same_witnesses_waits() -> None:
+    old = Ceilings(witnesses=(ONE, OTHER), quorum=2)
+    assert not dataclasses.replace(old, quorum=1).tightens(old)
+    assert dataclasses.replace(old, quorum=0).tightens(old), "more than half of two is two"
 
 
 @PROPERTY
@@ -175,6 +189,10 @@ def test_each_step_is_an_entry(place: Installation) -> None:
         {"purposes": "consent"},
         {"purposes": [7]},
         {"witnesses": [7]},
+        {"witnesses": ["no key"]},
+        {"witnesses": [ONE, ONE]},
+        {"witnesses": [ONE], "quorum": 2},
+        {"quorum": -1},
         {"no_such": 1},
     ],
 )
