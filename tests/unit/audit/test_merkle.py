@@ -1,7 +1,9 @@
 import base64
 import hashlib
+import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -70,6 +72,32 @@ def naive_subproof(m: int, leaves: Sequence[bytes], whole: bool) -> list[bytes]:
     if m <= k:
         return [*naive_subproof(m, leaves[:k], whole), naive_root(leaves[k:])]
     return [*naive_subproof(m - k, leaves[k:], whole=False), naive_root(leaves[:k])]
+
+
+def naive_climb(m: int, n: int, leaf: bytes, proof: Sequence[bytes]) -> bytes | None:
+    """The root that PATH(m, D[n]) leads to from a leaf, read backwards; None for another length."""
+    if n == 1 or not proof:
+        return leaf if n == 1 and not proof else None
+    k = 1 << (n - 1).bit_length() - 1
+    below = naive_climb(m, k, leaf, proof[:-1]) if m < k else naive_climb(m - k, n - k, leaf, proof[:-1])
+    if below is None:
+        return None
+    return node_hash(below, proof[-1]) if m < k else node_hash(proof[-1], below)
+
+
+def naive_roots(m: int, n: int, proof: Sequence[bytes], known: bytes | None) -> tuple[bytes, bytes] | None:
+    """The two roots that SUBPROOF(m, D[n], b) leads to, read backwards; `known` is the old root while b is true."""
+    if m == n:
+        whole = [known] if known else [*proof]
+        return (whole[0], whole[0]) if len(whole) == 1 and not (known and proof) else None
+    if not proof:
+        return None
+    k = 1 << (n - 1).bit_length() - 1
+    below = naive_roots(m, k, proof[:-1], known) if m <= k else naive_roots(m - k, n - k, proof[:-1], None)
+    if below is None:
+        return None
+    old, new = below
+    return (old, node_hash(new, proof[-1])) if m <= k else (node_hash(proof[-1], old), node_hash(proof[-1], new))
 
 
 def leaves(n: int, seed: int = 0) -> list[bytes]:
@@ -226,6 +254,52 @@ def test_a_changed_consistency_proof_is_refused(data: st.DataObject, size: int, 
         return
     with pytest.raises(ProofError):
         verify_consistency(old, size, old_root, top, given_proof)
+
+
+def accepts(check: Callable[[], None]) -> bool:
+    try:
+        check()
+    except ProofError:
+        return False
+    return True
+
+
+def test_whatever_index_and_size_are_claimed_the_rfc_read_backwards_agrees() -> None:
+    """Each proof of trees up to 9, with each claim up to 11: some hold, since a root says nothing of the size."""
+    held = 0
+    for size in range(1, 10):
+        all_leaves = leaves(size)
+        top = naive_root(all_leaves)
+        for index, claimed_index, claimed in itertools.product(range(size), range(11), range(12)):
+            leaf, proof = all_leaves[index], naive_path(index, all_leaves)
+            expected = claimed_index < claimed and naive_climb(claimed_index, claimed, leaf, proof) == top
+            check = partial(verify_inclusion, claimed_index, claimed, leaf, proof, top)
+            assert accepts(check) == expected, (index, size, claimed_index, claimed)
+            held += expected
+    assert held > 45
+
+
+def test_whatever_sizes_are_claimed_the_rfc_read_backwards_agrees() -> None:
+    held = 0
+    for size in range(1, 10):
+        all_leaves = leaves(size)
+        top = naive_root(all_leaves)
+        for old, claimed_old, claimed in itertools.product(range(1, size + 1), range(11), range(12)):
+            proof, root_then = naive_subproof(old, all_leaves, whole=True), naive_root(all_leaves[:old])
+            possible = 0 < claimed_old <= claimed
+            expected = possible and naive_roots(claimed_old, claimed, proof, root_then) == (root_then, top)
+            check = partial(verify_consistency, claimed_old, claimed, root_then, top, proof)
+            assert accepts(check) == expected, (old, size, claimed_old, claimed)
+            held += expected
+    assert held > 45
+
+
+def test_growth_that_says_nothing_has_no_proof() -> None:
+    """Equal sizes need none and take none; from no leaves everything grows, which is no statement to check."""
+    verify_consistency(5, 5, EMPTY_ROOT, EMPTY_ROOT, [])
+    for old, size, proof in ((5, 5, [EMPTY_ROOT]), (0, 0, []), (0, 5, []), (0, 5, [EMPTY_ROOT])):
+        with pytest.raises(ProofError):
+            verify_consistency(old, size, EMPTY_ROOT, EMPTY_ROOT, proof)
 
 
 @pytest.mark.parametrize("old", [0, 1, 5, 64])

@@ -33,8 +33,7 @@ from habeas.audit.tiles import (
 )
 from habeas.errors import FormatError, InputError, ProofError
 
-SIZES = [0, 1, 2, 255, 256, 257, 511, 512, 700, 65535, 65536, 65537, 70000]
-SMALL = [size for size in SIZES if size < 1000]
+SIZES = [0, 1, 2, 255, 256, 257, 511, 512, 700, 65536, 70000]
 BIG = 70_000
 BIG_FILES = naive_files(entries(BIG))
 BIG_HASHES = [leaf_hash(entry) for entry in entries(BIG)]
