@@ -32,7 +32,7 @@ from habeas.node.restoring import node_runs
 from habeas.node.timekeeper import Timekeeper, last_beat
 from habeas.node.workspace import SETTINGS, Workspace, find_workspace, load_workspace, master_file
 from habeas.ports import Clock
-from habeas.settings import load_settings
+from habeas.settings import load_settings, settings_problems
 from habeas.store import Store, open_store
 from habeas.store.connection import database_file
 from habeas.store.health import health
@@ -75,21 +75,31 @@ class Doctor:
             yield from guarded("database", self._check_database(self._workspace))
             yield from guarded("free space", self._check_space(self._workspace))
             yield from guarded("keys", self._check_keys(self._workspace))
-        if settings is None:
+        if settings is None and not settings_problems():
             settings = load_settings()
-        yield from guarded("models", check_models(settings.models))
+        if settings is not None:
+            yield from guarded("models", check_models(settings.models))
         yield from guarded("calibration", self._check_calibration())
         yield from guarded("clock", self._check_clock())
         yield from guarded("time server", check_time_server())
-        yield from guarded("limits", check_limits(settings))
-        yield from guarded("sandbox", check_sandbox(settings.models))
+        if settings is not None:
+            yield from guarded("limits", check_limits(settings))
+            yield from guarded("sandbox", check_sandbox(settings.models))
         yield from guarded("people", self._check_people())
         yield from guarded("cameras", self._check_cameras())
 
     # --- the folder ---------------------------------------------------------------------------------------------------
 
     def _check_workspace(self) -> Iterator[Finding]:
-        folder = find_workspace(self._where)
+        try:
+            folder = find_workspace(self._where)
+        except UsageError:
+            yield from _wrong_settings(None)
+            raise
+        wrong = list(_wrong_settings(folder / SETTINGS))
+        if wrong:
+            yield from wrong
+            return
         workspace = load_workspace(folder)
         self._runs = node_runs(folder)
         self._workspace = workspace
@@ -249,6 +259,12 @@ class Doctor:
 
     def __exit__(self, *exc: object) -> None:
         self._open.close()
+
+
+def _wrong_settings(file: Path | None) -> Iterator[Finding]:
+    """Yield everything that is wrong in a file of settings and the environment."""
+    for one in settings_problems(file):
+        yield fail("settings", one.message, one.remedy)
 
 
 def _exposed(paths: "Iterator[Path] | Sequence[Path]") -> Iterator[Finding]:

@@ -111,6 +111,29 @@ def test_a_wrong_setting_is_found_with_its_line(workspace: Workspace, clock: Man
     assert f"{SETTINGS}:" in first.text
 
 
+def test_every_wrong_setting_is_found_that_would_stop_the_node(workspace: Workspace, clock: ManualClock) -> None:
+    file = workspace.folder / SETTINGS
+    lines = len(file.read_text().splitlines())
+    text = file.read_text().replace(LOOPBACK, "cameras:\n  networks: [127.0.0.1/8]\n  ports: [0]\n  folders: [video]\n")
+    file.write_text(text + "live: {stall_s: often}\n")
+    with Doctor(workspace.folder, clock) as made:
+        seen = list(made.findings())
+    wrong = [one for one in seen if one.check == "settings"]
+    assert [one.text.split(":")[1] for one in wrong] == [str(lines), str(lines + 1), str(lines + 2), str(lines + 4)]
+    assert all(one.health is Health.FAIL and one.remedy for one in wrong)
+    assert "workspace" not in healths(seen)
+    assert "time server" in healths(seen), "what needs no settings is looked at"
+
+
+def test_a_misspelt_variable_is_found_without_a_workspace(
+    tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HABEAS_WORKER__COUNT", "1")
+    with Doctor(tmp_path, clock) as made:
+        seen = healths(made.findings())
+    assert (seen["settings"], seen["workspace"]) == ("fail", "fail")
+
+
 def test_others_who_may_read_or_change_are_found(workspace: Workspace, doctor: Doctor, clock: ManualClock) -> None:
     (workspace.folder / SETTINGS).chmod(0o644)
     (workspace.folder / "habeas.db").chmod(0o660)
