@@ -2,6 +2,7 @@
 
 import shlex
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -35,7 +36,11 @@ def add(
     name: Name,
     purpose: Annotated[str, typer.Option("--purpose", help="What it is there for, in a sentence; for the register.")],
     url: Annotated[
-        list[str] | None, typer.Argument(help="rtsp:// address; one with a password better by --url-stdin.")
+        list[str] | None,
+        typer.Argument(
+            help="rtsp:// address, one with a password better by --url-stdin; or file:///FOLDER/video.mp4 where "
+            "cameras.folders in habeas.yaml lists FOLDER."
+        ),
     ] = None,
     url_stdin: Annotated[
         bool, typer.Option("--url-stdin", help="Read the address from standard input, one line.")
@@ -71,7 +76,24 @@ def _one_url(given: list[str], *, url_stdin: bool) -> str:
         return read_secret_line("--url-stdin")
     if url_stdin or len(given) != 1:
         raise UsageError("a camera has one address", remedy="give it once: as the second argument, or by --url-stdin")
+    _check_no_path(given[0])
     return given[0]
+
+
+def _check_no_path(given: str) -> None:
+    """Check that what was given is no file's path: that file may stand for a camera, but by its address.
+
+    Raises:
+        UsageError: it is; says which address, and which folder must be listed.
+    """
+    path = Path(given)
+    if "://" in given or not path.is_file():
+        return
+    raise UsageError(
+        f"{path} is a file, which is given by its address",
+        remedy=f"list {path.resolve().parent} as cameras.folders in habeas.yaml, start the node again, and give "
+        f"{path.resolve().as_uri()}",
+    )
 
 
 def parse_mask(text: str) -> tuple[float, ...]:
