@@ -70,3 +70,23 @@ def test_searching_for_no_outcome_there_is(node: RunningNode) -> None:
 def test_the_node_told_what_the_camera_did(node: RunningNode, alert: str) -> None:
     assert alert
     assert [event for event in node.events() if event["event"] == "camera" and event["camera"] == "film"]
+
+
+def test_a_film_that_is_over_does_not_look_healthy(node: RunningNode, alert: str) -> None:
+    assert alert
+
+    def film() -> dict[str, object]:
+        return next(row for row in node.run("camera", "list", who="adam").rows if row["camera"] == "film")
+
+    deadline = time.monotonic() + _ALERT_S
+    while film()["state"] != "ended":
+        assert time.monotonic() < deadline, film()
+        threading.Event().wait(0.2)
+    for words in (("camera", "list"), ("status",)):
+        assert "ended: its file is over, nothing of it is looked at" in node.text(*words, who="adam")
+    told = node.run("status", who="adam").row
+    assert (told["cameras"]["film"], "film" in told["watched"]) == ("ended", False)
+    assert node.run("camera", "test", "film", who="adam").row["ended"] is True
+    by_check = {row.get("check"): row for row in node.run("doctor", "-w", node.folder, who="adam").rows}
+    assert by_check["camera film"]["health"] == "warn"
+    assert "its file is over" in by_check["camera film"]["text"]

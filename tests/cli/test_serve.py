@@ -92,7 +92,7 @@ def status(cameras: dict[str, str], starts: int = 1, *, jumped: bool = False) ->
     return {
         "cameras": cameras,
         "workers": [{"worker": 0, "starts": starts, "kills": starts - 1}],
-        "clock": {"jumped": jumped},
+        "clock": {"jumped": jumped, "restored": False},
     }
 
 
@@ -104,9 +104,15 @@ def test_what_changed_is_told_once() -> None:
         "camera c: up",
         "camera b: closed",
         "worker 0: started again",
-        "clock: jumped, nothing is compared",
+        "clock: jumped: nothing is compared; set it right, then two approvers run `habeas clock confirm`",
     ]
     assert not list(changes(after, after))
+    restored = {**after, "clock": {"jumped": True, "restored": True}}
+    (told,) = changes(before, {**before, "clock": restored["clock"]})
+    assert as_line(told).startswith("clock: restored: nothing is compared; two approvers confirm")
+    assert [as_line(one) for one in changes(restored, {**restored, "clock": before["clock"]})] == [
+        "clock: trusted again"
+    ]
 
 
 def test_a_problem_that_stays_is_told_once() -> None:

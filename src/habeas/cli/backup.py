@@ -57,4 +57,4 @@ def restore(
             note(f"kept aside: {path}")
         if done.settings is not None:
             note(f"the settings stay as they are; the backup's are in {done.settings}")
-        say("Nothing is compared until two approvers run: habeas clock confirm")
+        say("Restored: nothing is compared until two approvers confirm. Each runs: habeas clock confirm")

@@ -1,6 +1,7 @@
 """`habeas camera`: add, list, test, find and remove cameras. Addresses go in, and are never printed with a password."""
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -121,7 +122,7 @@ def list_cameras(client: Client) -> None:
         (
             one["camera"],
             one["zone"],
-            one["state"],
+            state_text(one["state"], one["suspended_by"]),
             show_told(one["last_frames"]),
             one["source"],
             one["purpose"],
@@ -130,6 +131,13 @@ def list_cameras(client: Client) -> None:
         for one in cameras
     ]
     client.tell_all(cameras, lambda: table(names, rows, none="no cameras: see `habeas camera add --help`"))
+
+
+def state_text(state: str, suspended_by: Sequence[Json] = ()) -> str:
+    """Return how a camera stands: since a file ends, and a suspension has an id and an end, they are said so."""
+    told = "ended: its file is over, nothing of it is looked at" if state == "ended" else state
+    bound = [f"{one['suspension']} until {show_told(one['ends'])}" for one in suspended_by]
+    return f"{told} by {', '.join(bound)}" if state == "suspended" and bound else "; ".join([told, *bound])
 
 
 @app.command(epilog="Example: `habeas camera test gate`")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from habeas.cli.client import Where
+from habeas.cli.clock import doubt
 from habeas.cli.options import AsJson, Debug
 from habeas.cli.output import plain, pull_report, reporting
 from habeas.cli.writer import LogLines, Writer, to_stream
@@ -62,13 +63,14 @@ def as_line(event: Event) -> str:
         "ready": "ready: {workspace} at {socket}",
         "camera": "camera {camera}: {state}",
         "worker": "worker {worker}: {change}",
-        "clock": "clock: jumped, nothing is compared" if event.get("jumped") else "clock: trusted again",
+        "clock": "clock: {doubt}",
         "alert": "alert {alert}: see habeas review list",
         "on-call": "on call: alert {alert} waits for its verdicts",
         "dropped": "{events} events were not printed: nobody read this output, or it had no room",
         "problem": "problem: {message}" + remedy.replace("{", "{{").replace("}", "}}"),
     }
-    return forms.get(str(event["event"]), "{event}").format(**event)
+    told = {**event, "doubt": doubt(event) or "trusted again"} if event["event"] == "clock" else event
+    return forms.get(str(event["event"]), "{event}").format(**told)
 
 
 def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Event]:
@@ -84,11 +86,12 @@ def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Eve
         if one["starts"] > old["starts"]:
             change = "started" if not old["starts"] else "started again"
             yield {"event": "worker", "worker": one["worker"], "change": change, "kills": one["kills"]}
-    if before["clock"]["jumped"] != after["clock"]["jumped"]:
-        yield {"event": "clock", "jumped": after["clock"]["jumped"]}
+    was, now = ({name: one["clock"][name] for name in ("jumped", "restored")} for one in (before, after))
+    if was != now:
+        yield {"event": "clock", **now}
 
 
-_NOTHING: Final[Event] = {"cameras": {}, "workers": [], "clock": {"jumped": False}}
+_NOTHING: Final[Event] = {"cameras": {}, "workers": [], "clock": {"jumped": False, "restored": False}}
 
 
 @contextmanager

@@ -29,7 +29,7 @@ from habeas.node.inspecting import INSPECT_S, camera_facts
 from habeas.node.machine import check_limits, check_models, check_sandbox, check_time_server
 from habeas.node.reach import BASIS
 from habeas.node.restoring import node_runs
-from habeas.node.timekeeper import Timekeeper, last_beat
+from habeas.node.timekeeper import CONFIRM, Timekeeper, last_beat, restored
 from habeas.node.workspace import SETTINGS, Workspace, find_workspace, load_workspace, master_file
 from habeas.ports import Clock
 from habeas.settings import load_settings, settings_problems
@@ -42,6 +42,7 @@ from habeas.video.address import parse_address
 
 AskNode = Callable[[str], Mapping[str, object]]
 """Camera's name -> what the running node says of it (`Node.test_camera`). Raises `HabeasError` where it does not."""
+AGAIN: Final = "it begins anew when the node starts, or once another authorisation names it; or remove it"
 _OTHERS: Final = 0o077
 _LITTLE_MB: Final = 1000
 _TOO_LITTLE_MB: Final = 100
@@ -175,17 +176,20 @@ class Doctor:
         if self._store is None:
             return
         with self._store.read() as tx:
-            last = last_beat(tx)
+            last, is_restored = last_beat(tx), restored(tx)
         if last is None:
             yield ok("clock", "the node has not run yet: there is no time to compare with")
             return
-        time = Timekeeper(self._clock, last)
+        time = Timekeeper(self._clock, last, restored=is_restored)
+        if time.restored:
+            yield fail("clock", "this installation was restored: nothing is compared", CONFIRM, restored=True)
+            return
         off_s = round(time.off_by_ns() / NS_PER_S)
         if time.jumped:
             yield fail(
                 "clock",
-                f"the wall clock is {off_s} s ahead of elapsed time, or the database was restored: nothing is compared",
-                "set the clock right; then two approvers: habeas clock confirm",
+                f"the wall clock is {off_s} s ahead of elapsed time: nothing is compared",
+                f"set the clock right; then {CONFIRM}",
                 off_by_s=off_s,
             )
             return
@@ -295,6 +299,8 @@ def _people(store: Store) -> tuple[list[Founder], list[str]]:
 def _of_camera(name: str, told: Mapping[str, object]) -> Finding:
     check, remedy = f"camera {name}", str(told.get("remedy", ""))
     told = {key: value for key, value in told.items() if key not in ("camera", "remedy")}
+    if told.get("ended"):
+        return warn(check, "its file is over, or cannot be read: nothing of it is looked at any more", AGAIN, **told)
     if not told.get("flows"):
         return fail(check, f"no packets: {told.get('flaw') or 'none came'}", remedy, **told)
     text = f"{told['size']} at {told['rate_hz']} Hz, {told['codec']}"

@@ -23,6 +23,7 @@ from habeas.node import machine
 from habeas.node.doctor import Doctor
 from habeas.node.findings import Finding, Health
 from habeas.node.founding import Founder, found
+from habeas.node.restoring import back_up, bring_back
 from habeas.node.timekeeper import Timekeeper
 from habeas.node.workspace import SETTINGS, Workspace, load_workspace, master_file, socket_path
 from habeas.settings import ModelSettings, Settings
@@ -246,6 +247,21 @@ def test_a_clock_that_jumped_is_found(workspace: Workspace, doctor: Doctor, cloc
     clock.jump(3600 * NS_PER_S)
     jumped = only(doctor._check_clock())
     assert (jumped.health, jumped.facts["off_by_s"]) == (Health.FAIL, 3600)
+    assert "restored" not in jumped.text
+
+
+def test_a_restore_that_waits_for_a_word_is_found_and_not_called_a_clock_that_jumped(
+    workspace: Workspace, clock: ManualClock, tmp_path: Path
+) -> None:
+    back_up(workspace, tmp_path / "b.habeas", clock)
+    bring_back(workspace, tmp_path / "b.habeas", clock)
+    with Doctor(workspace.folder, clock) as made:
+        list(made._check_workspace())
+        list(made._check_database(workspace))
+        told = only(made._check_clock())
+    assert (told.health, told.remedy) == (Health.FAIL, "two approvers confirm: habeas clock confirm")
+    assert "this installation was restored" in told.text
+    assert "wall clock" not in told.text
 
 
 # --- the machine ------------------------------------------------------------------------------------------------------
