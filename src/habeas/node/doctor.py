@@ -23,6 +23,7 @@ from habeas.engine.relay import Relay
 from habeas.errors import HabeasError, UsageError
 from habeas.keys import KeyStore
 from habeas.models.pack import default_model_id
+from habeas.node.comparing import OF_BACKUP, settings_difference
 from habeas.node.findings import Finding, fail, guarded, ok, warn
 from habeas.node.founding import Founder, advisable_people, missing_people
 from habeas.node.inspecting import INSPECT_S, camera_facts
@@ -107,6 +108,7 @@ class Doctor:
         runs = "its node runs" if self._runs else "its node does not run"
         yield ok("workspace", f"{folder}: installation {workspace.workspace_id}; {runs}", runs=self._runs)
         yield ok("settings", f"{folder / SETTINGS} is understood")
+        yield from _of_backup(folder)
 
     def _check_files(self, workspace: Workspace) -> Iterator[Finding]:
         files = [workspace.folder / SETTINGS]
@@ -263,6 +265,17 @@ class Doctor:
 
     def __exit__(self, *exc: object) -> None:
         self._open.close()
+
+
+def _of_backup(folder: Path) -> Iterator[Finding]:
+    """Say how the settings differ that a restore laid beside those in force, while they lie there."""
+    file = folder / OF_BACKUP
+    if file.exists():
+        lines = settings_difference(folder)
+        text = (
+            f"{file} lies there since a restore: it differs in {len(lines)} lines" if lines else f"{file} is the same"
+        )
+        yield warn("settings", text, "take over by hand what is meant, then remove that file", difference=lines)
 
 
 def _wrong_settings(file: Path | None) -> Iterator[Finding]:

@@ -26,8 +26,9 @@ from habeas.clock import ManualClock, SystemClock
 from habeas.errors import DiskError, InputError, KeyDestroyed, RuleError
 from habeas.models.pack import default_model_id
 from habeas.node import restoring
+from habeas.node.comparing import OF_BACKUP
 from habeas.node.node import Node
-from habeas.node.restoring import OF_BACKUP, back_up, bring_back, node_runs
+from habeas.node.restoring import back_up, bring_back, node_runs
 from habeas.node.workspace import SETTINGS, Workspace, load_workspace, socket_path
 from habeas.settings import Settings
 from habeas.store import Tx, open_store
