@@ -6,18 +6,21 @@ database's address, which may carry a password. What policy decides (FPIR, ceili
 """
 
 import difflib
+import ipaddress
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import platformdirs
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from habeas.errors import UsageError
+from habeas.wording import Wrong, refusal, wrongs
 
 _NOT_SETTINGS: Final = frozenset({"HABEAS_TEST_DATA", "HABEAS_WORKSPACE", "HABEAS_DATABASE_FILE"})
 """What the tests use, which folder is meant, and a secret in a file: read elsewhere."""
@@ -121,14 +124,34 @@ class KeySettings(_Part):
     )
 
 
+def _network(text: str) -> str:
+    try:
+        ipaddress.ip_network(text)
+    except ValueError:
+        raise refusal("is no network", "write it as 192.168.7.0/24, host bits zero") from None
+    return text
+
+
+def _absolute(folder: Path) -> Path:
+    if not folder.is_absolute():
+        raise refusal("is not an absolute path", "write it from the root: /srv/video")
+    return folder
+
+
 class CameraSettings(_Part):
     """What a camera's address may be, beside private networks and the usual ports."""
 
-    networks: tuple[str, ...] = Field(
+    networks: tuple[Annotated[str, AfterValidator(_network)], ...] = Field(
         default=(), description="More networks that cameras may be in, such as 203.0.113.0/24."
     )
-    ports: tuple[int, ...] = Field(default=(), description="More ports than 554, 322, 8554, 7447 and 10554.")
-    folders: tuple[Path, ...] = Field(default=(), description="Folders below which video files may stand for cameras.")
+    ports: tuple[Annotated[int, Field(ge=1, le=65535)], ...] = Field(
+        default=(), description="More ports than 554, 322, 8554, 7447 and 10554."
+    )
+    folders: tuple[Annotated[Path, AfterValidator(_absolute)], ...] = Field(
+        default=(),
+        description="Folders, from the root, below which video files may stand for cameras: `camera add NAME "
+        "file:///FOLDER/video.mp4`. Empty: none may.",
+    )
 
 
 class WorkerSettings(_Part):
@@ -208,6 +231,16 @@ class Settings(BaseSettings):
         return env_settings, init_settings
 
 
+@dataclass
+class _File:
+    """A file of settings as it was read: its values, and on which line each is. Filled by `_read`."""
+
+    path: Path | None
+    values: dict[str, Any] = field(default_factory=dict)
+    lines: dict[tuple[str, ...], int] = field(default_factory=dict)
+    problems: list[UsageError] = field(default_factory=list)
+
+
 def load_settings(file: Path | None = None) -> Settings:
     """Read the settings from a file, if one is given, and the environment.
 
@@ -215,28 +248,52 @@ def load_settings(file: Path | None = None) -> Settings:
         file: `habeas.yaml`.
 
     Raises:
-        UsageError: an unknown key, a value of the wrong kind or out of bounds; names the line or the variable.
+        UsageError: an unknown key, a value of the wrong kind or out of bounds; names the line or the variable. The
+            first of them; `settings_problems` returns all.
     """
-    lines: dict[tuple[str, ...], int] = {}
-    values = _read(file, lines) if file is not None else {}
-    secret = os.environ.get("HABEAS_DATABASE_FILE")
-    if secret:
-        values = {**values, "database": _secret(Path(secret))}
-    try:
-        settings = Settings(**values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise _wrong(tuple(str(part) for part in first["loc"]), first["msg"], file, lines) from error
-    except SettingsError as error:
-        raise UsageError(
-            f"{_not_json()}: this is not JSON", remedy='a list is written as JSON: ["192.0.2.0/24"]'
-        ) from error
-    _check_environment(settings.keys.master_env)
+    settings, problems = _examined(file)
+    if settings is None or problems:
+        first, more = problems[0], len(problems) - 1
+        told = f"{first.remedy}; and {more} more: `habeas doctor` tells all" if more else first.remedy
+        raise UsageError(first.message, remedy=told)
     return settings
 
 
-def _check_environment(master_env: str) -> None:
-    """Check that no variable is misspelt: one that is not read would be missed silently.
+def settings_problems(file: Path | None = None) -> list[UsageError]:
+    """Return everything that is wrong with the settings, each with line or variable, and remedy."""
+    return _examined(file)[1]
+
+
+def _examined(path: Path | None) -> tuple[Settings | None, list[UsageError]]:
+    file = _File(path)
+    settings = None
+    try:
+        if path is not None:
+            _read(path, file)
+        secret = os.environ.get("HABEAS_DATABASE_FILE")
+        if secret:
+            file.values = {**file.values, "database": _secret(Path(secret))}
+        settings = Settings(**file.values)
+    except UsageError as error:
+        file.problems.append(error)
+    except ValidationError as error:
+        file.problems += [_wrong(one, file) for one in wrongs(error.errors())]
+    except SettingsError:
+        remedy = 'a list is written as JSON: ["192.0.2.0/24"]'
+        file.problems.append(UsageError(f"{_not_json()}: this is not JSON", remedy=remedy))
+    named = settings.keys.master_env if settings is not None else _named_variable(file)
+    return settings, [*file.problems, *_misspelt(named)]
+
+
+def _named_variable(file: _File) -> str:
+    """Return which variable holds the master key, of settings that are wrong elsewhere."""
+    keys = file.values.get("keys")
+    named = keys.get("master_env") if isinstance(keys, dict) else None
+    return os.environ.get("HABEAS_KEYS__MASTER_ENV", str(named or ""))
+
+
+def _misspelt(master_env: str) -> Iterator[UsageError]:
+    """Yield the variables that are misspelt: one that is not read would be missed silently.
 
     Args:
         master_env: the variable that holds the master key, which the operator names.
@@ -247,7 +304,7 @@ def _check_environment(master_env: str) -> None:
         if not upper.startswith("HABEAS_") or upper in _NOT_SETTINGS or key == master_env:
             continue
         if upper.split("__")[0] not in known:
-            raise UsageError(f"{key}: no such setting", remedy="see docs/settings.md")
+            yield UsageError(f"{key}: no such setting", remedy="see docs/settings.md")
 
 
 def _not_json() -> str:
@@ -278,49 +335,61 @@ def _secret(file: Path) -> str:
     return text
 
 
-def _read(file: Path, lines: dict[tuple[str, ...], int]) -> dict[str, Any]:
+def _read(path: Path, file: _File) -> None:
+    """Read a file of settings.
+
+    Raises:
+        UsageError: it cannot be read, or is no YAML of that form.
+    """
     try:
-        text = file.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8")
         node = yaml.compose(text, yaml.SafeLoader)
         values = yaml.safe_load(text)
     except OSError as error:
-        raise UsageError(f"{file}: {error.strerror}", remedy="make an installation with `habeas init DIR`") from error
+        raise UsageError(f"{path}: {error.strerror}", remedy="make an installation with `habeas init DIR`") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         mark = getattr(error, "problem_mark", None)
-        where = f"{file}:{mark.line + 1}" if mark else str(file)
+        where = f"{path}:{mark.line + 1}" if mark else str(path)
         problem = getattr(error, "problem", None) or "not text"
         raise UsageError(f"{where}: this is not YAML: {problem}", remedy="mind indentation and colons") from error
     values = {} if values is None else values
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
-        raise UsageError(f"{file}: settings are `key: value` lines", remedy="see docs/settings.md")
-    _note_lines(node, (), lines, file)
-    return values
+        raise UsageError(f"{path}: settings are `key: value` lines", remedy="see docs/settings.md")
+    file.values = values
+    _note_lines(node, (), file)
 
 
-def _note_lines(node: yaml.Node | None, path: tuple[str, ...], lines: dict[tuple[str, ...], int], file: Path) -> None:
-    if not isinstance(node, yaml.MappingNode) or len(path) >= _DEEP:
+def _note_lines(node: yaml.Node | None, at: tuple[str, ...], file: _File) -> None:
+    """Note on which line each key, and each entry of a list, stands; a key that is there twice is a problem."""
+    if len(at) >= _DEEP:
         return
-    for key, value in node.value:
-        here = (*path, str(key.value))
-        if here in lines:
-            raise UsageError(
-                f"{file}:{key.start_mark.line + 1}: {'.'.join(here)} is there twice", remedy="keep one of them"
-            )
-        lines[here] = key.start_mark.line + 1
-        _note_lines(value, here, lines, file)
+    if isinstance(node, yaml.SequenceNode):
+        for number, value in enumerate(node.value):
+            file.lines[*at, str(number)] = value.start_mark.line + 1
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            here = (*at, str(key.value))
+            if here in file.lines:
+                line = key.start_mark.line + 1
+                what = f"{file.path}:{line}: {'.'.join(here)} is there twice"
+                file.problems.append(UsageError(what, remedy="keep one of them"))
+            file.lines[here] = key.start_mark.line + 1
+            _note_lines(value, here, file)
 
 
-def _wrong(path: tuple[str, ...], problem: str, file: Path | None, lines: Mapping[tuple[str, ...], int]) -> UsageError:
-    name = ".".join(path)
+def _wrong(one: Wrong, file: _File) -> UsageError:
+    path, lines = one.path, file.lines
     line = next((lines[path[:depth]] for depth in range(len(path), 0, -1) if path[:depth] in lines), None)
     variable = _variable(path)
-    in_file = file is not None and line is not None and variable is None
-    where = f"{file}:{line}: {name}" if in_file else variable or _spelt(path)
+    in_file = line is not None and variable is None
+    where = f"{file.path}:{line}: {'.'.join(path)}" if in_file else variable or _spelt(path)
     if path[-1] in _OF_POLICY:
         return UsageError(
             f"{where}: two people decide this, not a setting", remedy="see `habeas policy propose --help`"
         )
-    return UsageError(f"{where}: {problem}", remedy=_nearest(path) or "see docs/settings.md")
+    known = any(path[: len(key)] == key for key in known_keys()) or path in _groups()
+    what = one.what if known else "there is no such setting"
+    return UsageError(f"{where}: {what}", remedy=one.remedy if known else _nearest(path))
 
 
 def _spelt(path: tuple[str, ...]) -> str:
@@ -335,19 +404,16 @@ def _variable(path: tuple[str, ...]) -> str | None:
 
 
 def _nearest(path: tuple[str, ...]) -> str:
-    """Say which setting may be meant; empty: this is one, or an entry of one."""
-    known = known_keys()
-    if any(path[: len(key)] == key for key in known) or path in _groups():
-        return ""
-    close = difflib.get_close_matches(".".join(path), [".".join(key) for key in known], 1)
-    return f"did you mean {close[0]}?" if close else ""
+    """Say which setting may be meant by one that there is not."""
+    close = difflib.get_close_matches(".".join(path), [".".join(key) for key in known_keys()], 1)
+    return f"did you mean {close[0]}?" if close else "leave it out; docs/settings.md lists all"
 
 
 def known_keys() -> list[tuple[str, ...]]:
     """Return the path of every setting, in order."""
     keys: list[tuple[str, ...]] = []
-    for name, field in Settings.model_fields.items():
-        part = field.annotation
+    for name, setting in Settings.model_fields.items():
+        part = setting.annotation
         if isinstance(part, type) and issubclass(part, BaseModel):
             keys += [(name, inner) for inner in part.model_fields]
         else:

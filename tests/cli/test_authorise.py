@@ -10,6 +10,7 @@ from tests.cli.nodes import RunningNode
 
 from habeas.cli.binding import confirmed_hash
 from habeas.cli.subjects import subjects_body
+from habeas.cli.times import show_told
 from habeas.errors import EnrolmentRefused, HabeasError, InputError, RuleError, UsageError
 
 BORN = "1990-12-31"
@@ -68,9 +69,46 @@ def test_what_people_read_before_they_approve(node: RunningNode, camera: str, as
     assert "Ada" not in node.text("authorise", "show", asked, who="pia")
     assert "District court" not in node.text("authorise", "show", asked, who="adam")
     assert node.run("authorise", "approve", asked, who="ann").error["kind"] == "usage", "no terminal, no hash"
+    assert "1 images; to see them: habeas authorise show" in text
+    report = node.run("authorise", "show", asked, who="ann").row["people"][0]["references"][0]["report"]
+    assert re.search(rf"{report['score']:.2f} +{report['eyes_px']:.0f} px", text)
     other = node.run("authorise", "approve", asked, "--hash", "0" * 12, who="ann")
     assert (other.status, other.error["rule"]) == (3, "content-changed")
     assert node.run("authorise", "refuse", asked, "--why", "no reason", who="ann").row["state"] == "refused"
+
+
+def test_yes_needs_no_terminal_and_approves_what_is_printed(
+    node: RunningNode, camera: str, astronaut: Path, tmp_path: Path
+) -> None:
+    asked = draft(node, camera, astronaut).row["id"]
+    node.run("authorise", "submit", asked, who="rita")
+    shown = node.run("authorise", "show", asked, who="ann").row
+    text = node.text("authorise", "approve", asked, "--yes", who="ann")
+    for part in ("Ada", camera, "R-17", f"approved exactly this: {shown['content_hash']}"):
+        assert part in text
+    done = node.run("authorise", "approve", asked, "--yes", who="bert").row
+    assert (done["state"], done["approved"]["content_hash"]) == ("active", shown["content_hash"])
+    again = node.run("authorise", "approve", asked, "--yes", who="rita")
+    assert (again.status, again.error["rule"]) == (3, "role"), "whoever may not approve may not so either"
+    saved = node.text("authorise", "show", asked, "--save-images", tmp_path / "faces", who="ann")
+    assert (
+        f"1 copies are yours to destroy, at once when the authorisation ends, and by {show_told(done['ends'])}" in saved
+    )
+    node.run("authorise", "revoke", asked, "--why", "found", who="rita")
+
+
+def test_what_has_ended_is_counted_and_shown_where_asked(node: RunningNode, camera: str, astronaut: Path) -> None:
+    gone, here = (draft(node, camera, astronaut).row["id"] for _ in range(2))
+    node.run("authorise", "submit", gone, who="rita")
+    assert node.run("authorise", "refuse", gone, "--why", "no reason", who="ann").row["state"] == "refused"
+    ended = len(node.run("authorise", "list", "--ended", who="pia").rows)
+    shown = node.text("authorise", "list", who="pia")
+    assert (gone in shown, here in shown) == (False, True)
+    assert f"{ended} that have ended are not shown: --all" in shown
+    both = node.text("authorise", "list", "--all", who="pia")
+    assert (gone in both, here in both, "not shown" in both) == (True, True, False)
+    assert "that are open are not shown" in node.text("authorise", "list", "--ended", who="pia")
+    assert node.run("authorise", "list", "--ended", "--all", who="pia").error["kind"] == "usage"
 
 
 def test_an_amended_request_is_other_content(node: RunningNode, camera: str, astronaut: Path) -> None:
@@ -189,9 +227,12 @@ def test_a_hash_is_resolved_against_what_was_shown(monkeypatch: pytest.MonkeyPat
     shown = "1f2e3d4c5b6a" + "0" * 52
     assert confirmed_hash(shown, "1F2E3D4C5B6A", yes=False) == shown
     assert confirmed_hash(shown, shown, yes=False) == shown
-    for given in ("1f2e3d4c5b6", "", "zz" * 6, shown + "0"):
+    for given in ("1f2e3d4c5b6", "zz" * 6, shown + "0"):
         with pytest.raises(UsageError):
             confirmed_hash(shown, given, yes=True)
+    with pytest.raises(UsageError, match="no terminal"):
+        confirmed_hash(shown, "", yes=False)
+    assert confirmed_hash(shown, "", yes=True) == shown, "of what was just printed"
     with pytest.raises(RuleError, match="not what you were shown"):
         confirmed_hash(shown, "2f2e3d4c5b6a", yes=False)
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)

@@ -1,5 +1,6 @@
 """`habeas backup` and `habeas restore`, also beside a running node."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from tests.cli.nodes import RunningNode
 from tests.founded import founded
 
 from habeas.clock import SystemClock
-from habeas.node.restoring import OF_BACKUP
+from habeas.node.comparing import OF_BACKUP
 from habeas.node.workspace import SETTINGS, Workspace
 from habeas.store import open_store
 from habeas.store.records import Meta
@@ -55,6 +56,29 @@ def test_for_programs(habeas: Habeas, workspace: Workspace, tmp_path: Path) -> N
     assert all(Path(path).exists() for path in done["aside"])
     assert done["settings_of_backup"] == str(workspace.folder / OF_BACKUP)
     assert "cooldown_s: 30" in (workspace.folder / SETTINGS).read_text()
+    assert "-alerts: {cooldown_s: 30}" in done["settings_difference"]
+
+
+def test_how_the_settings_differ_is_printed_and_told_by_doctor_without_secrets(
+    habeas: Habeas, workspace: Workspace, tmp_path: Path
+) -> None:
+    settings, file = workspace.folder / SETTINGS, tmp_path / "monday.habeas"
+    with settings.open("a") as out:
+        out.write("alerts: {cooldown_s: 20}\nmodels: {base_url: 'https://u:hunter2@host/m'}\n")
+    habeas("backup", file, "-w", workspace.folder)
+    settings.write_text(settings.read_text().replace("20}", "30}").replace("hunter2", "hunter3"))
+    ran = habeas("restore", file, "-w", workspace.folder)
+    told = habeas("doctor", "-w", workspace.folder)
+    for text in (ran.out, told.out):
+        lines = [line.strip() for line in text.splitlines()]
+        assert "-alerts: {cooldown_s: 30}" in lines
+        assert "+alerts: {cooldown_s: 20}" in lines
+        assert "-models: {base_url: (secret 1)}" in lines
+        assert any(re.fullmatch(r"\+models: {base_url: \(secret [2-9]\)}", line) for line in lines)
+        assert "hunter" not in text
+    assert any(line.startswith("warn  settings") for line in told.out.splitlines())
+    (workspace.folder / OF_BACKUP).unlink()
+    assert "since a restore" not in habeas("doctor", "-w", workspace.folder).out
 
 
 def test_what_goes_wrong_is_one_line(habeas: Habeas, workspace: Workspace, tmp_path: Path) -> None:

@@ -72,6 +72,19 @@ def test_a_camera_that_does_not_answer_is_said_so(node: RunningNode) -> None:
     assert URL_SECRET not in said.out + said.err
 
 
+def test_a_file_that_may_not_be_a_camera_is_told_what_to_set(node: RunningNode, tmp_path: Path, clip: Path) -> None:
+    elsewhere = tmp_path / "street.mp4"
+    elsewhere.write_bytes(clip.read_bytes())
+    for given, status in ((f"file://{elsewhere}", 4), (str(elsewhere), 2)):
+        said = node.run("camera", "add", "street", given, "--purpose", "Who walks by the gate", who="adam")
+        assert said.status == status
+        assert "cameras.folders in habeas.yaml" in said.error["remedy"]
+        assert f"list {tmp_path} as" in said.error["remedy"]
+    assert f"file://{elsewhere}" in said.error["remedy"]
+    dots = node.run("camera", "add", "street", f"file://{tmp_path}/../x.mp4", "--purpose", "Who walks", who="adam")
+    assert str(tmp_path) not in dots.error["remedy"]
+
+
 @pytest.mark.parametrize("text", ["", "1,2,3", "0,0,1,2", "a,b,c,d", "nan,0,1,1", "0,0,1,1,1", "-1,0,1,1"])
 def test_a_mask_is_four_parts_of_the_picture(text: str) -> None:
     with pytest.raises(UsageError):

@@ -2,7 +2,9 @@
 
 import json
 import os
+import re
 import select
+import shlex
 import signal
 import subprocess
 from collections.abc import Callable
@@ -59,6 +61,11 @@ def test_help_describes_every_command_and_option(habeas: Habeas, path: tuple[str
     if path and not hasattr(command, "commands"):
         options = {option for parameter in command.params for option in parameter.opts}
         assert {"--json", "--debug"} <= options
+        example = re.search(r"Example: `(habeas [^`]+)`", command.epilog or "")
+        assert example, "an example to begin with"
+        words = shlex.split(example[1])[1:]
+        assert tuple(words[: len(path)]) == path
+        assert habeas(*words, "--help").status == 0, "it parses"
 
 
 def test_version(habeas: Habeas) -> None:
@@ -75,6 +82,41 @@ def test_help_loads_neither_video_nor_inference(environment: dict[str, str], tmp
         [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "set()"
+
+
+# --- mistakes in the command line -----------------------------------------------------------------------------------
+
+MISTAKES = [
+    (["watch", "--everybody"], "No such option: --everybody", "habeas watch --help"),
+    (["spy"], "No such command 'spy'.", "habeas --help"),
+    (["camera", "add", "gate"], "Missing option '--purpose'.", "habeas camera add --help"),
+    (["review", "list", "--limit", "many"], "--limit: is no whole number", "write a whole number"),
+    (["camera", "find", "--seconds", "0"], "--seconds: is too small", "write 0.1 or more"),
+]
+
+
+@pytest.mark.parametrize(("words", "message", "remedy"), MISTAKES)
+def test_a_mistake_in_the_command_line_is_an_error_like_others(
+    habeas: Habeas, words: list[str], message: str, remedy: str
+) -> None:
+    told = habeas(*words, "--json")
+    assert (told.status, told.err) == (2, "")
+    assert (told.error["kind"], told.error["message"]) == ("usage", message)
+    assert remedy in told.error["remedy"]
+    text = habeas(*words)
+    assert (text.status, text.out) == (2, "")
+    assert text.err.splitlines() == [f"habeas: {message}", f"  {told.error['remedy']}"]
+
+
+def test_what_follows_the_end_of_options_is_no_option(habeas: Habeas) -> None:
+    assert habeas("watch", "--", "--json").out == ""
+
+
+def test_without_any_word_the_help_is_shown(habeas: Habeas) -> None:
+    for words in ([], ["camera"]):
+        ran = habeas(*words)
+        assert ran.status == 2
+        assert "Usage: habeas" in ran.out + ran.err
 
 
 # --- bugs -----------------------------------------------------------------------------------------------------------

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from tests.cli.nodes import RunningNode
 
+from habeas.cli.times import show_told
+
 pytestmark = pytest.mark.timeout(200)
 _ALERT_S = 90
 
@@ -36,11 +38,26 @@ def alert(node: RunningNode, clip: Path, astronaut: Path) -> str:
 def test_it_is_shown_with_its_faces_where_asked(node: RunningNode, alert: str, tmp_path: Path) -> None:
     assert alert in node.text("review", "list", who="olga")
     assert "Ada" not in node.text("review", "show", alert, who="olga")
-    saved = node.run("review", "show", alert, "--save", tmp_path / "faces", who="olga").row["saved"]
+    told = node.run("review", "show", alert, "--save", tmp_path / "faces", who="olga").row
+    saved, until = told["saved"], told["pictures_until"]
+    (active,) = (one for one in node.run("authorise", "list", who="pia").rows if one["cameras"] == ["film"])
+    assert until == active["ends"], "the pictures go with their authorisation"
+    warned = node.text("review", "show", alert, "--save", tmp_path / "more", who="olga")
+    assert f"2 copies are yours to destroy, at once when the authorisation ends, and by {show_told(until)}" in warned
+    assert "yours to destroy" not in node.text("review", "show", alert, who="olga")
     assert len(saved) == 2
     assert {stat.S_IMODE(Path(path).stat().st_mode) for path in saved} == {0o600}
     refused = node.run("review", "show", alert, who="adam")
     assert (refused.status, refused.error["kind"]) == (3, "rule")
+
+
+def test_the_list_has_pages(node: RunningNode, alert: str) -> None:
+    assert node.run("review", "list", "--limit", "1", who="olga").rows[0]["alert_id"] == alert
+    assert "and 1 more: --limit, --skip" in node.text("review", "list", "--skip", "1", who="olga")
+    assert node.run("review", "list", "--skip", "1", who="olga").rows == []
+    for words, told in ((("--limit", "0"), "limit: is too small"), (("--skip", "-1"), "offset: is too small")):
+        said = node.run("review", "list", *words, who="olga")
+        assert (said.status, said.error["message"]) == (2, told)
 
 
 def test_two_verdicts_confirm_and_the_first_is_not_seen(node: RunningNode, alert: str) -> None:
@@ -70,3 +87,23 @@ def test_searching_for_no_outcome_there_is(node: RunningNode) -> None:
 def test_the_node_told_what_the_camera_did(node: RunningNode, alert: str) -> None:
     assert alert
     assert [event for event in node.events() if event["event"] == "camera" and event["camera"] == "film"]
+
+
+def test_a_film_that_is_over_does_not_look_healthy(node: RunningNode, alert: str) -> None:
+    assert alert
+
+    def film() -> dict[str, object]:
+        return next(row for row in node.run("camera", "list", who="adam").rows if row["camera"] == "film")
+
+    deadline = time.monotonic() + _ALERT_S
+    while film()["state"] != "ended":
+        assert time.monotonic() < deadline, film()
+        threading.Event().wait(0.2)
+    for words in (("camera", "list"), ("status",)):
+        assert "ended: its file is over, nothing of it is looked at" in node.text(*words, who="adam")
+    told = node.run("status", who="adam").row
+    assert (told["cameras"]["film"], "film" in told["watched"]) == ("ended", False)
+    assert node.run("camera", "test", "film", who="adam").row["ended"] is True
+    by_check = {row.get("check"): row for row in node.run("doctor", "-w", node.folder, who="adam").rows}
+    assert by_check["camera film"]["health"] == "warn"
+    assert "its file is over" in by_check["camera film"]["text"]

@@ -1,9 +1,13 @@
 """`habeas serve`: ready when it says so, ended when asked to, told in lines."""
 
 import json
+import os
 import signal
 import stat
 import subprocess
+import threading
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -11,6 +15,7 @@ from tests.cli.nodes import PASSWORD, PEOPLE, URL_SECRET, RunningNode, new_works
 
 from habeas.app import App
 from habeas.cli.serve import Telling, as_line, changes
+from habeas.cli.writer import ROOM, Writer
 from habeas.errors import HabeasError
 from habeas.node.workspace import socket_path
 from habeas.settings import Settings
@@ -87,7 +92,7 @@ def status(cameras: dict[str, str], starts: int = 1, *, jumped: bool = False) ->
     return {
         "cameras": cameras,
         "workers": [{"worker": 0, "starts": starts, "kills": starts - 1}],
-        "clock": {"jumped": jumped},
+        "clock": {"jumped": jumped, "restored": False},
     }
 
 
@@ -99,16 +104,100 @@ def test_what_changed_is_told_once() -> None:
         "camera c: up",
         "camera b: closed",
         "worker 0: started again",
-        "clock: jumped, nothing is compared",
+        "clock: jumped: nothing is compared; set it right, then two approvers run `habeas clock confirm`",
     ]
     assert not list(changes(after, after))
+    restored = {**after, "clock": {"jumped": True, "restored": True}}
+    (told,) = changes(before, {**before, "clock": restored["clock"]})
+    assert as_line(told).startswith("clock: restored: nothing is compared; two approvers confirm")
+    assert [as_line(one) for one in changes(restored, {**restored, "clock": before["clock"]})] == [
+        "clock: trusted again"
+    ]
 
 
-def test_a_problem_that_stays_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
-    telling = Telling(as_json=False)
-    for message in ("disk full", "disk full", "clock"):
-        telling.problem(HabeasError(message, remedy="look"))
-    assert capsys.readouterr().out.splitlines() == ["problem: disk full (look)", "problem: clock (look)"]
+def test_a_problem_that_stays_is_told_once() -> None:
+    lines: list[str] = []
+    with Writer(lines.append, str) as writer:
+        telling = Telling(as_json=False, writer=writer)
+        for message in ("disk full", "disk full", "clock"):
+            telling.problem(HabeasError(message, remedy="look"))
+    assert lines == ["problem: disk full (look)", "problem: clock (look)"]
+
+
+# --- where nobody reads -----------------------------------------------------------------------------------------------
+
+
+def test_lines_that_nobody_reads_are_dropped_and_counted_and_nobody_waits() -> None:
+    read, lines = threading.Event(), []
+
+    def write(line: str) -> None:
+        assert read.wait(60)
+        lines.append(line)
+
+    with Writer(write, "{} dropped".format) as writer:
+        for number in range(3 * ROOM):  # with a writer that waits, this would never end
+            writer.put(str(number))
+        read.set()
+    kept = [line for line in lines if "dropped" not in line]
+    assert kept == [str(number) for number in range(len(kept))], "in order, the newest dropped"
+    assert len(kept) in {ROOM, ROOM + 1}
+    with Writer(lines.append, "{} dropped".format) as writer:
+        writer.put("again")
+    assert lines[-1] == "again"
+
+
+def test_how_many_were_dropped_is_told_before_any_later_line() -> None:
+    lines: list[str] = []
+    full = [True, True, False, False]
+
+    def write(line: str) -> None:
+        if full.pop(0):
+            raise OSError(28, "No space left on device")
+        lines.append(line)
+
+    writer = Writer(write, "{} dropped".format)
+    for line in ("a", "b"):
+        writer.put(line)
+    while writer._dropped < 2:
+        threading.Event().wait(0.01)
+    with writer:
+        writer.put("c")
+    assert lines == ["2 dropped", "c"]
+
+
+def full_pipe() -> tuple[int, int]:
+    """A pipe that takes nothing more until somebody reads."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(writing, b"\n" * 4096)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(writing, b"\n")
+    os.set_blocking(writing, True)
+    return reading, writing
+
+
+def test_a_node_whose_output_nobody_reads_answers_and_ends(app: App, settings: Settings, tmp_path: Path) -> None:
+    assert app
+    folder, codes = new_workspace(tmp_path)
+    reading, writing = full_pipe()
+    running = RunningNode(folder, tmp_path, settings, stdout=writing)
+    try:
+        words = ["login", "adam", "--password-stdin", "--setup-code", codes["adam"]]
+        deadline = time.monotonic() + 60
+        while running.run(*words, stdin=PASSWORD).status != 0:
+            assert time.monotonic() < deadline, running.log.read_text()
+            threading.Event().wait(0.1)
+        assert running.run("status", who="adam").status == 0
+        status, seconds = running.stop()
+        assert (status, seconds < 10) == (0, True)
+    finally:
+        running.process.kill()
+        running.process.wait(20)
+        os.close(reading)
+        os.close(writing)
 
 
 def test_no_secret_is_in_any_output(node: RunningNode) -> None:

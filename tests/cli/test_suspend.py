@@ -13,7 +13,7 @@ from tests.cli.nodes import RunningNode
 from tests.strategies import PROPERTY
 
 from habeas.cli.assemblies import MAX_EVENTS, MAX_RULES, MAX_WINDOWS, assemblies
-from habeas.cli.times import show_moment
+from habeas.cli.times import show_moment, show_told
 from habeas.errors import InputError
 from habeas.types import NS_PER_S
 
@@ -46,8 +46,12 @@ def test_one_officer_imposes_and_two_lift(node: RunningNode) -> None:
     assert (refused.status, refused.error["rule"]) == (3, "role")
     row = node.run(*words, who="pia").row
     assert (row["state"], row["zones"]) == ("in force", ["plaza"])
-    states = {one["camera"]: one["state"] for one in node.run("camera", "list", who="pia").rows}
-    assert states["plaza-1"] == "suspended"
+    cameras = {one["camera"]: one for one in node.run("camera", "list", who="pia").rows}
+    assert cameras["plaza-1"]["state"] == "suspended"
+    assert cameras["plaza-1"]["suspended_by"] == [{"suspension": row["suspension"], "ends": row["ends"]}]
+    assert f"suspended by {row['suspension']} until {show_told(row['ends'])}" in node.text("camera", "list", who="pia")
+    ahead = node.run(*words[:5], "+1h", *words[6:], who="pia").row["suspension"]
+    assert ahead not in node.text("camera", "list", who="pia"), "one that binds later does not bind now"
     assert node.run("suspend", "lift", row["suspension"], who="pia").row["lift"] == "proposed"
     again = node.run("suspend", "lift", row["suspension"], who="pia")
     assert (again.status, again.error["rule"]) == (3, "two-persons")

@@ -49,10 +49,37 @@ def test_a_closed_account_is_out_at_once(node: RunningNode) -> None:
 
 def test_a_reset_gives_a_new_code(node: RunningNode) -> None:
     name = add(node, "rosa")
-    code = node.run("user", "reset", name, who="adam").row["setup_code"]
+    for who in ("ann", "bert"):
+        node.run("user", "grant", name, "operator", who=who)
+    asked = node.run("user", "reset", name, who="adam")
+    assert (asked.status, asked.error["kind"]) == (2, "usage"), "no terminal, no --yes"
+    assert "these roles lapse: operator" in asked.err
+    assert node.run("whoami", who=name).status == 0, "nothing was changed"
+    done = node.run("user", "reset", name, "--yes", who="adam").row
+    assert done["roles_lapsed"] == ["operator"]
+    roles = {row["name"]: row["roles"] for row in node.run("user", "list", who="ann").rows}
+    assert roles[name] == []
+    code = done["setup_code"]
     assert node.run("whoami", who=name).error["rule"] == "not-logged-in"
     words = ["login", name, "--password-stdin", "--setup-code", code]
     assert node.run(*words, stdin=PASSWORD).status == 0
+
+
+def test_a_reset_says_before_and_after_that_roles_lapse(node: RunningNode) -> None:
+    name = add(node, "rolf")
+    for who in ("ann", "bert"):
+        node.run("user", "grant", name, "auditor", who=who)
+    words = ["user", "reset", name, "--as", "adam"]
+    for answer, status, told in (("n\n", 2, "nothing was changed"), ("y\n", 0, "these roles have lapsed: auditor")):
+        ended, shown = node.typed(*words, lines=answer)
+        assert ended == status, shown
+        before, after = shown.split(f"Reset {name}?")
+        assert "these roles lapse: auditor" in before
+        assert told in after
+    text = node.text("user", "reset", name, "--yes", who="adam")
+    assert "there is no role that lapses" in text
+    assert node.run("user", "reset", "nobody-there", "--yes", who="adam").status == 4
+    assert node.run("user", "reset", name, "--yes", who="rita").error["rule"] == "role"
 
 
 def test_a_token_is_for_oneself(node: RunningNode) -> None:

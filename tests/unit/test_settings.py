@@ -5,7 +5,16 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from habeas.errors import UsageError
-from habeas.settings import _LISTS, DetectSettings, LiveSettings, ModelSettings, Settings, known_keys, load_settings
+from habeas.settings import (
+    _LISTS,
+    DetectSettings,
+    LiveSettings,
+    ModelSettings,
+    Settings,
+    known_keys,
+    load_settings,
+    settings_problems,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -118,7 +127,10 @@ def test_a_file_is_read_and_the_environment_wins(file: Path, monkeypatch: pytest
         ("\n\nno_such: 1\n", 3, "no_such"),
         ("live:\n  stal_s: 4\n", 2, "live.stal_s"),
         ("live: 7\n", 1, "live"),
-        ("cameras:\n  ports: [80, many]\n", 2, "cameras.ports"),
+        ("cameras:\n  ports: [80, many]\n", 2, "cameras.ports.1: is no whole number"),
+        ("cameras:\n  ports:\n  - 80\n  - 70000\n", 4, "cameras.ports.1: is too large"),
+        ("cameras:\n  networks:\n  - 10.0.0.0/8\n  - 10.0.0.7/8\n", 4, "cameras.networks.1: is no network"),
+        ("cameras: {folders: [video]}\n", 1, "cameras.folders.0: is not an absolute path"),
         ("a: [\n", 2, "not YAML"),
         ("a: b: c\n", 1, "not YAML"),
         ("live:\n  stall_s: 4\nlive:\n  stall_s: 5\n", 3, "there twice"),
@@ -233,3 +245,36 @@ def test_every_list_is_known_to_be_one() -> None:
         and get_origin(Settings.model_fields[path[0]].annotation.model_fields[path[1]].annotation) is tuple  # type: ignore[union-attr]
     }
     assert lists == _LISTS
+
+
+# --- all of them, in our words ----------------------------------------------------------------------------------------
+
+
+def test_every_problem_is_told_with_its_line_and_remedy(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HABEAS_ODD", "1")
+    file.write_text("live:\n  stall_s: -1\n  stall_s: often\nno_such: 1\ncameras:\n  ports: [0]\nfpir: 1\n")
+    problems = settings_problems(file)
+    told = [problem.message for problem in problems]
+    assert told == [
+        f"{file}:3: live.stall_s is there twice",
+        f"{file}:6: cameras.ports.0: is too small",
+        f"{file}:3: live.stall_s: is no number",
+        f"{file}:4: no_such: there is no such setting",
+        f"{file}:7: fpir: two people decide this, not a setting",
+        "HABEAS_ODD: no such setting",
+    ]
+    assert all(problem.remedy for problem in problems)
+    assert refusal(file).message == told[0]
+    assert "5 more" in refusal(file).remedy
+    file.write_text("live:\n  stall_s: 4\n")
+    monkeypatch.delenv("HABEAS_ODD")
+    assert settings_problems(file) == []
+
+
+def test_no_value_that_was_given_is_repeated(file: Path) -> None:
+    file.write_text(
+        "database: [hunter2]\nlive: hunter2\nkeys: {master_command: hunter2}\nalerts: {cooldown_s: hunter2}"
+    )
+    problems = settings_problems(file)
+    assert len(problems) == 4
+    assert not any("hunter2" in problem.message + problem.remedy for problem in problems)

@@ -274,7 +274,12 @@ POLICY_ROWS = (
 SEEN = {"hidden": _no_hints}
 AUTHORISATION_ROWS = (
     Row("POST", "/authorisations", ASKER, (Case("new", body=a_draft),)),
-    Row("GET", "/authorisations", listing, (Case("open"), Case("ended", query="?ended=true"))),
+    Row(
+        "GET",
+        "/authorisations",
+        listing,
+        (Case("open"), Case("ended", query="?which=ended"), Case("all", query="?which=all")),
+    ),
     Row(
         "GET",
         "/authorisations/{authorisation_id}",
@@ -438,7 +443,12 @@ _ALERT = at("alert", "alert_id")
 _SAME = says(verdict="same")
 reviewer = both(holds("operator"), login, zone(NORTH))
 REVIEW_ROWS = (
-    Row("GET", "/review", both(holds("operator"), read), (Case("as it is", hidden=_own_zone),)),
+    Row(
+        "GET",
+        "/review",
+        both(holds("operator"), read),
+        (Case("as it is", hidden=_own_zone), Case("page", query="?limit=1&offset=1")),
+    ),
     Row("GET", "/alerts", both(holds("operator", "auditor", "privacy"), read), (Case("all", hidden=_own_zone),)),
     Row(
         "GET",

@@ -60,6 +60,19 @@ def test_a_body_that_is_no_login_is_refused(client: httpx.Client, text: bytes) -
     error = problem(answer)
     assert answer.status_code in {400, 422}
     assert error["remedy"]
+    assert not any(raw in error["message"] for raw in ("should", "String", "Field", "Value error", "JSON decode"))
+
+
+def test_a_wrong_field_is_named_in_our_words(client: httpx.Client) -> None:
+    for text, told in (
+        (b'{"name": 1, "password": "b"}', "name: is no text"),
+        (b'{"name": "a"}', "password: is missing"),
+        (b'{"name": "a", "password": "b", "role": "admin"}', "role: there is no such field"),
+        (b"[]", "the body: is no JSON object"),
+        (b"{", "the body: is no JSON"),
+    ):
+        answer = client.post(LOGIN, content=text, headers={"content-type": "application/json"})
+        assert problem(answer)["message"] == told
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "x", ""])

@@ -47,5 +47,7 @@ def _waiting(tx: Tx) -> Entry:
     """Return the last jump, if nobody has confirmed it: an old one's approvals are for no other."""
     jumps, confirmed = tx.find(Entry, kind="clock.jumped"), tx.find(Entry, kind="clock.confirmed")
     if not jumps or (confirmed and confirmed[-1].seq > jumps[-1].seq):
-        raise RuleError("no jump of the clock waits for a word", rule="state", remedy="see `habeas clock`")
+        raise RuleError(
+            "neither a jump of the clock nor a restore waits for a word", rule="state", remedy="see `habeas clock show`"
+        )
     return jumps[-1]

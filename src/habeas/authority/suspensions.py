@@ -149,9 +149,14 @@ def covers(suspension: Suspension, camera: Camera) -> bool:
     )
 
 
+def binding(suspensions: Iterable[Suspension], camera: Camera, captured_at_ns: int) -> list[Suspension]:
+    """Return the suspensions that bind what a camera captured at this instant."""
+    return [one for one in suspensions if covers(one, camera) and one.from_ns <= captured_at_ns < end_ns(one)]
+
+
 def suspended(suspensions: Iterable[Suspension], camera: Camera, captured_at_ns: int) -> bool:
     """Tell whether what a camera captured at this instant may not be searched for a face."""
-    return any(covers(one, camera) and one.from_ns <= captured_at_ns < end_ns(one) for one in suspensions)
+    return bool(binding(suspensions, camera, captured_at_ns))
 
 
 def next_change_ns(suspensions: Iterable[Suspension], camera: Camera, now_ns: int) -> int | None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from habeas.cli.client import Json
 from habeas.cli.output import say
+from habeas.cli.subjects import MEASURES, measures
 from habeas.cli.tables import facts, table
 from habeas.cli.times import ns_of, show_told
 from habeas.types import NS_PER_S
@@ -16,6 +17,8 @@ def say_authorisation(told: Json) -> None:
     if "people" in told:
         say("")
         _say_people(told["people"])
+        say("")
+        _say_images(told["id"], told["people"])
     if "look_alikes" in told:
         say("")
         _say_look_alikes(told["look_alikes"])
@@ -70,11 +73,18 @@ def length(told: Json) -> str:
 
 
 def _say_people(people: Sequence[Json]) -> None:
-    rows = [
-        (one["subject"], one["name"], one["born"], one["minor"], [image["id"] for image in one["references"]])
-        for one in people
-    ]
-    table(("subject", "name", "born", "minor", "references"), rows, none="nobody: they are discarded")
+    rows = [(one["subject"], one["name"], one["born"], one["minor"], len(one["references"])) for one in people]
+    table(("subject", "name", "born", "minor", "images"), rows, none="nobody: they are discarded")
+
+
+def _say_images(authorisation_id: str, people: Sequence[Json]) -> None:
+    """Print what the quality gate saw of each image, and how to see them: they are in no text."""
+    images = [(image, one["subject"]) for one in people for image in one["references"]]
+    if not images:
+        return
+    rows = [(image["id"], subject, *measures(image["report"])) for image, subject in images]
+    table(("image", "of", *MEASURES), rows, none="")
+    say(f"{len(images)} images; to see them: habeas authorise show {authorisation_id} --save-images FOLDER")
 
 
 def _say_look_alikes(found: Sequence[Json]) -> None:

@@ -8,7 +8,7 @@ import typer
 from habeas.cli.asking import say_authorisation, say_list
 from habeas.cli.binding import Hash, Yes, confirmed_hash
 from habeas.cli.client import ANSWER_S, Client, Json, connected
-from habeas.cli.files import file_text, save_private
+from habeas.cli.files import file_text, save_private, say_copies
 from habeas.cli.output import bar, say
 from habeas.cli.places import Cameras, From, Until, Why, Zones
 from habeas.cli.subjects import images_of, say_images, subjects_body
@@ -125,7 +125,10 @@ def submit(client: Client, authorisation_id: Id) -> None:
 @app.command(epilog="Example: `habeas authorise approve aut-0123456789abcdef --hash 1f2e3d4c5b6a`")
 @connected
 def approve(client: Client, authorisation_id: Id, content_hash: Hash = "", yes: Yes = False) -> None:
-    """Show exactly what is asked, ask, and approve that. Without a terminal, --hash says what you were shown."""
+    """Show exactly what is asked, ask, and approve that. Without a terminal, --hash says what you were shown before.
+
+    With --yes nobody is asked: what is printed is approved, and nothing else, should it change meanwhile.
+    """
     told: Json = client.get("authorisations", authorisation_id)
     if not client.as_json:
         say_authorisation(told)
@@ -133,7 +136,12 @@ def approve(client: Client, authorisation_id: Id, content_hash: Hash = "", yes: 
         raise UsageError("this is not yours to see", remedy="an approver approves it")
     bound = confirmed_hash(str(told["content_hash"]), content_hash, yes=yes)
     done = client.post("authorisations", authorisation_id, "approve", body={"content_hash": bound})
-    client.tell(done, lambda: say(_approved(done)))
+
+    def text() -> None:
+        say(f"approved exactly this: {bound}")
+        say(_approved(done))
+
+    client.tell({**done, "approved": told} if yes else done, text)
 
 
 def _approved(done: Json) -> str:
@@ -211,18 +219,30 @@ def show(
         say_authorisation(told)
         for path in told.get("saved", []):
             say(f"saved: {path}")
+        say_copies(told.get("saved", []), told["ends"] or told["until"])
 
     client.tell(told, text)
 
 
-@app.command("list", epilog="Example: `habeas authorise list --ended`")
+@app.command("list", epilog="Example: `habeas authorise list --all`")
 @connected
 def list_authorisations(
-    client: Client, ended: Annotated[bool, typer.Option("--ended", help="Those that have ended, instead.")] = False
+    client: Client,
+    ended: Annotated[bool, typer.Option("--ended", help="Those that have ended, instead.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Those that have ended, too.")] = False,
 ) -> None:
-    """List requests and running authorisations, newest first."""
-    rows: list[Json] = client.get("authorisations", ended=str(ended).lower())
-    client.tell_all(rows, lambda: say_list(rows, none="no authorisations"))
+    """List requests and running authorisations, newest first; and say how many have ended, and are not shown."""
+    if ended and everything:
+        raise UsageError("--ended and --all exclude each other", remedy="give one of them")
+    which = "ended" if ended else "all" if everything else "open"
+    rows, more = client.page("authorisations", which=which)
+
+    def text() -> None:
+        say_list(rows, none="no authorisations")
+        if more:
+            say(f"{more} that {'are open' if ended else 'have ended'} are not shown: --all")
+
+    client.tell_all(rows, text)
 
 
 @app.command(epilog="Example: `habeas authorise end --code ABCDE-FGHJK-LMNPQ-RSTUV`")

@@ -50,11 +50,15 @@ def restore(
         done = bring_back(load_workspace(find_workspace(where)), file, SystemClock())
         if as_json:
             settings = None if done.settings is None else str(done.settings)
-            put({"restored": str(file), "aside": list(done.aside), "settings_of_backup": settings})
+            told = {"restored": str(file), "aside": list(done.aside), "settings_of_backup": settings}
+            put({**told, "settings_difference": list(done.difference)})
             return
         say(f"restored {file}")
         for path in done.aside:
             note(f"kept aside: {path}")
         if done.settings is not None:
-            note(f"the settings stay as they are; the backup's are in {done.settings}")
-        say("Nothing is compared until two approvers run: habeas clock confirm")
+            say(f"The settings stay as they are. The backup's are in {done.settings}; they differ:")
+            for line in done.difference:
+                say(f"  {line}")
+            say("Take over by hand what is meant, then remove that file.")
+        say("Restored: nothing is compared until two approvers confirm. Each runs: habeas clock confirm")

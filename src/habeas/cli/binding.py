@@ -10,7 +10,7 @@ from habeas.cli.output import plain
 from habeas.errors import RuleError, UsageError
 
 Hash = Annotated[str, typer.Option("--hash", help="Of what `show` printed, at least its first 12 characters.")]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask at the terminal.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask: do exactly what is printed. Needs no terminal.")]
 SHORT: Final = 12
 _HASH: Final = re.compile(r"[0-9a-f]{12,64}")
 
@@ -21,17 +21,18 @@ def confirmed_hash(shown: str, given: str, *, yes: bool) -> str:
     Args:
         shown: whole, of what the node says now.
         given: by `--hash`, or empty.
-        yes: do not ask at a terminal.
+        yes: do not ask.
 
     Raises:
-        UsageError: no terminal and no hash, or not a hash.
+        UsageError: no terminal, no hash and no yes, or not a hash.
         RuleError: the hash is of something else.
         Abort: the person said no.
     """
     there = sys.stdin.isatty()
-    if not there and not given:
+    if not (there or given or yes):
         raise UsageError(
-            "there is no terminal to ask at", remedy="look with `show`, then give the hash it printed: --hash HASH"
+            "there is no terminal to ask at",
+            remedy="look with `show`, then give the hash it printed: --hash HASH; or --yes, for what is printed now",
         )
     if given and not _HASH.fullmatch(given.lower()):
         raise UsageError(f"{given!r} is no such hash", remedy=f"give at least the first {SHORT} characters of it")

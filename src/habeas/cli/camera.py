@@ -1,7 +1,9 @@
 """`habeas camera`: add, list, test, find and remove cameras. Addresses go in, and are never printed with a password."""
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -35,7 +37,11 @@ def add(
     name: Name,
     purpose: Annotated[str, typer.Option("--purpose", help="What it is there for, in a sentence; for the register.")],
     url: Annotated[
-        list[str] | None, typer.Argument(help="rtsp:// address; one with a password better by --url-stdin.")
+        list[str] | None,
+        typer.Argument(
+            help="rtsp:// address, one with a password better by --url-stdin; or file:///FOLDER/video.mp4 where "
+            "cameras.folders in habeas.yaml lists FOLDER."
+        ),
     ] = None,
     url_stdin: Annotated[
         bool, typer.Option("--url-stdin", help="Read the address from standard input, one line.")
@@ -71,7 +77,24 @@ def _one_url(given: list[str], *, url_stdin: bool) -> str:
         return read_secret_line("--url-stdin")
     if url_stdin or len(given) != 1:
         raise UsageError("a camera has one address", remedy="give it once: as the second argument, or by --url-stdin")
+    _check_no_path(given[0])
     return given[0]
+
+
+def _check_no_path(given: str) -> None:
+    """Check that what was given is no file's path: that file may stand for a camera, but by its address.
+
+    Raises:
+        UsageError: it is; says which address, and which folder must be listed.
+    """
+    path = Path(given)
+    if "://" in given or not path.is_file():
+        return
+    raise UsageError(
+        f"{path} is a file, which is given by its address",
+        remedy=f"list {path.resolve().parent} as cameras.folders in habeas.yaml, start the node again, and give "
+        f"{path.resolve().as_uri()}",
+    )
 
 
 def parse_mask(text: str) -> tuple[float, ...]:
@@ -99,7 +122,7 @@ def list_cameras(client: Client) -> None:
         (
             one["camera"],
             one["zone"],
-            one["state"],
+            state_text(one["state"], one["suspended_by"]),
             show_told(one["last_frames"]),
             one["source"],
             one["purpose"],
@@ -108,6 +131,13 @@ def list_cameras(client: Client) -> None:
         for one in cameras
     ]
     client.tell_all(cameras, lambda: table(names, rows, none="no cameras: see `habeas camera add --help`"))
+
+
+def state_text(state: str, suspended_by: Sequence[Json] = ()) -> str:
+    """Return how a camera stands: since a file ends, and a suspension has an id and an end, they are said so."""
+    told = "ended: its file is over, nothing of it is looked at" if state == "ended" else state
+    bound = [f"{one['suspension']} until {show_told(one['ends'])}" for one in suspended_by]
+    return f"{told} by {', '.join(bound)}" if state == "suspended" and bound else "; ".join([told, *bound])
 
 
 @app.command(epilog="Example: `habeas camera test gate`")

@@ -175,6 +175,20 @@ class Client:
         """
         return self._as_somebody("GET", path, params=query).json()
 
+    def page(self, *path: str, **query: str | int) -> tuple[list[Json], int]:
+        """Return a list of the node's, and how many there are beside it.
+
+        Args:
+            path: as of `get`.
+            query: as of `get`.
+
+        Raises:
+            HabeasError: as for `get`.
+        """
+        answer = self._as_somebody("GET", path, params=query)
+        more = answer.headers.get("Habeas-More", "0")
+        return answer.json(), int(more) if more.isascii() and more.isdigit() else 0
+
     def content(self, *path: str) -> bytes:
         """Return the bytes that the node answers with.
 

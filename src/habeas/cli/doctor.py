@@ -53,7 +53,13 @@ def _told(findings: "Iterator[Finding]", *, as_json: bool) -> Iterator[str]:
             say(f"{health.upper() if health == 'fail' else health:<5} {one.check:<12} {one.text}")
             if one.remedy:
                 say(f"{'':<18} -> {one.remedy}")
+            for line in _lines(one.facts.get("difference")):
+                say(f"{'':<18}    {line}")
         yield one.health.value
+
+
+def _lines(value: object) -> list[object]:
+    return value if isinstance(value, list) else []
 
 
 def _ask_node(asked: Asked, stack: ExitStack) -> "AskNode | None":

@@ -3,9 +3,12 @@
 import base64
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from habeas.cli.output import say
+from habeas.cli.times import show_told
 from habeas.errors import DiskError, InputError
 
 MAX_BYTES: Final = 20 << 20
@@ -28,6 +31,20 @@ def file_text(path: Path) -> str:
         what = "is empty" if not data else f"is larger than {MAX_BYTES >> 20} MB"
         raise InputError(f"{path}: {what}", remedy="give another file")
     return base64.b64encode(data).decode()
+
+
+def say_copies(saved: Sequence[object], until: object) -> None:
+    """Warn whoever saved pictures that nothing here destroys these copies.
+
+    Args:
+        saved: the files; none: nothing is said.
+        until: when the pictures are destroyed at the latest, as the node told.
+    """
+    if saved:
+        say(
+            f"These {len(saved)} copies are yours to destroy, at once when the authorisation ends, and by "
+            f"{show_told(until)} at the latest: nothing here can reach them."
+        )
 
 
 def save_private(folder: Path, name: str, data: bytes) -> Path:

@@ -66,8 +66,6 @@ def _asked() -> "list[Founder]":
             people.append(_one_asked({one.name for one in people}))
         except HabeasError as error:
             note(f"{error.message}: {error.remedy}", "default")
-        except typer.Abort:
-            raise KeyboardInterrupt from None
     return people
 
 

@@ -15,6 +15,7 @@ from habeas.cli.evaluate import app as evaluate
 from habeas.cli.init import init
 from habeas.cli.login import login, logout, whoami
 from habeas.cli.models import app as models
+from habeas.cli.parsing import Commands
 from habeas.cli.policy import app as policy
 from habeas.cli.review import app as review
 from habeas.cli.serve import serve
@@ -29,9 +30,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
     rich_markup_mode="markdown",
+    cls=Commands,
 )
-app.command()(demo)
-app.command()(watch)
+app.command(epilog="Example: `habeas demo --out sheet.png`")(demo)
+app.command(epilog="Example: `habeas watch street.mp4 --subject ada=ada.jpg --basis consent`")(watch)
 app.add_typer(evaluate, name="evaluate")
 app.add_typer(models, name="models")
 app.command(epilog="Example: `habeas init city --people people.yaml`")(init)

@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, NoReturn
 
+import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
@@ -158,7 +159,7 @@ def reporting(*, as_json: bool, debug: bool) -> Iterator[None]:
         yield
     except HabeasError as error:
         _fail(error, as_json=as_json, debug=debug)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):  # the latter: at a question
         note("interrupted", "default")
         raise SystemExit(EXIT_INTERRUPTED) from None
     except BrokenPipeError:

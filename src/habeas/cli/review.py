@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from habeas.cli.client import Client, Json, connected
-from habeas.cli.files import save_private
+from habeas.cli.files import save_private, say_copies
 from habeas.cli.output import say
 from habeas.cli.tables import facts, table
 from habeas.cli.times import parse_moment, show_told
@@ -21,12 +21,22 @@ AlertId = Annotated[str, typer.Argument(help="As `habeas review list` shows it."
 _COLUMNS = ("id", "state", "camera", "captured", "seen", "similarity", "false a day")
 
 
-@app.command("list", epilog="Example: `habeas review list`")
+@app.command("list", epilog="Example: `habeas review list --limit 10`")
 @connected
-def list_alerts(client: Client) -> None:
-    """List the alerts that wait for your verdict, the oldest first."""
-    alerts: list[Json] = client.get("review")
-    client.tell_all(alerts, lambda: table(_COLUMNS, _rows(alerts), none="no alert waits for you"))
+def list_alerts(
+    client: Client,
+    limit: Annotated[int, typer.Option("--limit", help="How many at most, up to 500.")] = 50,
+    skip: Annotated[int, typer.Option("--skip", help="Leave out so many of the first.")] = 0,
+) -> None:
+    """List the alerts that wait for your verdict: the urgent first, of the same urgency the newest."""
+    alerts, more = client.page("review", limit=limit, offset=skip)
+
+    def text() -> None:
+        table(_COLUMNS, _rows(alerts), none="no alert waits for you")
+        if more:
+            say(f"and {more} more: --limit, --skip")
+
+    client.tell_all(alerts, text)
 
 
 def _rows(alerts: list[Json]) -> list[tuple[Any, ...]]:
@@ -61,7 +71,12 @@ def show(
     told: Json = client.get("alerts", alert_id)
     image, references = told.pop("image"), told.pop("references")
     told["saved"] = [str(path) for path in _save(save, alert_id, image, references)] if save else []
-    client.tell(told, lambda: _say_alert(told, faces=len(references) + (image is not None)))
+
+    def text() -> None:
+        _say_alert(told, faces=len(references) + (image is not None))
+        say_copies(told["saved"], told["pictures_until"])
+
+    client.tell(told, text)
 
 
 def _save(folder: Path, alert_id: str, image: str | None, references: list[str]) -> list[Path]:

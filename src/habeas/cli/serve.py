@@ -1,44 +1,41 @@
 """`habeas serve`: run the node of an installation, in the foreground, until asked to stop."""
 
-import os
+import json
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from habeas.cli.client import Where
+from habeas.cli.clock import doubt
 from habeas.cli.options import AsJson, Debug
-from habeas.cli.output import pull_report, put, reporting, say
-from habeas.errors import DiskError, HabeasError
+from habeas.cli.output import plain, pull_report, reporting
+from habeas.cli.writer import LogLines, Writer, to_stream
+from habeas.errors import HabeasError
 
 _LOOK_S: Final = 1.0
 Event = dict[str, Any]
 
 
 class Telling:
-    """Prints what happens, a line an event. Output that cannot be written never ends the node. Thread-safe.
+    """Prints what happens, a line an event. Output that nobody reads, or takes, never holds up the node. Thread-safe.
 
     Args:
         as_json: objects instead of lines.
+        writer: of the lines.
     """
 
-    def __init__(self, *, as_json: bool) -> None:
+    def __init__(self, *, as_json: bool, writer: Writer) -> None:
         self._as_json = as_json
-        self._lock = threading.Lock()
+        self._writer = writer
         self._last_problem = ""
 
     def tell(self, event: Event) -> None:
-        """Print an event."""
-        with self._lock, suppress(DiskError):
-            try:
-                if self._as_json:
-                    put(event)
-                else:
-                    say(as_line(event))
-            except BrokenPipeError:  # whoever read has gone; what is still to come goes nowhere
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        """Print an event, or drop it where 1000 lines wait already. Returns at once."""
+        self._writer.put(_line(event, as_json=self._as_json))
 
     def alert(self, what: str, alert_id: str) -> None:
         """Print that an alert waits for reviewers, or for the one on call."""
@@ -51,6 +48,14 @@ class Telling:
             self.tell({"event": "problem", **error.as_json()})
 
 
+def _line(event: Event, *, as_json: bool) -> str:
+    return json.dumps(event, allow_nan=False) if as_json else plain(as_line(event))
+
+
+def _dropped(count: int, *, as_json: bool) -> str:
+    return _line({"event": "dropped", "events": count}, as_json=as_json)
+
+
 def as_line(event: Event) -> str:
     """Return an event for people."""
     remedy = f" ({event['remedy']})" if event.get("remedy") else ""
@@ -58,12 +63,14 @@ def as_line(event: Event) -> str:
         "ready": "ready: {workspace} at {socket}",
         "camera": "camera {camera}: {state}",
         "worker": "worker {worker}: {change}",
-        "clock": "clock: jumped, nothing is compared" if event.get("jumped") else "clock: trusted again",
+        "clock": "clock: {doubt}",
         "alert": "alert {alert}: see habeas review list",
         "on-call": "on call: alert {alert} waits for its verdicts",
+        "dropped": "{events} events were not printed: nobody read this output, or it had no room",
         "problem": "problem: {message}" + remedy.replace("{", "{{").replace("}", "}}"),
     }
-    return forms.get(str(event["event"]), "{event}").format(**event)
+    told = {**event, "doubt": doubt(event) or "trusted again"} if event["event"] == "clock" else event
+    return forms.get(str(event["event"]), "{event}").format(**told)
 
 
 def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Event]:
@@ -79,11 +86,12 @@ def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Eve
         if one["starts"] > old["starts"]:
             change = "started" if not old["starts"] else "started again"
             yield {"event": "worker", "worker": one["worker"], "change": change, "kills": one["kills"]}
-    if before["clock"]["jumped"] != after["clock"]["jumped"]:
-        yield {"event": "clock", "jumped": after["clock"]["jumped"]}
+    was, now = ({name: one["clock"][name] for name in ("jumped", "restored")} for one in (before, after))
+    if was != now:
+        yield {"event": "clock", **now}
 
 
-_NOTHING: Final[Event] = {"cameras": {}, "workers": [], "clock": {"jumped": False}}
+_NOTHING: Final[Event] = {"cameras": {}, "workers": [], "clock": {"jumped": False, "restored": False}}
 
 
 @contextmanager
@@ -115,16 +123,21 @@ def _watching(status: Callable[[], Mapping[str, Any]], telling: Telling) -> Iter
 def serve(where: Where = None, as_json: AsJson = False, debug: Debug = False) -> None:
     """Run the node: cameras, matching, alerts, deadlines, and the API for all other commands.
 
-    Prints a line for each event. SIGTERM or Ctrl-C ends it within seconds, and loses nothing that was found.
+    Prints a line for each event; where nobody reads them, they are dropped and counted. SIGTERM or Ctrl-C ends it
+    within seconds, and loses nothing that was found.
     """
-    with reporting(as_json=as_json, debug=debug):
-        telling = Telling(as_json=as_json)
+    with (
+        reporting(as_json=as_json, debug=debug),
+        Writer(to_stream(sys.stdout), partial(_dropped, as_json=as_json)) as out,
+        Writer(to_stream(sys.stderr), partial(_dropped, as_json=False)) as log,
+    ):
+        telling = Telling(as_json=as_json, writer=out)
         with suppress(KeyboardInterrupt):  # SIGTERM too: being asked to stop is how this ends
-            _serve(where, telling)
+            _serve(where, telling, LogLines(log))
         telling.tell({"event": "stopped"})
 
 
-def _serve(where: Path | None, telling: Telling) -> None:
+def _serve(where: Path | None, telling: Telling, log: LogLines) -> None:
     # Imported late: `habeas --help` loads no database and no web server.
     from habeas.clock import SystemClock  # noqa: PLC0415
     from habeas.models.manifest import DEFAULT_PACK  # noqa: PLC0415
@@ -149,4 +162,4 @@ def _serve(where: Path | None, telling: Telling) -> None:
         stack.enter_context(_watching(node.status, telling))
         ready = {"event": "ready", "workspace": workspace.workspace_id, "socket": str(socket_path(folder))}
         telling.tell(ready)
-        answer(make_api(node), listener)
+        answer(make_api(node), listener, log)

@@ -1,6 +1,8 @@
 """`habeas status`: cameras, workers and clock of the running node."""
 
+from habeas.cli.camera import state_text
 from habeas.cli.client import Client, Json, connected
+from habeas.cli.clock import doubt
 from habeas.cli.output import say
 from habeas.cli.tables import facts, table
 from habeas.cli.times import show_told
@@ -18,13 +20,13 @@ def _say_status(told: Json) -> None:
     facts(
         [
             ("time here", show_told(clock["now"])),
-            ("clock", "jumped: nothing is compared, see `habeas clock show`" if clock["jumped"] else "trusted"),
+            ("clock", doubt(clock) or "trusted"),
             ("model", told["model"]),
             ("references of another model", told["references_of_another_model"]),
         ]
     )
     say("")
-    rows = [(name, state) for name, state in sorted(told["cameras"].items())]
+    rows = [(name, state_text(state)) for name, state in sorted(told["cameras"].items())]
     table(("camera", "state"), rows, none="no camera is watched")
     say("")
     workers = [[one[name] for name in ("worker", "pid", "cameras", "starts", "kills")] for one in told["workers"]]

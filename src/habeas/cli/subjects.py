@@ -13,6 +13,8 @@ from habeas.cli.watch import parse_subjects
 from habeas.errors import InputError, UsageError
 
 _HEADINGS: Final = ("name", "born", "images")
+MEASURES: Final = ("score", "eyes", "sharpness")
+"""Headings of what `measures` returns."""
 _CSV_REMEDY: Final = "write lines of name,born,images; several images are separated by semicolons"
 
 
@@ -86,19 +88,14 @@ def images_of(people: Sequence[Json]) -> int:
 
 def say_images(reports: Sequence[Mapping[str, Any]]) -> None:
     """Print what became of each image."""
-    names = ("image", "taken", "score", "eyes", "sharpness", "why not")
-    rows = [
-        (
-            one["image"],
-            bool(one["taken"]),
-            _number(one.get("score"), "{:.2f}"),
-            _number(one.get("eyes_px"), "{:.0f} px"),
-            _number(one.get("sharpness"), "{:.3g}"),
-            one["refused"],
-        )
-        for one in reports
-    ]
-    table(names, rows, none="no images")
+    rows = [(one["image"], bool(one["taken"]), *measures(one), one["refused"]) for one in reports]
+    table(("image", "taken", *MEASURES, "why not"), rows, none="no images")
+
+
+def measures(report: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what the quality gate measured of an image, in the order of `MEASURES`."""
+    forms = (("score", "{:.2f}"), ("eyes_px", "{:.0f} px"), ("sharpness", "{:.3g}"))
+    return tuple(_number(report.get(name), form) for name, form in forms)
 
 
 def _number(value: object, form: str) -> str:

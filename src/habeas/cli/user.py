@@ -1,12 +1,14 @@
 """`habeas user`: accounts, roles that two people grant, API tokens."""
 
+import sys
 from typing import Annotated
 
 import typer
 
+from habeas.cli.binding import Yes
 from habeas.cli.client import Client, Json, connected
 from habeas.cli.login import role_text
-from habeas.cli.output import note, say
+from habeas.cli.output import note, plain, say
 from habeas.cli.tables import table
 from habeas.cli.times import show_told
 from habeas.errors import UsageError
@@ -33,17 +35,45 @@ def add(
     _say_code(client, client.post("users", body={"name": name, "person": person}))
 
 
-@app.command(epilog="Example: `habeas user reset ines`")
+@app.command(epilog="Example: `habeas user reset ines --yes`")
 @connected
-def reset(client: Client, name: Name) -> None:
-    """Give a new code to somebody who forgot the password. Their roles lapse: two people grant them anew."""
-    _say_code(client, client.post("users", name, "reset"))
+def reset(client: Client, name: Name, yes: Yes = False) -> None:
+    """Give a new code to somebody who forgot the password. Asks first: their roles, logins and tokens end.
+
+    Two holders of roles who are not admins grant each role anew; it is usable a day later.
+    """
+    found = [user for user in client.get("users") if user["name"] == name]
+    held = [role_text(role) for user in found for role in user["roles"]]
+    note(f"{name}: logins and tokens end, and {_lapsing(held, 'these roles lapse')}", "default")
+    if not yes:
+        _agree(f"Reset {name}?")
+    done = client.post("users", name, "reset")
+    _say_code(client, done, f"{_lapsing(done['roles_lapsed'], 'these roles have lapsed')}")
 
 
-def _say_code(client: Client, made: Json) -> None:
+def _lapsing(roles: list[str], what: str) -> str:
+    again = "two people grant each anew, usable 24 h later"
+    return f"{what}: {', '.join(roles)}; {again}" if roles else "there is no role that lapses"
+
+
+def _agree(question: str) -> None:
+    """Ask at the terminal.
+
+    Raises:
+        UsageError: there is none, or the person said no.
+    """
+    if not sys.stdin.isatty():
+        raise UsageError("there is no terminal to ask at", remedy="run it again with --yes; nothing was changed")
+    if not typer.confirm(plain(question), err=True):
+        raise UsageError("not agreed", remedy="nothing was changed")
+
+
+def _say_code(client: Client, made: Json, also: str = "") -> None:
     def text() -> None:
         say(f"{made['name']} sets a password within 72 h: habeas login {made['name']} --setup-code CODE")
         say(f"code, shown once: {made['setup_code']}")
+        if also:
+            say(also)
 
     client.tell(made, text)
 

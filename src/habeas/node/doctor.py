@@ -23,16 +23,17 @@ from habeas.engine.relay import Relay
 from habeas.errors import HabeasError, UsageError
 from habeas.keys import KeyStore
 from habeas.models.pack import default_model_id
+from habeas.node.comparing import OF_BACKUP, settings_difference
 from habeas.node.findings import Finding, fail, guarded, ok, warn
 from habeas.node.founding import Founder, advisable_people, missing_people
 from habeas.node.inspecting import INSPECT_S, camera_facts
 from habeas.node.machine import check_limits, check_models, check_sandbox, check_time_server
 from habeas.node.reach import BASIS
 from habeas.node.restoring import node_runs
-from habeas.node.timekeeper import Timekeeper, last_beat
+from habeas.node.timekeeper import CONFIRM, Timekeeper, last_beat, restored
 from habeas.node.workspace import SETTINGS, Workspace, find_workspace, load_workspace, master_file
 from habeas.ports import Clock
-from habeas.settings import load_settings
+from habeas.settings import load_settings, settings_problems
 from habeas.store import Store, open_store
 from habeas.store.connection import database_file
 from habeas.store.health import health
@@ -42,6 +43,7 @@ from habeas.video.address import parse_address
 
 AskNode = Callable[[str], Mapping[str, object]]
 """Camera's name -> what the running node says of it (`Node.test_camera`). Raises `HabeasError` where it does not."""
+AGAIN: Final = "it begins anew when the node starts, or once another authorisation names it; or remove it"
 _OTHERS: Final = 0o077
 _LITTLE_MB: Final = 1000
 _TOO_LITTLE_MB: Final = 100
@@ -75,27 +77,38 @@ class Doctor:
             yield from guarded("database", self._check_database(self._workspace))
             yield from guarded("free space", self._check_space(self._workspace))
             yield from guarded("keys", self._check_keys(self._workspace))
-        if settings is None:
+        if settings is None and not settings_problems():
             settings = load_settings()
-        yield from guarded("models", check_models(settings.models))
+        if settings is not None:
+            yield from guarded("models", check_models(settings.models))
         yield from guarded("calibration", self._check_calibration())
         yield from guarded("clock", self._check_clock())
         yield from guarded("time server", check_time_server())
-        yield from guarded("limits", check_limits(settings))
-        yield from guarded("sandbox", check_sandbox(settings.models))
+        if settings is not None:
+            yield from guarded("limits", check_limits(settings))
+            yield from guarded("sandbox", check_sandbox(settings.models))
         yield from guarded("people", self._check_people())
         yield from guarded("cameras", self._check_cameras())
 
     # --- the folder ---------------------------------------------------------------------------------------------------
 
     def _check_workspace(self) -> Iterator[Finding]:
-        folder = find_workspace(self._where)
+        try:
+            folder = find_workspace(self._where)
+        except UsageError:
+            yield from _wrong_settings(None)
+            raise
+        wrong = list(_wrong_settings(folder / SETTINGS))
+        if wrong:
+            yield from wrong
+            return
         workspace = load_workspace(folder)
         self._runs = node_runs(folder)
         self._workspace = workspace
         runs = "its node runs" if self._runs else "its node does not run"
         yield ok("workspace", f"{folder}: installation {workspace.workspace_id}; {runs}", runs=self._runs)
         yield ok("settings", f"{folder / SETTINGS} is understood")
+        yield from _of_backup(folder)
 
     def _check_files(self, workspace: Workspace) -> Iterator[Finding]:
         files = [workspace.folder / SETTINGS]
@@ -165,17 +178,20 @@ class Doctor:
         if self._store is None:
             return
         with self._store.read() as tx:
-            last = last_beat(tx)
+            last, is_restored = last_beat(tx), restored(tx)
         if last is None:
             yield ok("clock", "the node has not run yet: there is no time to compare with")
             return
-        time = Timekeeper(self._clock, last)
+        time = Timekeeper(self._clock, last, restored=is_restored)
+        if time.restored:
+            yield fail("clock", "this installation was restored: nothing is compared", CONFIRM, restored=True)
+            return
         off_s = round(time.off_by_ns() / NS_PER_S)
         if time.jumped:
             yield fail(
                 "clock",
-                f"the wall clock is {off_s} s ahead of elapsed time, or the database was restored: nothing is compared",
-                "set the clock right; then two approvers: habeas clock confirm",
+                f"the wall clock is {off_s} s ahead of elapsed time: nothing is compared",
+                f"set the clock right; then {CONFIRM}",
                 off_by_s=off_s,
             )
             return
@@ -251,6 +267,23 @@ class Doctor:
         self._open.close()
 
 
+def _of_backup(folder: Path) -> Iterator[Finding]:
+    """Say how the settings differ that a restore laid beside those in force, while they lie there."""
+    file = folder / OF_BACKUP
+    if file.exists():
+        lines = settings_difference(folder)
+        text = (
+            f"{file} lies there since a restore: it differs in {len(lines)} lines" if lines else f"{file} is the same"
+        )
+        yield warn("settings", text, "take over by hand what is meant, then remove that file", difference=lines)
+
+
+def _wrong_settings(file: Path | None) -> Iterator[Finding]:
+    """Yield everything that is wrong in a file of settings and the environment."""
+    for one in settings_problems(file):
+        yield fail("settings", one.message, one.remedy)
+
+
 def _exposed(paths: "Iterator[Path] | Sequence[Path]") -> Iterator[Finding]:
     """Yield what others may read or change, or what is another user's."""
     for path in paths:
@@ -279,6 +312,8 @@ def _people(store: Store) -> tuple[list[Founder], list[str]]:
 def _of_camera(name: str, told: Mapping[str, object]) -> Finding:
     check, remedy = f"camera {name}", str(told.get("remedy", ""))
     told = {key: value for key, value in told.items() if key not in ("camera", "remedy")}
+    if told.get("ended"):
+        return warn(check, "its file is over, or cannot be read: nothing of it is looked at any more", AGAIN, **told)
     if not told.get("flows"):
         return fail(check, f"no packets: {told.get('flaw') or 'none came'}", remedy, **told)
     text = f"{told['size']} at {told['rate_hz']} Hz, {told['codec']}"

@@ -20,14 +20,14 @@ from habeas.authority.gallery import Gallery
 from habeas.authority.jumps import MOVED_NS
 from habeas.comparison import load_calibration
 from habeas.comparison.calibration import calibration_digest
-from habeas.engine.orders import CameraOrder, CameraReport, WorkerChange, WorkerNews
+from habeas.engine.orders import CameraOrder, CameraReport, CameraState, WorkerChange, WorkerNews
 from habeas.engine.relay import Relay
 from habeas.engine.supervisor import Supervisor
 from habeas.errors import HabeasError, InputError, UsageError
 from habeas.node.counting import Counting, delivering, write_counts
 from habeas.node.inspecting import INSPECT_S, camera_facts
 from habeas.node.matching import Matching
-from habeas.node.timekeeper import Timekeeper, last_beat
+from habeas.node.timekeeper import Timekeeper, last_beat, restored
 from habeas.node.workspace import Workspace
 from habeas.ports import Clock
 from habeas.review import ending
@@ -299,7 +299,7 @@ class Node:
     def why_not_watched(self, camera_id: str) -> str:
         """Say in a word or two why a camera is not analysed."""
         if self.time.jumped:
-            return "off: the clock is in doubt"
+            return "off: restored, two approvers confirm" if self.time.restored else "off: the clock is in doubt"
         if self.wrong_pack():
             return f"off: {self.wrong_pack()}"
         if not self.gallery.captured_freely(camera_id, self.time.now_ns()):
@@ -308,13 +308,19 @@ class Node:
 
     def status(self) -> dict[str, object]:
         """Return how everything stands, JSON values; no face, no name."""
-        watched = self.gallery.watched(self.time.now_ns())
+        states = self.camera_states()
+        over = {name for name, report in states.items() if report.state is CameraState.ENDED}
+        watched = self.gallery.watched(self.time.now_ns()) - over
         return {
-            "clock": {"now": utc(self.time.now_ns()), "jumped": self.time.jumped},
+            "clock": {
+                "now": utc(self.time.now_ns()),
+                "jumped": self.time.jumped,
+                "restored": self.time.restored,
+            },
             "model": self.gallery.model_id,
             "references_of_another_model": self.gallery.other_model,
             "references_unreadable": self.gallery.unreadable,
-            "cameras": {name: report.state.value for name, report in self.camera_states().items()},
+            "cameras": {name: report.state.value for name, report in states.items()},
             "watched": sorted(watched),
             "workers": [
                 {"worker": one.worker, "pid": one.pid, "cameras": one.cameras, "starts": one.starts, "kills": one.kills}
@@ -331,7 +337,8 @@ class Node:
             row: the camera.
 
         Returns:
-            JSON values: `camera`, what `node.inspecting.camera_facts` says.
+            JSON values: `camera`, what `node.inspecting.camera_facts` says, and `ended`: it is to be watched, but its
+            file is over.
 
         Raises:
             InputError: its address may not be opened any more.
@@ -342,7 +349,9 @@ class Node:
         if report.packets:
             with self.store.write() as tx:
                 note_delivery(tx, row.camera_id)
-        return {"camera": row.camera_id, **camera_facts(report, order.detect)}
+        now = self.camera_states().get(row.camera_id)
+        ended = now is not None and now.state is CameraState.ENDED
+        return {"camera": row.camera_id, **camera_facts(report, order.detect), "ended": ended}
 
     # --- end ----------------------------------------------------------------------------------------------------------
 
@@ -375,7 +384,7 @@ def _time_of(workspace: Workspace, clock: Clock) -> Timekeeper:
     bring_up(workspace.database_url, workspace.folder, clock)
     with open_store(workspace.database_url, clock) as store, store.read() as tx:
         _check_owner(workspace, tx)
-        return Timekeeper(clock, last_beat(tx))
+        return Timekeeper(clock, last_beat(tx), restored=restored(tx))
 
 
 def _check_owner(workspace: Workspace, tx: Tx) -> None:

@@ -16,6 +16,7 @@ from typing import Any, Final, TypeVar, cast
 from habeas.authority.authorisations import NOTIFY_NS
 from habeas.authority.requests import OVER, State
 from habeas.errors import DiskError, InputError
+from habeas.node.comparing import OF_BACKUP, settings_difference
 from habeas.node.timekeeper import Timekeeper, last_beat
 from habeas.node.workspace import SETTINGS, Workspace, socket_path
 from habeas.ports import Clock
@@ -25,7 +26,6 @@ from habeas.store.connection import database_file
 from habeas.store.records import Account, Authorisation, Grant, Meta, Reference, Session, Subject, Suspension, Token
 from habeas.store.restore import restore
 
-OF_BACKUP: Final = f"{SETTINGS}.of-backup"
 _OVER: Final = {state.value for state in OVER}
 _T = TypeVar("_T")
 
@@ -37,10 +37,12 @@ class Restored:
     Args:
         aside: what was there before: files, or a schema of the server.
         settings: the backup's settings, where they differ from those in force.
+        difference: of these, line by line, without secrets.
     """
 
     aside: tuple[str, ...]
     settings: Path | None
+    difference: tuple[str, ...]
 
 
 def back_up(workspace: Workspace, target: Path, clock: Clock) -> None:
@@ -78,7 +80,8 @@ def bring_back(workspace: Workspace, archive: Path, clock: Clock) -> Restored:
     aside = restore(archive, workspace.database_url, beside, clock, first=distrust)
     if beside.exists() and beside.read_bytes() == (workspace.folder / SETTINGS).read_bytes():
         beside.unlink()
-    return Restored(aside, beside if beside.exists() else None)
+    there = beside.exists()
+    return Restored(aside, beside if there else None, tuple(settings_difference(workspace.folder)) if there else ())
 
 
 def _check_own(tx: Tx, workspace_id: str) -> None:

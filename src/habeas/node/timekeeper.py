@@ -7,6 +7,8 @@ time here goes on as it elapses. Two people, or witnesses, say that the jump is 
     wall clock jumped          time elapses from where it was; nothing is compared or read; ends and destruction go on
     jump confirmed by two      time is the wall clock's again
 
+A restored database is in doubt in the same way, whatever the wall clock says: it is an old one.
+
 Across a restart of the program on the same boot, elapsed time is known. Across a restart of the machine it is not: a
 wall clock behind what it last showed has jumped; ahead of that, the machine is taken to have been off so long.
 """
@@ -17,11 +19,12 @@ from typing import Final
 from habeas.errors import RuleError
 from habeas.ports import Clock
 from habeas.store import Tx
-from habeas.store.records import Heartbeat
+from habeas.store.records import Entry, Heartbeat
 from habeas.types import NS_PER_S, utc
 
 TOLERANCE_NS: Final = 5 * NS_PER_S
 """A wall clock further off than this has jumped. Time servers correct in smaller steps."""
+CONFIRM: Final = "two approvers confirm: habeas clock confirm"
 _SLEW: Final = 1000
 """Time follows the wall clock by a thousandth of what elapsed, so that many small steps come to no jump unseen."""
 _NAME: Final = "node"
@@ -33,14 +36,16 @@ class Timekeeper:
     Args:
         clock: the machine's.
         last: what was known when the installation last ran.
+        restored: its database was restored, and nobody has said yet that this is right.
     """
 
-    def __init__(self, clock: Clock, last: Heartbeat | None) -> None:
+    def __init__(self, clock: Clock, last: Heartbeat | None, *, restored: bool = False) -> None:
         self._clock = clock
         self._lock = threading.Lock()
         self._boot_ns = self._checked_ns = clock.boot_ns()
         self._steady_ns = _resumed(clock, last)
         self._jumped = last.jumped if last is not None else False
+        self._restored = restored
         self.check()
 
     def now_ns(self) -> int:
@@ -73,6 +78,12 @@ class Timekeeper:
         with self._lock:
             return self._jumped
 
+    @property
+    def restored(self) -> bool:
+        """Tell whether it is in doubt because the database was restored."""
+        with self._lock:
+            return self._jumped and self._restored
+
     def off_by_ns(self) -> int:
         """Return how far the wall clock is ahead of elapsed time."""
         with self._lock:
@@ -94,13 +105,20 @@ class Timekeeper:
         """Check that the clock may be trusted.
 
         Raises:
-            RuleError: it jumped, and nobody has said that this is right.
+            RuleError: it jumped, or the database was restored, and nobody has said that this is right.
         """
-        if not self.check():
+        trusted = self.check()
+        if self.restored:
+            raise RuleError(
+                "this installation was restored: nothing is compared, started or shown",
+                rule="restored",
+                remedy=CONFIRM,
+            )
+        if not trusted:
             raise RuleError(
                 f"the clock jumped by {self.off_by_ns() / NS_PER_S:.0f} s: nothing is compared, started or shown",
                 rule="clock-jump",
-                remedy="set the clock right, then two people say so: habeas clock confirm",
+                remedy=f"set the clock right; then {CONFIRM}",
             )
 
     def distrust(self) -> None:
@@ -113,7 +131,7 @@ class Timekeeper:
         with self._lock:
             self._steady_ns = self._clock.now_ns()
             self._boot_ns = self._clock.boot_ns()
-            self._jumped = False
+            self._jumped = self._restored = False
 
     def beat(self, tx: Tx) -> None:
         """Write down what the time is, for the next start."""
@@ -139,6 +157,12 @@ def last_beat(tx: Tx) -> Heartbeat | None:
     """Return what was known when the installation last ran."""
     found = tx.find(Heartbeat, name=_NAME)
     return found[0] if found else None
+
+
+def restored(tx: Tx) -> bool:
+    """Tell whether the database was restored, and two people have not said yet that this is right."""
+    found = tx.find(Entry, kind=["database.restored", "clock.confirmed"])
+    return bool(found) and found[-1].kind == "database.restored"
 
 
 def _resumed(clock: Clock, last: Heartbeat | None) -> int:

@@ -137,7 +137,10 @@ class Shown:
 
 
 def queue(tx: Tx, actor: Actor) -> list[Facts]:
-    """Return the alerts that wait for a verdict of this person, the oldest first.
+    """Return the alerts that wait for a verdict of this person: by urgency, and of the same the newest first.
+
+    First those for which the reviewer on call was called, then the other open ones, then those whose half hour is over.
+    No verdict has an influence on it.
 
     Args:
         tx: the transaction.
@@ -148,7 +151,14 @@ def queue(tx: Tx, actor: Actor) -> list[Facts]:
     """
     zones = zones_for(actor, Act.QUEUE)
     waiting = queries.alerts_waiting(tx, states=UNDECIDED, zones=zones, person=actor.person)
-    return [_facts(alert) for alert in those_shown(tx, waiting)]
+    ordered = sorted(those_shown(tx, waiting), key=lambda one: (_urgency(one), -one.raised_at_ns, one.alert_id))
+    return [_facts(alert) for alert in ordered]
+
+
+def _urgency(alert: Alert) -> int:
+    if alert.state == State.UNCONFIRMED.value:
+        return 2
+    return 0 if alert.called_at_ns is not None else 1
 
 
 def show(tx: Tx, keys: KeyStore, actor: Actor, alert_id: str) -> Shown:

@@ -3,9 +3,9 @@
 from collections.abc import Collection
 from typing import Final
 
-from sqlalchemy import ColumnElement, select, union_all
+from sqlalchemy import ColumnElement, func, select, union_all
 
-from habeas.store.records import Alert, Entry, Verdict
+from habeas.store.records import Alert, Authorisation, Entry, Verdict
 from habeas.store.schema import TABLE_OF
 from habeas.store.transaction import Tx
 from habeas.store.values import matching
@@ -103,6 +103,12 @@ def alert_keys(tx: Tx) -> set[str]:
     """Return the ids of the keys that alerts still need: of images, and of oversight's copies."""
     named = union_all(select(_ALERTS.key_id).where(_KEPT), select(_ALERTS.oversight_key_id).where(_SEALED))
     return set(tx.execute(named).scalars())
+
+
+def count_authorisations(tx: Tx, states: Collection[str]) -> int:
+    """Return how many authorisations are in these states."""
+    among = matching(Authorisation, {"state": set(states)})
+    return int(tx.execute(select(func.count()).select_from(TABLE_OF[Authorisation]).where(among)).scalar_one())
 
 
 def _captured(from_ns: int, until_ns: int) -> ColumnElement[bool]:

@@ -357,7 +357,10 @@ def _host_and_port(place: str, default_port: int) -> tuple[str, int]:
 def _check_port(port: int, rules: AddressRules) -> None:
     if port not in rules.ports:
         allowed = ", ".join(map(str, sorted(set(rules.ports)))) or "none"
-        _refuse(f"cameras may not be on port {port}", f"allowed: {allowed}; list further ones in the settings")
+        _refuse(
+            f"cameras may not be on port {port}",
+            f"allowed: {allowed}; list further ones as cameras.ports in habeas.yaml",
+        )
 
 
 def _literal(host: str) -> bool:
@@ -408,7 +411,10 @@ def _allowed(text: str, rules: AddressRules, named: str = "") -> str:
         _refuse(f"{address}{named} is an IPv4 address inside IPv6", "give the IPv4 address")
     listed = [network for network in rules.networks if address in network]
     if not listed:
-        _refuse(f"{address}{named} is in no network of cameras", "list the cameras' network in the settings")
+        _refuse(
+            f"{address}{named} is in no network of cameras",
+            "list the cameras' network as cameras.networks in habeas.yaml",
+        )
     special = _special(address)
     if special is not None and not any(_within(network, special[1]) for network in listed):
         _refuse(f"{address}{named} is {special[0]}", "give the camera's own address; or list exactly this one")
@@ -438,14 +444,14 @@ def _file_address(rest: str, rules: AddressRules) -> CameraAddress:
         _refuse("a file's address has a host or a query", "write file:///folder/video.mp4, a ? as %3F")
     path = Path(_decoded(rest, "the path"))
     if ".." in path.parts or not any(path.is_relative_to(folder) for folder in _both(rules.folders)):
-        _refuse_file()
+        _refuse_file(path)
     try:
         real = path.resolve(strict=True)
         regular = stat.S_ISREG(real.stat().st_mode)
     except (OSError, RuntimeError):
         real, regular = path, False
     if not any(real.is_relative_to(folder.resolve()) for folder in rules.folders):
-        _refuse_file()
+        _refuse_file(path)
     if not regular:
         _refuse("there is no such video file", "check the name; folders, pipes and devices are not opened")
     return CameraAddress("file", "", 0, quote(str(real)), "", "", (), real)
@@ -455,5 +461,10 @@ def _both(folders: tuple[Path, ...]) -> tuple[Path, ...]:
     return tuple(form for folder in folders for form in (folder, folder.resolve()))
 
 
-def _refuse_file() -> NoReturn:
-    _refuse("the file is in no folder of videos", "move it there, or list its folder in the settings")
+def _refuse_file(path: Path) -> NoReturn:
+    """Refuse a file, and say which folder to list. Nothing is said of where it leads: that would tell what is there."""
+    folder = "its folder" if ".." in path.parts else str(path.parent)
+    remedy = (
+        f"list {folder} as cameras.folders in habeas.yaml and start the node again, or move the file below one listed"
+    )
+    _refuse("the file is in no folder of videos", remedy)

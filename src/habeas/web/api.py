@@ -18,6 +18,7 @@ from habeas.web import authorisations, cameras, people, policy, review, suspensi
 from habeas.web.bodies import Problem
 from habeas.web.calls import as_problem
 from habeas.web.strict import Limited
+from habeas.wording import Wrong, wrongs
 
 PREFIX = "/api/v1"
 _MODULES = (system, people, cameras, policy, authorisations, suspensions, review)
@@ -72,9 +73,10 @@ async def _refused(_request: Request, error: Exception) -> Response:
 
 
 async def _malformed(_request: Request, error: Exception) -> Response:
-    found = error.errors()[0] if isinstance(error, RequestValidationError) else {"loc": ("body",), "msg": "malformed"}
-    where = ".".join(str(part) for part in found["loc"][1:]) or "body"
-    problem = UsageError(f"{where}: {found['msg']}", remedy="see `habeas COMMAND --help`")
+    found = wrongs(error.errors()) if isinstance(error, RequestValidationError) else []
+    one = found[0] if found else Wrong((), "is malformed", "send it as docs/openapi.json says")
+    name = ".".join(one.path[1:])  # behind where it was given: body, query, path
+    problem = UsageError(f"{name or 'the body'}: {one.what}", remedy=one.remedy)
     return _answer(problem, problem.http_status)
 
 

@@ -1,6 +1,7 @@
 """Routes of authorisations: draft, submit, approve, refuse, revoke, renew, notices."""
 
 from datetime import date
+from typing import Final, Literal
 
 from fastapi import APIRouter, Response
 
@@ -12,6 +13,7 @@ from habeas.authority.requests import Draft, Person, State
 from habeas.errors import InputError
 from habeas.node.enrolling import Batch, Given, enrol_batch
 from habeas.store import Tx
+from habeas.store.queries import count_authorisations
 from habeas.store.records import Authorisation
 from habeas.types import utc
 from habeas.web.bodies import (
@@ -24,7 +26,7 @@ from habeas.web.bodies import (
     WhyBody,
     decoded,
 )
-from habeas.web.calls import Caller
+from habeas.web.calls import MORE, WITH_MORE, Caller
 from habeas.web.strict import StrictRoute
 
 routes = APIRouter(route_class=StrictRoute)
@@ -85,12 +87,19 @@ def _reports(batch: Batch) -> list[dict[str, object]]:
     return [report.as_json() for report in batch.reports]
 
 
-@routes.get("/authorisations")
-def list_authorisations(call: Caller, *, ended: bool = False) -> list[dict[str, object]]:
-    """List open authorisations, or those that have ended."""
-    states = requests.OVER if ended else frozenset(State) - requests.OVER
+_SHOWN: Final = {"open": frozenset(State) - requests.OVER, "ended": requests.OVER, "all": frozenset(State)}
+
+
+@routes.get("/authorisations", responses=WITH_MORE)
+def list_authorisations(
+    call: Caller, response: Response, which: Literal["open", "ended", "all"] = "open"
+) -> list[dict[str, object]]:
+    """List open authorisations, those that have ended, or all; tell how many are not shown."""
+    states = _SHOWN[which]
     with call.look() as (tx, actor):
-        return reading.listed(tx, actor, states)
+        rows = reading.listed(tx, actor, states)
+        response.headers[MORE] = str(count_authorisations(tx, {state.value for state in set(State) - states}))
+    return rows
 
 
 @routes.get("/authorisations/{authorisation_id}")

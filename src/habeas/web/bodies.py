@@ -7,6 +7,7 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from habeas.errors import InputError
+from habeas.wording import refusal
 
 Name = Annotated[str, Field(min_length=1, max_length=64)]
 Text = Annotated[str, Field(max_length=2000)]
@@ -102,7 +103,7 @@ class ImageBody(Body):
 
 def _visible(name: str) -> str:
     if any(unicodedata.category(char) in _UNSEEN for char in name):
-        raise ValueError("a name is of characters that can be seen")
+        raise refusal("has characters that cannot be seen", "write it in letters")
     return name
 
 

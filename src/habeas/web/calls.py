@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Annotated, cast
+from typing import Annotated, Any, Final, cast
 
 from fastapi import Depends, Request
 
@@ -13,6 +13,12 @@ from habeas.errors import HabeasError, RuleError
 from habeas.node.node import Node
 from habeas.store import Tx
 
+MORE: Final = "Habeas-More"
+"""Header of a list that is not whole: how many there are beside what is in it."""
+WITH_MORE: Final[dict[int | str, dict[str, Any]]] = {
+    200: {"headers": {MORE: {"description": "How many there are beside these.", "schema": {"type": "integer"}}}}
+}
+"""What the OpenAPI document says of such a list."""
 UNKNOWN = "unknown"
 """Who acts, in entries, where nobody is logged in."""
 

@@ -3,12 +3,12 @@
 from fastapi import APIRouter
 
 from habeas.accounts.roles import Role
-from habeas.authority import cameras
+from habeas.authority import cameras, suspensions
 from habeas.authority.cameras import NewCamera, camera_named
 from habeas.engine.orders import CameraReport
 from habeas.node.node import Node
 from habeas.node.sources import note_source
-from habeas.store.records import Camera
+from habeas.store.records import Camera, Suspension
 from habeas.types import utc
 from habeas.video.address import CameraAddress, parse_address
 from habeas.video.masks import Mask
@@ -25,10 +25,22 @@ def list_cameras(call: Caller) -> list[dict[str, object]]:
     with call.look() as (tx, actor):
         actor.require(*Role)
         actor.require_scope("read")
-        rows = tx.find(Camera, removed_at_ns=None)
+        rows, now_ns = tx.find(Camera, removed_at_ns=None), tx.now_ns
+        all_suspensions = tx.find(Suspension)
+        suspended_by = {row.camera_id: suspensions.binding(all_suspensions, row, now_ns) for row in rows}
     states = call.node.camera_states()
     shows_source = actor.has(Role.ADMIN)
-    return [_camera(call.node, row, states.get(row.camera_id), shows_source=shows_source) for row in rows]
+    return [
+        {
+            **_camera(call.node, row, states.get(row.camera_id), shows_source=shows_source),
+            "suspended_by": [_suspension(one) for one in suspended_by[row.camera_id]],
+        }
+        for row in rows
+    ]
+
+
+def _suspension(row: Suspension) -> dict[str, object]:
+    return {"suspension": row.suspension_id, "ends": utc(suspensions.end_ns(row))}
 
 
 def _camera(node: Node, row: Camera, state: CameraReport | None, *, shows_source: bool) -> dict[str, object]:

@@ -97,8 +97,12 @@ def disable_user(call: Caller, name: str) -> dict[str, object]:
 def reset_user(call: Caller, name: str) -> dict[str, object]:
     """Give a new code; the roles lapse."""
     with call.command() as (tx, actor):
+        actor.require(Role.ADMIN)
+        account = people.account_named(tx, name)
+        lapsed = sorted({grant.role for grant in tx.find(Grant, account_id=account.account_id, revoked_at_ns=None)})
         made = people.renew_setup(tx, actor, name)
-    return {"account": made.account_id, "name": made.name, "setup_code": made.setup_code}
+    told = {"account": made.account_id, "name": made.name, "setup_code": made.setup_code}
+    return {**told, "roles_lapsed": lapsed}
 
 
 @routes.post("/users/{name}/roles")

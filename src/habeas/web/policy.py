@@ -68,7 +68,9 @@ def show_clock(call: Caller) -> dict[str, object]:
     with call.look() as (tx, actor):
         actor.require(*Role)
         actor.require_scope("read")
-        return {"now": utc(tx.now_ns), "jumped": call.node.time.jumped, "off_by_s": call.node.time.off_by_ns() / 1e9}
+        time = call.node.time
+        off_by_s = time.off_by_ns() / 1e9
+        return {"now": utc(tx.now_ns), "jumped": time.jumped, "restored": time.restored, "off_by_s": off_by_s}
 
 
 @routes.post("/clock/confirm")

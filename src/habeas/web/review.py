@@ -2,17 +2,20 @@
 
 import base64
 import dataclasses
+from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query, Response
 
 from habeas.errors import InputError
 from habeas.review import queue
-from habeas.review.queue import Facts
+from habeas.review.queue import MOST_FOUND, Facts
 from habeas.review.table import Answer, State
 from habeas.review.verdicts import give_verdict
+from habeas.store import Tx
+from habeas.store.records import Alert, Authorisation
 from habeas.types import utc
 from habeas.web.bodies import VerdictBody
-from habeas.web.calls import Caller
+from habeas.web.calls import MORE, WITH_MORE, Caller
 from habeas.web.strict import StrictRoute
 
 routes = APIRouter(route_class=StrictRoute)
@@ -24,11 +27,19 @@ def _told(facts: Facts) -> dict[str, object]:
     return {name.removesuffix("_ns"): times.get(name, value) for name, value in values.items()}
 
 
-@routes.get("/review")
-def waiting(call: Caller) -> list[dict[str, object]]:
-    """List the alerts that wait for this person's verdict."""
+@routes.get("/review", responses=WITH_MORE)
+def waiting(
+    call: Caller,
+    response: Response,
+    limit: Annotated[int, Query(ge=1, le=MOST_FOUND)] = 50,
+    offset: Annotated[int, Query(ge=0, lt=2**31)] = 0,
+) -> list[dict[str, object]]:
+    """List the alerts that wait for this person's verdict: the urgent first, of the same urgency the newest."""
     with call.look() as (tx, actor):
-        return [_told(facts) for facts in queue.queue(tx, actor)]
+        found = queue.queue(tx, actor)
+    page = found[offset : offset + limit]
+    response.headers[MORE] = str(len(found) - len(page))
+    return [_told(facts) for facts in page]
 
 
 @routes.get("/alerts")
@@ -61,12 +72,21 @@ def show(call: Caller, alert_id: str) -> dict[str, object]:
     """Show an alert beside its references."""
     with call.command(trusted=True) as (tx, actor):
         shown = queue.show(tx, call.node.keys, actor, alert_id)
+        until_ns = _pictures_until(tx, alert_id)
     image = shown.image
     return {
         **_told(shown.facts),
+        "pictures_until": utc(until_ns),
         "image": base64.b64encode(image).decode() if image is not None else None,
         "references": [base64.b64encode(reference).decode() for reference in shown.references],
     }
+
+
+def _pictures_until(tx: Tx, alert_id: str) -> int:
+    """Return when the pictures of an alert are destroyed at the latest: in time, or with their authorisation."""
+    alert = tx.get(Alert, alert_id)
+    row = tx.get(Authorisation, alert.authorisation_id)
+    return min(alert.expires_at_ns, row.ends_at_ns or row.until_ns)
 
 
 @routes.post("/alerts/{alert_id}/verdict")

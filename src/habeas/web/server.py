@@ -1,6 +1,7 @@
 """Serves the API on the workspace's Unix socket until asked to stop."""
 
 import contextlib
+import logging
 import os
 import socket
 import stat
@@ -37,10 +38,19 @@ def listen(path: Path) -> socket.socket:
     return server
 
 
-def serve(api: FastAPI, listener: socket.socket) -> None:
-    """Answer until SIGTERM or SIGINT; requests that run then get two seconds."""
+def serve(api: FastAPI, listener: socket.socket, log: logging.Handler) -> None:
+    """Answer until SIGTERM or SIGINT; requests that run then get two seconds.
+
+    Args:
+        api: the application.
+        listener: of `listen`.
+        log: takes what the server logs, and never waits.
+    """
+    logger = logging.getLogger("uvicorn")
+    logger.handlers, logger.propagate = [log], False
     config = uvicorn.Config(
         api,
+        log_config=None,
         log_level="warning",
         access_log=False,
         timeout_graceful_shutdown=_FAREWELL_S,

@@ -23,6 +23,7 @@ from habeas.node import machine
 from habeas.node.doctor import Doctor
 from habeas.node.findings import Finding, Health
 from habeas.node.founding import Founder, found
+from habeas.node.restoring import back_up, bring_back
 from habeas.node.timekeeper import Timekeeper
 from habeas.node.workspace import SETTINGS, Workspace, load_workspace, master_file, socket_path
 from habeas.settings import ModelSettings, Settings
@@ -109,6 +110,29 @@ def test_a_wrong_setting_is_found_with_its_line(workspace: Workspace, clock: Man
         first = next(made.findings())
     assert first.health is Health.FAIL
     assert f"{SETTINGS}:" in first.text
+
+
+def test_every_wrong_setting_is_found_that_would_stop_the_node(workspace: Workspace, clock: ManualClock) -> None:
+    file = workspace.folder / SETTINGS
+    lines = len(file.read_text().splitlines())
+    text = file.read_text().replace(LOOPBACK, "cameras:\n  networks: [127.0.0.1/8]\n  ports: [0]\n  folders: [video]\n")
+    file.write_text(text + "live: {stall_s: often}\n")
+    with Doctor(workspace.folder, clock) as made:
+        seen = list(made.findings())
+    wrong = [one for one in seen if one.check == "settings"]
+    assert [one.text.split(":")[1] for one in wrong] == [str(lines), str(lines + 1), str(lines + 2), str(lines + 4)]
+    assert all(one.health is Health.FAIL and one.remedy for one in wrong)
+    assert "workspace" not in healths(seen)
+    assert "time server" in healths(seen), "what needs no settings is looked at"
+
+
+def test_a_misspelt_variable_is_found_without_a_workspace(
+    tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HABEAS_WORKER__COUNT", "1")
+    with Doctor(tmp_path, clock) as made:
+        seen = healths(made.findings())
+    assert (seen["settings"], seen["workspace"]) == ("fail", "fail")
 
 
 def test_others_who_may_read_or_change_are_found(workspace: Workspace, doctor: Doctor, clock: ManualClock) -> None:
@@ -223,6 +247,21 @@ def test_a_clock_that_jumped_is_found(workspace: Workspace, doctor: Doctor, cloc
     clock.jump(3600 * NS_PER_S)
     jumped = only(doctor._check_clock())
     assert (jumped.health, jumped.facts["off_by_s"]) == (Health.FAIL, 3600)
+    assert "restored" not in jumped.text
+
+
+def test_a_restore_that_waits_for_a_word_is_found_and_not_called_a_clock_that_jumped(
+    workspace: Workspace, clock: ManualClock, tmp_path: Path
+) -> None:
+    back_up(workspace, tmp_path / "b.habeas", clock)
+    bring_back(workspace, tmp_path / "b.habeas", clock)
+    with Doctor(workspace.folder, clock) as made:
+        list(made._check_workspace())
+        list(made._check_database(workspace))
+        told = only(made._check_clock())
+    assert (told.health, told.remedy) == (Health.FAIL, "two approvers confirm: habeas clock confirm")
+    assert "this installation was restored" in told.text
+    assert "wall clock" not in told.text
 
 
 # --- the machine ------------------------------------------------------------------------------------------------------

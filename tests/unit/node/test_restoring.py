@@ -26,8 +26,9 @@ from habeas.clock import ManualClock, SystemClock
 from habeas.errors import DiskError, InputError, KeyDestroyed, RuleError
 from habeas.models.pack import default_model_id
 from habeas.node import restoring
+from habeas.node.comparing import OF_BACKUP
 from habeas.node.node import Node
-from habeas.node.restoring import OF_BACKUP, back_up, bring_back, node_runs
+from habeas.node.restoring import back_up, bring_back, node_runs
 from habeas.node.workspace import SETTINGS, Workspace, load_workspace, socket_path
 from habeas.settings import Settings
 from habeas.store import Tx, open_store
@@ -197,6 +198,12 @@ def test_what_is_no_backup_is_refused(workspace: Workspace, clock: ManualClock, 
         back_up(workspace, tmp_path / "b.habeas", clock)  # never overwritten
 
 
+def clock_of(node: Node) -> dict[str, object]:
+    told = node.status()["clock"]
+    assert isinstance(told, dict)
+    return told
+
+
 def test_nothing_is_compared_until_two_approvers_say_that_it_is_right(tmp_path: Path, settings: Settings) -> None:
     assert settings.models  # the models are here
     workspace = founded(tmp_path, settings="workers: {count: 1}")
@@ -217,8 +224,12 @@ def test_nothing_is_compared_until_two_approvers_say_that_it_is_right(tmp_path: 
         people = {name: Actor(one.account_id, one.person, {Role.APPROVER: ()}) for name, one in accounts.items()}
         node.tick()
         assert node.gallery._stopped
-        with pytest.raises(RuleError, match="clock jumped"):
+        with pytest.raises(RuleError, match="was restored: nothing is compared") as refused:
             node.time.require_trust()
+        assert (refused.value.rule, refused.value.remedy) == ("restored", "two approvers confirm: habeas clock confirm")
+        told = clock_of(node)
+        assert (told["jumped"], told["restored"]) == (True, True)
+        assert node.why_not_watched("any") == "off: restored, two approvers confirm"
         for name, done in (("ann", False), ("ann", False), ("bert", True)):  # one person twice is one
             with suppress(RuleError), node.command() as tx:
                 assert approve_clock(tx, people[name], node.time.off_by_ns()) is done
@@ -229,6 +240,10 @@ def test_nothing_is_compared_until_two_approvers_say_that_it_is_right(tmp_path: 
         node.time.require_trust()
     with running() as node:
         assert not node.time.jumped, "and it stays so"
+        node.time.distrust()
+        assert not node.time.restored, "a later jump is one of the clock"
+        with pytest.raises(RuleError, match="clock jumped"):
+            node.time.require_trust()
 
 
 # --- what the database in force says more strictly --------------------------------------------------------------------

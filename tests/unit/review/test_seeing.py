@@ -10,7 +10,7 @@ from tests.installation import DAY, Installation, rule_of
 
 from habeas.accounts.roles import Role
 from habeas.errors import HabeasError, InputError, UsageError
-from habeas.review import queue
+from habeas.review import ending, queue
 from habeas.review.queue import Facts, Shown
 from habeas.review.rights import MAY, Act
 from habeas.review.table import Answer, State
@@ -199,3 +199,31 @@ def test_a_look_alike_is_somebody_else(place: Installation, alert: Alert, answer
     with pytest.raises(HabeasError) as refused:
         judge(place, alert, "opal", answer, lookalike=True)
     assert refused.type is InputError
+
+
+# --- in which order they wait -----------------------------------------------------------------------------------------
+
+
+def test_the_urgent_wait_first_and_of_the_same_the_newest(place: Installation) -> None:
+    row = place.started("rita", until_ns=place.clock.now_ns() + 3 * DAY)
+    minute = 60 * NS_PER_S
+
+    def raised(after_min: int) -> str:
+        place.clock.advance(after_min * minute)
+        alert_id = place.alert(row.authorisation_id).alert_id
+        with place.store.write() as tx:
+            ending.tick(tx, place.keys)
+        return alert_id
+
+    late, later = raised(0), raised(1)
+    called, called_later = raised(30), raised(1)
+    new, newest = raised(6), raised(1)
+    with place.store.read() as tx:
+        states = {one.alert_id: (one.state, one.called_at_ns is not None) for one in tx.find(Alert)}
+        waiting = [facts.alert_id for facts in queue.queue(tx, place.actor(tx, "opal"))]
+    assert [states[one][0] for one in (late, later)] == ["unconfirmed"] * 2
+    assert [states[one][1] for one in (called, called_later, new, newest)] == [True, True, False, False]
+    assert waiting == [called_later, called, newest, new, later, late]
+    judge(place, place.look(Alert, alert_id=new)[0], "otto", S)
+    with place.store.read() as tx:
+        assert [facts.alert_id for facts in queue.queue(tx, place.actor(tx, "opal"))] == waiting, "no verdict counts"
