@@ -61,7 +61,9 @@ class Known:
         elif said == ["different", "different"]:
             self.state, self.image = "false", False
         elif len(said) == 3:
-            self.state = {"same": "confirmed", "different": "false", "cannot tell": "unresolved"}[answer]
+            alone = answer == "same" and said.count("same") == 1
+            by_third = {"same": "confirmed", "different": "false", "cannot tell": "unresolved"}
+            self.state = "unresolved" if alone else by_third[answer]
             self.image = self.state == "confirmed"
         return self.state == "false" and self.marked
 

@@ -47,6 +47,8 @@ def expected(answers: Sequence[Answer]) -> str:
     """What the table says, written down anew."""
     if answers[0] is answers[1] is not C:
         return {S: "confirmed", D: "false"}[answers[0]]
+    if answers[2] is S and S not in answers[:2]:
+        return "unresolved"
     return {S: "confirmed", D: "false", C: "unresolved"}[answers[2]]
 
 
