@@ -18,6 +18,7 @@ from habeas.store.records import (
     Approval,
     Authorisation,
     Grant,
+    Look,
     Policy,
     Suspension,
     Token,
@@ -322,6 +323,24 @@ def _judged(by: str) -> Callable[[World, Tx, Who], None]:
         account = _second(tx, who) if by == "second" else _account(tx, names[by])
         verdict = new_id("verdict"), world.ids["alert"], account.account_id, account.person, "same", False, tx.now_ns
         tx.add(Verdict(*verdict))
+
+    return given
+
+
+def _seen(by: str = "self") -> Callable[[World, Tx, Who], None]:
+    """Somebody has opened the pictures: the caller, or another."""
+
+    def given(world: World, tx: Tx, who: Who) -> None:
+        for account in tx.find(Account, name=who.account if by == "self" else by):
+            tx.add(Look(world.ids["alert"], account.account_id, tx.now_ns))
+
+    return given
+
+
+def _each(*givens: Callable[[World, Tx, Who], None]) -> Callable[[World, Tx, Who], None]:
+    def given(world: World, tx: Tx, who: Who) -> None:
+        for one in givens:
+            one(world, tx, who)
 
     return given
 
