@@ -102,7 +102,6 @@ class Case:
         people: who may read names here; others find none.
         faces: who may see faces here.
         hidden: what the answer may not hold for this caller.
-        changes: tables that a refusal may change (failed logins are counted).
     """
 
     name: str
@@ -117,7 +116,6 @@ class Case:
     people: Callable[[Who], bool] = lambda _who: False
     faces: Callable[[Who], bool] = lambda _who: False
     hidden: Callable[[World, Who], list[bytes]] = lambda _world, _who: []
-    changes: tuple[type, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -83,14 +83,13 @@ PEOPLE_ROWS = (
         open_to_all,
         (
             Case("right", body=says(name="real", password=PASSWORD), callers=FEW),
-            Case("wrong", always("login"), body=says(name="real", password="x" * 20), callers=FEW, changes=(Account,)),
+            Case("wrong", always("login"), body=says(name="real", password="x" * 20), callers=FEW),
             Case("nobody's", always("login"), body=says(name="nosuch", password="x" * 20), callers=FEW),
             Case(
                 "closed",
                 always("login"),
                 body=says(name="disabled", password="x" * 20),
                 callers=FEW,
-                changes=(Account,),
             ),
             Case(
                 "wrong code",

@@ -62,8 +62,6 @@ class Account:
     setup_hash: str | None = None
     setup_until_ns: int | None = None
     disabled_at_ns: int | None = None
-    failures: int = 0
-    locked_until_ns: int | None = None
 
 
 @dataclass(frozen=True)

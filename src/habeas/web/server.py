@@ -11,6 +11,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from habeas.errors import InputError
+from habeas.web.peers import PeerProtocol
 
 _FAREWELL_S: Final = 2
 _WAITING: Final = 128
@@ -39,12 +40,18 @@ def listen(path: Path) -> socket.socket:
 
 def serve(api: FastAPI, listener: socket.socket) -> None:
     """Answer until SIGTERM or SIGINT; requests that run then get two seconds."""
+    server_of(api).run(sockets=[listener])
+
+
+def server_of(api: FastAPI) -> uvicorn.Server:
+    """Return the server of an application; `run` it with a listening Unix socket."""
     config = uvicorn.Config(
         api,
+        http=PeerProtocol,
         log_level="warning",
         access_log=False,
         timeout_graceful_shutdown=_FAREWELL_S,
         lifespan="off",
         server_header=False,
     )
-    uvicorn.Server(config).run(sockets=[listener])
+    return uvicorn.Server(config)

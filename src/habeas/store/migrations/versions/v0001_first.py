@@ -21,8 +21,6 @@ def upgrade() -> None:  # noqa: PLR0915 - a table and its indexes after the othe
         sa.Column("setup_hash", sa.Text(), autoincrement=False, nullable=True),
         sa.Column("setup_until_ns", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.Column("disabled_at_ns", sa.BigInteger(), autoincrement=False, nullable=True),
-        sa.Column("failures", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("locked_until_ns", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.PrimaryKeyConstraint("account_id"),
         sa.UniqueConstraint("name", name="uq_accounts_name"),
     )
