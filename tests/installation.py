@@ -4,7 +4,7 @@ Its database is real SQLite, its key store real, on a disk in memory. Nothing is
 """
 
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
@@ -23,9 +23,12 @@ from habeas.authority.policy import Ceilings, first_policy
 from habeas.authority.purposes import Purpose
 from habeas.authority.requests import Draft, EnrolledImage, Person
 from habeas.clock import ManualClock
-from habeas.errors import RuleError
+from habeas.errors import HabeasError, RuleError
 from habeas.keys import KeyStore, MasterKey, MemoryDisk
-from habeas.review import alerts, ending
+from habeas.review import alerts, ending, queue
+from habeas.review.queue import Shown
+from habeas.review.table import Answer
+from habeas.review.verdicts import give_verdict
 from habeas.store import Store, Tx, open_store
 from habeas.store.records import Alert, Authorisation, Camera, Grant, Policy, Reference, Subject, Suspension
 from habeas.types import F32, NS_PER_S, Origin, OriginKind, Threshold
@@ -375,6 +378,17 @@ class Installation:
                 false_a_day=0.2,
                 cooldown_ns=0,
             )
+
+    def see(self, who: str, alert_id: str) -> Shown:
+        """Open the pictures of an alert."""
+        return self.do(who, lambda tx, actor: queue.show(tx, self.keys, actor, alert_id))
+
+    def judge(self, who: str, alert_id: str, answer: Answer, *, lookalike: bool = False, looks: bool = True) -> None:
+        """Say what an alert shows; before, open its pictures, if they may be opened."""
+        if looks:
+            with suppress(HabeasError):  # the verdict is refused by the same rule, or another
+                self.see(who, alert_id)
+        self.do(who, lambda tx, actor: give_verdict(tx, self.keys, actor, alert_id, answer, lookalike=lookalike))
 
     def close(self) -> None:
         """Close everything."""

@@ -116,6 +116,7 @@ class RunningNode:
         """Run a client in this process."""
         texts = [str(one) for one in arguments] + (["--as", who] if who else []) + (["--json"] if json_too else [])
         env = {"HABEAS_WORKSPACE": str(self.folder), "XDG_CONFIG_HOME": str(self.home / "config")}
+        env["XDG_RUNTIME_DIR"] = str(self.home)
         done = CliRunner().invoke(command, texts, input=stdin, env=env)
         assert done.exception is None or isinstance(done.exception, SystemExit), repr(done.exception)
         said = Said(done.exit_code, done.stdout, done.stderr)

@@ -7,8 +7,10 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.cli.nodes import RunningNode
+from PIL import Image
+from tests.cli.nodes import PASSWORD, RunningNode
 
+from habeas.cli.faces import TILE_PX
 from habeas.cli.times import show_told
 
 pytestmark = pytest.mark.timeout(200)
@@ -37,16 +39,22 @@ def alert(node: RunningNode, clip: Path, astronaut: Path) -> str:
 
 def test_it_is_shown_with_its_faces_where_asked(node: RunningNode, alert: str, tmp_path: Path) -> None:
     assert alert in node.text("review", "list", who="olga")
-    assert "Ada" not in node.text("review", "show", alert, who="olga")
-    told = node.run("review", "show", alert, "--save", tmp_path / "faces", who="olga").row
-    saved, until = told["saved"], told["pictures_until"]
+    unseen = node.run("review", "verdict", alert, "same", who="olga")
+    assert (unseen.status, unseen.error["rule"]) == (3, "look-first")
+    assert unseen.error["remedy"] == f"open them: habeas review show {alert}"
+    saved = Path(node.run("review", "show", alert, "--save", tmp_path / "faces", who="olga").row["picture"])
+    assert stat.S_IMODE(saved.stat().st_mode) == 0o600
+    with Image.open(saved) as picture:
+        assert picture.size[0] > 2 * TILE_PX, "side by side"
+    told = node.run("review", "show", alert, "--save", tmp_path / "more", who="olga").row
+    until = told["pictures_until"]
     (active,) = (one for one in node.run("authorise", "list", who="pia").rows if one["cameras"] == ["film"])
     assert until == active["ends"], "the pictures go with their authorisation"
-    warned = node.text("review", "show", alert, "--save", tmp_path / "more", who="olga")
-    assert f"2 copies are yours to destroy, at once when the authorisation ends, and by {show_told(until)}" in warned
+    warned = node.text("review", "show", alert, "--save", tmp_path / "warned", who="olga")
+    assert f"yours to destroy, at once when the authorisation ends, and by {show_told(until)}" in warned
     assert "yours to destroy" not in node.text("review", "show", alert, who="olga")
-    assert len(saved) == 2
-    assert {stat.S_IMODE(Path(path).stat().st_mode) for path in saved} == {0o600}
+    again = node.run("review", "show", alert, "--save", tmp_path / "faces", who="olga")
+    assert again.error["kind"] == "disk", "what was saved is not overwritten"
     refused = node.run("review", "show", alert, who="adam")
     assert (refused.status, refused.error["kind"]) == (3, "rule")
 
@@ -60,10 +68,24 @@ def test_the_list_has_pages(node: RunningNode, alert: str) -> None:
         assert (said.status, said.error["message"]) == (2, told)
 
 
+def test_the_picture_goes_with_the_verdict_or_the_logout(node: RunningNode, alert: str) -> None:
+    told = node.text("review", "show", alert, who="olga")
+    assert "Ada" not in told
+    pictures = [Path(node.run("review", "show", alert, who=who).row["picture"]) for who in ("olga", "otto")]
+    assert str(pictures[0]) in told
+    assert [stat.S_IMODE(path.stat().st_mode) for path in pictures] == [0o600, 0o600]
+    assert node.run("review", "verdict", alert, "perhaps", who="olga").status == 2
+    assert pictures[0].exists(), "control: no verdict was taken"
+    assert node.run("review", "verdict", alert, "same", who="olga").row["taken"] is True
+    assert [path.exists() for path in pictures] == [False, True]
+    node.run("logout", who="otto")
+    assert not pictures[1].exists()
+    assert node.run("login", "otto", "--password-stdin", stdin=PASSWORD).status == 0
+
+
 def test_two_verdicts_confirm_and_the_first_is_not_seen(node: RunningNode, alert: str) -> None:
     assert node.run("review", "verdict", alert, "same", who="rita").error["rule"] == "role"
     assert node.run("review", "verdict", alert, "perhaps", who="olga").error["kind"] == "usage"
-    assert node.run("review", "verdict", alert, "same", who="olga").row["taken"] is True
     again = node.run("review", "verdict", alert, "same", who="olga")
     assert (again.status, again.error["rule"]) == (3, "once-each")
     assert node.run("review", "search", "--camera", "film", who="otto").rows[0]["state"] == "open"

@@ -91,8 +91,8 @@ def test_what_is_added_is_found_changed_and_removed(store: Store) -> None:
     with store.write() as tx:
         tx.add(account("ann"))
         tx.add(account("bea"))
-        changed = tx.change(tx.get(Account, "id-ann"), disabled_at_ns=7, failures=2)
-        assert changed == account("ann", disabled_at_ns=7, failures=2)
+        changed = tx.change(tx.get(Account, "id-ann"), disabled_at_ns=7, setup_until_ns=2)
+        assert changed == account("ann", disabled_at_ns=7, setup_until_ns=2)
         assert tx.get(Account, "id-ann") == changed  # a transaction sees what it did
     with store.write() as tx:
         tx.remove(account("bea"))
@@ -128,7 +128,7 @@ def test_what_is_not_there_is_refused(store: Store) -> None:
         with pytest.raises(InputError, match="no such account: nobody"):
             tx.get(Account, "nobody")
         with pytest.raises(InputError, match="not there any more"):
-            tx.change(account("nobody"), failures=1)
+            tx.change(account("nobody"), setup_until_ns=1)
 
 
 def test_names_are_unique_and_a_refusal_leaves_the_transaction_usable(store: Store) -> None:
@@ -161,7 +161,7 @@ def test_a_reading_transaction_cannot_write(store: Store) -> None:
 
     writes: list[Callable[[Tx], object]] = [
         lambda tx: tx.add(account("ann")),
-        lambda tx: tx.change(account("ann"), failures=1),
+        lambda tx: tx.change(account("ann"), setup_until_ns=1),
         lambda tx: tx.remove(account("ann")),
         lambda tx: tx.entry("test.read", "ann", {}),
         lambda tx: tx.after_commit(never),
@@ -212,7 +212,7 @@ def test_values_come_back_as_they_went_in(store: Store, values: dict[str, Any]) 
 
 @pytest.mark.parametrize("value", ["a\0b", "\ud800", 2**63, -(2**63) - 1])
 def test_values_that_no_database_keeps_are_refused_everywhere(store: Store, value: object) -> None:
-    field = "person" if isinstance(value, str) else "failures"
+    field = "person" if isinstance(value, str) else "setup_until_ns"
     with store.write() as tx:
         tx.add(account("ann"))
         for refused in (
@@ -236,7 +236,14 @@ def test_numbers_that_are_none_are_refused(store: Store, value: float) -> None:
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("name", 7), ("name", None), ("failures", "7"), ("failures", True), ("failures", 1.0), ("nothing", 1)],
+    [
+        ("name", 7),
+        ("name", None),
+        ("setup_until_ns", "7"),
+        ("setup_until_ns", True),
+        ("setup_until_ns", 1.0),
+        ("nothing", 1),
+    ],
 )
 def test_a_value_of_another_type_is_a_fault_of_ours(store: Store, field: str, value: object) -> None:
     with store.write() as tx:

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Final, Self
 
 import pytest
-import uvicorn
 from tests.cameras import RtspCamera, write_video
 
 from habeas.clock import SystemClock
@@ -29,7 +28,7 @@ from habeas.settings import Settings
 from habeas.store.records import Alert
 from habeas.types import NS_PER_S
 from habeas.web.api import make_api
-from habeas.web.server import listen
+from habeas.web.server import listen, server_of
 
 STORY: Final = Path(__file__).resolve().parents[2] / "docs" / "story.md"
 ADDRESS: Final = "127.0.0.1:8554"
@@ -117,7 +116,7 @@ def serving(folder: Path, clock: MovedClock, problems: list[HabeasError]) -> Ite
     """Run the node of a workspace in this process."""
     with Node(load_workspace(folder), clock, default_model_id(), problems.append) as node:
         listener = listen(socket_path(folder))
-        server = uvicorn.Server(uvicorn.Config(make_api(node), log_level="warning", lifespan="off"))
+        server = server_of(make_api(node))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:

@@ -18,6 +18,7 @@ from habeas.store.records import (
     Approval,
     Authorisation,
     Grant,
+    Look,
     Policy,
     Suspension,
     Token,
@@ -101,7 +102,6 @@ class Case:
         people: who may read names here; others find none.
         faces: who may see faces here.
         hidden: what the answer may not hold for this caller.
-        changes: tables that a refusal may change (failed logins are counted).
     """
 
     name: str
@@ -116,7 +116,6 @@ class Case:
     people: Callable[[Who], bool] = lambda _who: False
     faces: Callable[[Who], bool] = lambda _who: False
     hidden: Callable[[World, Who], list[bytes]] = lambda _world, _who: []
-    changes: tuple[type, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -322,6 +321,24 @@ def _judged(by: str) -> Callable[[World, Tx, Who], None]:
         account = _second(tx, who) if by == "second" else _account(tx, names[by])
         verdict = new_id("verdict"), world.ids["alert"], account.account_id, account.person, "same", False, tx.now_ns
         tx.add(Verdict(*verdict))
+
+    return given
+
+
+def _seen(by: str = "self") -> Callable[[World, Tx, Who], None]:
+    """Somebody has opened the pictures: the caller, or another."""
+
+    def given(world: World, tx: Tx, who: Who) -> None:
+        for account in tx.find(Account, name=who.account if by == "self" else by):
+            tx.add(Look(world.ids["alert"], account.account_id, tx.now_ns))
+
+    return given
+
+
+def _each(*givens: Callable[[World, Tx, Who], None]) -> Callable[[World, Tx, Who], None]:
+    def given(world: World, tx: Tx, who: Who) -> None:
+        for one in givens:
+            one(world, tx, who)
 
     return given
 

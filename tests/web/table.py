@@ -12,6 +12,7 @@ from tests.web.cases import (
     _consented,
     _content,
     _decided,
+    _each,
     _holds_operator,
     _judged,
     _lift,
@@ -24,6 +25,7 @@ from tests.web.cases import (
     _policy_void,
     _said_clock,
     _second,
+    _seen,
     a_draft,
     a_scope,
     a_suspension,
@@ -58,8 +60,6 @@ from tests.web.cases import (
 )
 from tests.web.world import NORTH, PASSWORD
 
-from habeas.store.records import Account
-
 approver = both(holds("approver"), login)
 admin = both(holds("admin"), login)
 officer = both(holds("privacy"), login)
@@ -83,14 +83,13 @@ PEOPLE_ROWS = (
         open_to_all,
         (
             Case("right", body=says(name="real", password=PASSWORD), callers=FEW),
-            Case("wrong", always("login"), body=says(name="real", password="x" * 20), callers=FEW, changes=(Account,)),
+            Case("wrong", always("login"), body=says(name="real", password="x" * 20), callers=FEW),
             Case("nobody's", always("login"), body=says(name="nosuch", password="x" * 20), callers=FEW),
             Case(
                 "closed",
                 always("login"),
                 body=says(name="disabled", password="x" * 20),
                 callers=FEW,
-                changes=(Account,),
             ),
             Case(
                 "wrong code",
@@ -466,10 +465,12 @@ REVIEW_ROWS = (
         reviewer,
         (
             *(
-                Case(f"{said}, first", path=_ALERT, body=says(verdict=said))
+                Case(f"{said}, first", given=_seen(), path=_ALERT, body=says(verdict=said))
                 for said in ("same", "different", "cannot-tell")
             ),
-            Case("second", given=_judged("other"), path=_ALERT, body=_SAME),
+            Case("not looked at", always("look-first"), path=_ALERT, body=_SAME),
+            Case("looked at by another", always("look-first"), _seen("officer1"), _ALERT, _SAME),
+            Case("second", given=_each(_judged("other"), _seen()), path=_ALERT, body=_SAME),
             Case("again", always("once-each"), _judged("self"), _ALERT, _SAME, callers=has_account),
             Case("by own second account", always("once-each"), _judged("second"), _ALERT, _SAME, callers=has_account),
             Case("decided", always("state"), _decided, _ALERT, _SAME),

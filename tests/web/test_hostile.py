@@ -10,7 +10,7 @@ import pytest
 from tests.web.matrix import PREFIX, problem
 from tests.web.world import World, api_of, served
 
-from habeas.web.strict import MAX_BODY_BYTES, MAX_DRAFT_BYTES, loads
+from habeas.web.strict import MAX_BODY_BYTES, MAX_DRAFT_BYTES, MAX_UNKNOWN_BYTES, loads
 
 LOGIN = f"{PREFIX}/login"
 pytestmark = pytest.mark.usefixtures("lives")
@@ -37,8 +37,8 @@ def bearer(world: World, name: str) -> dict[str, str]:
         b'{"name": NaN, "password": "b"}',
         b'{"name": Infinity, "password": "b"}',
         b'{"name": ' + b"9" * 5000 + b', "password": "b"}',
-        b"[" * 100_000,
-        b'{"name":' * 50_000,
+        b"[" * 60_000,
+        b'{"name":' * 8_000,
         b'{"name": "a", "password": ["b"]}',
         b'{"name": "a", "password": {"b": 1}}',
         b'{"name": 1, "password": "b"}',
@@ -252,15 +252,42 @@ def test_a_body_that_says_it_is_too_large_is_not_read(world: World) -> None:
             assert size > 10**20 or told.startswith(b"HTTP/1.1 413")
 
 
-def test_a_body_that_grows_too_large_is_refused(client: httpx.Client) -> None:
-    def chunks() -> Iterator[bytes]:
-        yield b'{"name": "'
-        for _ in range(40):
-            yield b"a" * (1 << 15)
+def growing(size: int) -> Iterator[bytes]:
+    """A body that does not say how long it is."""
+    yield b'{"name": "'
+    for _ in range(size >> 15):
+        yield b"a" * (1 << 15)
 
-    answer = client.post(LOGIN, content=chunks(), headers={"content-type": "application/json"})
+
+JSON = {"content-type": "application/json"}
+
+
+def test_a_body_that_grows_too_large_is_refused(world: World, client: httpx.Client) -> None:
+    headers = {**JSON, **bearer(world, "admin")}
+    answer = client.post(f"{PREFIX}/users", content=growing(MAX_BODY_BYTES + (1 << 16)), headers=headers)
     assert answer.status_code == 413
     assert problem(answer)["remedy"] == "send fewer or smaller images; anything else fits in 1 MiB"
+
+
+@pytest.mark.parametrize("path", [LOGIN, f"{PREFIX}/authorisations"])
+@pytest.mark.parametrize("secret", ["", "Bearer habeas-login_nobodys"])
+def test_nobody_sends_much(world: World, client: httpx.Client, path: str, secret: str) -> None:
+    headers = {**JSON, **({"authorization": secret} if secret else {})}
+    for content in (growing(MAX_UNKNOWN_BYTES + (1 << 16)), b" " * (MAX_UNKNOWN_BYTES + 1)):
+        answer = client.post(path, content=content, headers=headers)
+        assert (answer.status_code, problem(answer)["rule"]) == (403, "not-logged-in")
+    known = client.post(path, content=b" " * (MAX_UNKNOWN_BYTES + 1), headers={**JSON, **bearer(world, "admin")})
+    assert known.status_code in {400, 422}, "control: it was read"
+
+
+def test_nobody_is_told_so_before_anything_is_sent(world: World) -> None:
+    """The answer comes while the body is still with the client."""
+    head = f"POST {PREFIX}/authorisations HTTP/1.1\r\nHost: n\r\nContent-Type: application/json\r\n"
+    with socket.socket(socket.AF_UNIX) as raw:
+        raw.settimeout(10)
+        raw.connect(str(world.folder / "node.sock"))
+        raw.sendall(f"{head}Content-Length: {MAX_UNKNOWN_BYTES + 1}\r\n\r\n".encode())
+        assert raw.recv(65536).startswith(b"HTTP/1.1 403")
 
 
 def test_a_draft_may_be_larger_than_anything_else(world: World, client: httpx.Client) -> None:
@@ -284,7 +311,7 @@ def test_a_fault_of_ours_is_told_without_its_text(world: World) -> None:
 
     api.add_api_route(f"{PREFIX}/broken", broken)
     with served(api, world.folder / "broken.sock") as other:
-        answer = other.get(f"{PREFIX}/broken")
+        answer = other.get(f"{PREFIX}/broken", headers={"connection": "close"})
         assert (answer.status_code, answer.json()["error"]["kind"]) == (500, "bug")
         assert text not in answer.text
         assert other.get(f"{PREFIX}/healthz").status_code == 200

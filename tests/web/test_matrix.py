@@ -85,7 +85,7 @@ def test_a_refusal_that_leaves_an_effect_is_caught(world: World) -> None:
     def half(call: Caller, name: str) -> dict[str, str]:
         with call.node.store.write() as tx:
             for account in tx.find(Account, name=name):
-                tx.change(account, failures=9)
+                tx.change(account, setup_until_ns=9)
         with call.command() as (_tx, actor):
             actor.require()
         return {}

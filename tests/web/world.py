@@ -18,21 +18,22 @@ from typing import Any
 
 import httpx
 import numpy as np
-import uvicorn
 from fastapi import FastAPI
 
 from habeas.accounts import sessions
 from habeas.accounts.credentials import digest
 from habeas.accounts.roles import Actor, Role
+from habeas.accounts.throttle import Throttle
 from habeas.keys import KeyStore, MasterKey
 from habeas.node.node import Node
+from habeas.node.refusals import Refusals
 from habeas.store import Tx
 from habeas.store.records import TABLES, Account, Entry
 from habeas.store.schema import TABLE_OF
 from habeas.types import NS_PER_S
 from habeas.video.address import AddressRules, rules_with
 from habeas.web.api import make_api
-from habeas.web.server import listen
+from habeas.web.server import listen, server_of
 
 HOUR_NS = 3600 * NS_PER_S
 NORTH, SOUTH = "north", "south"
@@ -160,6 +161,11 @@ class World:
             self._saved.backup(now)
         self.base |= self._keys()  # a new key stays
 
+    def forget_refusals(self) -> None:
+        """Nobody was refused before: the next refusal is an entry at once, and no login waits."""
+        self.node.throttle = Throttle()
+        self.node.refusals = Refusals(self.node.store, self.node.time)
+
     def marks(self) -> dict[str, bytes]:
         """What no answer may hold, whoever asks; by what it is."""
         template = vector(0).astype("<f4").tobytes()
@@ -204,7 +210,7 @@ def sqlite_closing(connection: sqlite3.Connection) -> Iterator[sqlite3.Connectio
 @contextmanager
 def served(api: FastAPI, socket_path: Path) -> Iterator[httpx.Client]:
     """Serve an application on a Unix socket, and hand out a client of it."""
-    server = uvicorn.Server(uvicorn.Config(api, log_level="critical", access_log=False, lifespan="off"))
+    server = server_of(api)
     with listen(socket_path) as listener:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()

@@ -116,8 +116,6 @@ def set_password(tx: Tx, name: str, code: str, password: str) -> Account:
         credential_at_ns=tx.now_ns,
         setup_hash=None,
         setup_until_ns=None,
-        failures=0,
-        locked_until_ns=None,
     )
     tx.entry("account.credential-set", account.account_id, {})
     return changed

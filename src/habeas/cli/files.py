@@ -42,7 +42,7 @@ def say_copies(saved: Sequence[object], until: object) -> None:
     """
     if saved:
         say(
-            f"These {len(saved)} copies are yours to destroy, at once when the authorisation ends, and by "
+            f"What you saved is yours to destroy, at once when the authorisation ends, and by "
             f"{show_told(until)} at the latest: nothing here can reach them."
         )
 

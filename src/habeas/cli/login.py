@@ -6,6 +6,7 @@ from typing import Annotated, Final
 import typer
 
 from habeas.cli.client import Client, Json, connected
+from habeas.cli.faces import drop_all
 from habeas.cli.logins import Kept, check_name
 from habeas.cli.output import say
 from habeas.cli.tables import facts
@@ -81,6 +82,7 @@ def logout(client: Client) -> None:
         raise UsageError("nobody is logged in here", remedy="habeas login NAME")
     done = client.post("logout")
     client.logins.forget(kept.name)
+    drop_all(kept.name)
     client.tell({**done, "name": kept.name}, lambda: say(f"{kept.name} is logged out"))
 
 

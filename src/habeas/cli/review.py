@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from habeas.cli.client import Client, Json, connected
+from habeas.cli.faces import drop, keep_for_now, side_by_side
 from habeas.cli.files import save_private, say_copies
 from habeas.cli.output import say
 from habeas.cli.tables import facts, table
@@ -58,34 +59,45 @@ def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
 
 
-@app.command(epilog="Example: `habeas review show alert-0123456789abcdef --save faces`")
+@app.command(epilog="Example: `habeas review show alert-0123456789abcdef`")
 @connected
 def show(
     client: Client,
     alert_id: AlertId,
     save: Annotated[
-        Path | None, typer.Option("--save", help="Write the face and the references into this folder.")
+        Path | None,
+        typer.Option("--save", help="Write the picture into this folder, where it stays until you remove it."),
     ] = None,
 ) -> None:
-    """Show an alert. Who looked is an entry of the log. Its pictures are written only where --save says."""
+    """Show an alert: references and live face side by side, in a picture whose path is printed.
+
+    Who looked is an entry of the log; a verdict takes a look. The picture goes with your verdict or your logout.
+    """
     told: Json = client.get("alerts", alert_id)
     image, references = told.pop("image"), told.pop("references")
-    told["saved"] = [str(path) for path in _save(save, alert_id, image, references)] if save else []
+    path = _picture(client, alert_id, image, references, save) if image is not None and references else None
+    told["picture"] = str(path) if path is not None else None
 
     def text() -> None:
-        _say_alert(told, faces=len(references) + (image is not None))
-        say_copies(told["saved"], told["pictures_until"])
+        _say_alert(told)
+        say_copies([path] if save is not None and path is not None else [], told["pictures_until"])
 
     client.tell(told, text)
 
 
-def _save(folder: Path, alert_id: str, image: str | None, references: list[str]) -> list[Path]:
-    named = [(f"{alert_id}-face", image)] if image is not None else []
-    named += [(f"{alert_id}-reference-{number}", one) for number, one in enumerate(references, 1)]
-    return [save_private(folder, name, base64.b64decode(data)) for name, data in named]
+def _picture(client: Client, alert_id: str, image: str, references: list[str], save: Path | None) -> Path:
+    picture = side_by_side([base64.b64decode(one) for one in references], base64.b64decode(image))
+    if save is not None:
+        return save_private(save, alert_id, picture)
+    return keep_for_now(_account(client), alert_id, picture)
 
 
-def _say_alert(told: Json, faces: int) -> None:
+def _account(client: Client) -> str:
+    """Return whose login is used; a token is shown no picture, and gives no verdict."""
+    return client.kept.name if client.kept is not None else ""
+
+
+def _say_alert(told: Json) -> None:
     measured = "extrapolated" if told["extrapolated"] else "measured"
     facts(
         [
@@ -101,7 +113,7 @@ def _say_alert(told: Json, faces: int) -> None:
                 "chance",
                 f"{told['expected_fpir']:.1g} of strangers' tracks alert; {told['false_a_day']:.2g} false a day",
             ),
-            ("pictures", told["saved"] or f"{faces}: write them with --save FOLDER"),
+            ("picture", told["picture"] or "gone"),
         ]
     )
 
@@ -116,8 +128,12 @@ def verdict(
         bool, typer.Option("--look-alike", help="Never again for this face, with `different`.")
     ] = False,
 ) -> None:
-    """Say whether it is the same person. What others said stays unseen until the alert is decided."""
+    """Say whether it is the same person, once you have opened its pictures with `habeas review show`.
+
+    What others said stays unseen until the alert is decided.
+    """
     done = client.post("alerts", alert_id, "verdict", body={"verdict": answer, "lookalike": look_alike})
+    drop(_account(client), alert_id)
     client.tell(done, lambda: say("taken"))
 
 

@@ -14,6 +14,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Final, Self
 
 from habeas.accounts.roles import Actor
+from habeas.accounts.throttle import Throttle
 from habeas.authority import discard
 from habeas.authority.cameras import note_delivery, source_text
 from habeas.authority.gallery import Gallery
@@ -27,6 +28,7 @@ from habeas.errors import HabeasError, InputError, UsageError
 from habeas.node.counting import Counting, delivering, write_counts
 from habeas.node.inspecting import INSPECT_S, camera_facts
 from habeas.node.matching import Matching
+from habeas.node.refusals import Refusals
 from habeas.node.timekeeper import Timekeeper, last_beat, restored
 from habeas.node.workspace import Workspace
 from habeas.ports import Clock
@@ -84,6 +86,8 @@ class Node:
             self.gallery = Gallery(self.store, self.keys, model_id)
             self._calibration = calibration_digest(model_id)
             self.counting = Counting()
+            self.throttle = Throttle()
+            self.refusals = Refusals(self.store, self.time)
             self._begin_entries()
             self.relay = stack.enter_context(Relay())
             self.matching = stack.enter_context(
@@ -161,6 +165,7 @@ class Node:
                 *self._settling,
                 self._refresh,
                 self._follow_gallery,
+                self.refusals.write_due,
                 self._note,
             ):
                 self._guarded(step)
@@ -365,6 +370,7 @@ class Node:
             self.matching.stop_waiting()
             self.supervisor.close()
             self.matching.close()
+            self._guarded(lambda: self.refusals.write_due(everything=True))
             with self._doing, self.counting.taken() as counted, self.store.write() as tx:
                 write_counts(tx, counted)
                 self.time.beat(tx)

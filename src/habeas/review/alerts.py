@@ -129,6 +129,7 @@ def _insert(
 
 
 def _body(alert: Alert) -> dict[str, object]:
+    """Return what the entry says. Entries are for good: how alike a stranger was does not get into one."""
     return {
         "alert": alert.alert_id,
         "authorisation": alert.authorisation_id,
@@ -140,7 +141,6 @@ def _body(alert: Alert) -> dict[str, object]:
         "false_a_day": alert.false_a_day,
         "gallery_size": alert.gallery_size,
         "model": alert.model_id,
-        "similarity": alert.similarity,
         "threshold": alert.threshold,
         "view": alert.view_id,
     }
@@ -154,18 +154,21 @@ def _seen_again(tx: Tx, alert: Alert, captured_at_ns: int) -> Alert:
     return alert
 
 
-def track_closed(tx: Tx, alert_id: str, last_seen_ns: int) -> None:
+def track_closed(tx: Tx, alert_id: str, last_seen_ns: int, *, suspended: bool) -> None:
     """Note when the track of an alert was last compared, from where the cooldown counts. A decided one stays as it is.
 
     Args:
         tx: the transaction.
         alert_id: from `raise_alert`.
         last_seen_ns: capture time of the track's last probe. One before what the alert has changes nothing.
+        suspended: what its camera captured then is suspended meanwhile: nothing is noted.
 
     Raises:
         InputError: no such alert.
     """
     alert = tx.get(Alert, alert_id)
+    if suspended:
+        return
     if alert.state in UNDECIDED and alert.destroyed_at_ns is None and last_seen_ns > alert.last_seen_ns:
         tx.change(alert, last_seen_ns=last_seen_ns)
         tx.entry("alert.last-seen", ACTOR, {"alert": alert_id, "last_seen": utc(last_seen_ns)})

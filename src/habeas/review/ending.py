@@ -12,6 +12,8 @@ from typing import Final
 from habeas.errors import KeyDestroyed
 from habeas.keys import KeyStore, Scope
 from habeas.review.alerts import ACTOR, LONGEST_NS, those_shown
+from habeas.review.forgetting import first_sighting, forgotten
+from habeas.review.looks import forget_looks
 from habeas.review.table import UNDECIDED, State
 from habeas.review.verdicts import opening
 from habeas.store import Tx, queries
@@ -118,7 +120,10 @@ def _destroy(tx: Tx, alert: Alert, why: Why) -> str:
     """Forget the image; return the key to destroy after the commit."""
     undecided = alert.state in UNDECIDED
     state = _ended_state(tx, alert)
-    tx.change(alert, image_sealed=None, destroyed_at_ns=tx.now_ns, state=state)
+    row = tx.change(alert, image_sealed=None, destroyed_at_ns=tx.now_ns, state=state)
+    if state != State.CONFIRMED.value or why is Why.SUSPENSION:
+        tx.change(row, **forgotten(row))
+    forget_looks(tx, alert.alert_id)
     verdicts = tx.find(Verdict, alert_id=alert.alert_id) if undecided else []
     body = {
         "alert": alert.alert_id,
@@ -151,6 +156,9 @@ def destroy_for_authorisation(tx: Tx, authorisation_id: str) -> list[str]:
 def destroy_captured(tx: Tx, cameras: Collection[str], from_ns: int, until_ns: int) -> list[str]:
     """Forget the images captured on these cameras in a suspended window. What is sealed to oversight stays.
 
+    An alert captured before it, and seen again since it began, is left as it was at its capture: the row does not say
+    when somebody was seen last before the window.
+
     Args:
         tx: the transaction that imposes it.
         cameras: by id.
@@ -160,6 +168,9 @@ def destroy_captured(tx: Tx, cameras: Collection[str], from_ns: int, until_ns: i
     Returns:
         The ids of the keys that the caller destroys once this is committed.
     """
+    for alert in queries.alerts_seen_into(tx, cameras, from_ns):
+        tx.change(alert, **first_sighting(alert))
+        tx.entry("alert.sightings-forgotten", ACTOR, {"alert": alert.alert_id})
     return _destroy_all(tx, queries.alerts_captured(tx, cameras, from_ns, until_ns), Why.SUSPENSION)
 
 

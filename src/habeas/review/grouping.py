@@ -35,6 +35,7 @@ def further_sighting(
         if (alert.camera_id, alert.subject_id) == (camera_id, subject_id)
         and alert.state in UNDECIDED
         and alert.destroyed_at_ns is None
+        and alert.similarity is not None
         and similarity <= alert.similarity
         and alert.captured_at_ns <= captured_at_ns <= alert.last_seen_ns + cooldown_ns
     ]

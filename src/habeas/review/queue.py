@@ -9,6 +9,7 @@ from habeas.errors import InputError, UsageError
 from habeas.keys import KeyStore
 from habeas.review.alerts import may_be_shown, those_shown
 from habeas.review.images import image_context, opened, reference_context
+from habeas.review.looks import note_look
 from habeas.review.rights import Act, check_act, zones_for
 from habeas.review.table import UNDECIDED, State
 from habeas.store import Tx, queries
@@ -20,13 +21,15 @@ MOST_FOUND: Final = 500
 
 @dataclass(frozen=True)
 class Facts:
-    """An alert without faces. Once its image is destroyed, only counts, times and outcome remain.
+    """An alert without faces.
+
+    Once its image is destroyed, only counts, times and outcome remain; times to the hour, if it was not confirmed.
 
     Args:
         alert_id: which.
         camera_id: where.
         zone: of the camera when it was raised.
-        authorisation_id: what permitted the search.
+        authorisation_id: what permitted the search; None: forgotten.
         subject_id: whom it matched; None: destroyed.
         captured_at_ns: when.
         raised_at_ns: when it was written.
@@ -45,7 +48,7 @@ class Facts:
     alert_id: str
     camera_id: str
     zone: str
-    authorisation_id: str
+    authorisation_id: str | None
     subject_id: str | None
     captured_at_ns: int
     raised_at_ns: int
@@ -162,7 +165,7 @@ def _urgency(alert: Alert) -> int:
 
 
 def show(tx: Tx, keys: KeyStore, actor: Actor, alert_id: str) -> Shown:
-    """Open an alert with its reference, and write who looked.
+    """Open an alert with its reference, and write who looked; whoever was shown both may judge it.
 
     Args:
         tx: a writing transaction: before it has committed, the faces do not come out.
@@ -178,6 +181,8 @@ def show(tx: Tx, keys: KeyStore, actor: Actor, alert_id: str) -> Shown:
     check_act(actor, Act.SEE_FACE, alert.zone)
     image, references = _faces(tx, keys, alert) if may_be_shown(tx, alert) else (None, ())
     shown = Shown(_facts(alert), image, references)
+    if image is not None and references:
+        note_look(tx, actor, alert)
     tx.entry("view.alert", actor.account_id, {"alert": alert_id, "faces": shown.faces})
     tx.after_commit(shown.logged)
     return shown

@@ -40,10 +40,15 @@ UNDECIDED: Final = frozenset({State.OPEN.value, State.UNCONFIRMED.value})
 """As they stand in rows."""
 _TWO: Final = 2
 _AGREED: Final = {Answer.SAME: Outcome.CONFIRMED, Answer.DIFFERENT: Outcome.FALSE}
+_ALONE: Final = {Answer.DIFFERENT: Outcome.FALSE}
+"""What a third reviewer decides whom neither of the first two agrees with: nothing is confirmed by one."""
 
 
 def outcome(answers: Sequence[Answer]) -> Outcome | None:
     """Return what the answers came to; None: another reviewer is needed.
+
+    Two decide where they agree. Else the third does, but `confirmed` always takes two who said `same`: where the third
+    is the first to say so, the alert is unresolved (docs/decisions/0012).
 
     Args:
         answers: of distinct persons; the order of the first two makes no difference, the third comes last.
@@ -56,5 +61,5 @@ def outcome(answers: Sequence[Answer]) -> Outcome | None:
     if len(rest) > 1 or (rest and agreed):
         raise HabeasError(f"{len(answers)} verdicts on an alert that fewer had decided")
     if rest:
-        return _AGREED.get(rest[0], Outcome.UNRESOLVED)
+        return (_AGREED if rest[0] in first else _ALONE).get(rest[0], Outcome.UNRESOLVED)
     return agreed

@@ -19,7 +19,9 @@ from habeas.accounts.roles import Actor
 from habeas.errors import InputError, RuleError
 from habeas.keys import KeyStore
 from habeas.review.alerts import ACTOR, may_be_shown
+from habeas.review.forgetting import forgotten
 from habeas.review.images import sealed_for_oversight
+from habeas.review.looks import check_looked, forget_looks
 from habeas.review.rights import Act, check_act
 from habeas.review.table import UNDECIDED, Answer, Outcome, outcome
 from habeas.store import Tx
@@ -52,7 +54,8 @@ def give_verdict(
         lookalike: never again for this face: if the alert turns out false, the subject's threshold is raised above it.
 
     Raises:
-        RuleError: not an operator of that zone, an API token, a second time, or it is decided or over.
+        RuleError: not an operator of that zone, an API token, a second time, it is decided or over, or this account
+            has not opened its pictures.
         InputError: no such alert, or a look-alike that is not `different`.
         DiskError: a key could not be written.
     """
@@ -65,6 +68,7 @@ def give_verdict(
         raise RuleError("you have judged this alert", rule="once-each", remedy="others judge it now")
     if alert.state not in UNDECIDED or not may_be_shown(tx, alert):
         raise RuleError("this alert is decided, or over", rule="state", remedy="go on with the next one")
+    check_looked(tx, actor, alert_id)
     verdict = _insert(tx, actor, alert, answer, lookalike=lookalike)
     decided = outcome([*(Answer(one.verdict) for one in earlier), answer])  # the order of the first two is no matter
     if decided is not None:
@@ -110,8 +114,11 @@ def _decide(tx: Tx, keys: KeyStore, alert: Alert, decided: Outcome, verdicts: Se
     else:
         fields = {"image_sealed": None, "destroyed_at_ns": tx.now_ns}
         tx.after_commit(lambda: keys.destroy([alert.key_id]))
-    alert = tx.change(alert, state=decided.value, decided_at_ns=tx.now_ns, **fields)
-    until_ns = alert.oversight_until_ns
+    row = tx.change(alert, state=decided.value, decided_at_ns=tx.now_ns, **fields)
+    if row.destroyed_at_ns is not None:
+        tx.change(row, **forgotten(row))
+    forget_looks(tx, alert.alert_id)
+    until_ns = row.oversight_until_ns
     body = {
         "alert": alert.alert_id,
         "outcome": decided.value,
@@ -124,9 +131,14 @@ def _decide(tx: Tx, keys: KeyStore, alert: Alert, decided: Outcome, verdicts: Se
 
 
 def _raise_threshold(tx: Tx, alert: Alert) -> None:
-    """Ask more of this subject's matches from now on. Nothing of the look-alike is kept but one number."""
+    """Ask more of this subject's matches from now on. Nothing of the look-alike is kept but one number.
+
+    Args:
+        tx: the transaction.
+        alert: as it was before its row forgot whom it matched.
+    """
     subject = tx.get(Subject, alert.subject_id)
-    least = min(alert.similarity + RAISE_BY, RAISED_MOST)
+    least = min((alert.similarity or 0.0) + RAISE_BY, RAISED_MOST)
     raised_to = least if subject.raised_to is None else max(subject.raised_to, least)
     tx.change(subject, raised_to=raised_to)
     body = {"alert": alert.alert_id, "authorisation": subject.authorisation_id, "to": raised_to}

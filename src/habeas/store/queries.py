@@ -56,6 +56,12 @@ def alerts_captured(tx: Tx, cameras: Collection[str], from_ns: int, until_ns: in
     return tx.select(Alert, _captured(from_ns, until_ns), _among(camera_id=cameras), _KEPT, without=FACES)
 
 
+def alerts_seen_into(tx: Tx, cameras: Collection[str], from_ns: int) -> list[Alert]:
+    """Return alerts captured on these cameras before an instant and seen again since, in any state, without faces."""
+    before, since = _ALERTS.captured_at_ns < from_ns, _ALERTS.last_seen_ns >= from_ns
+    return tx.select(Alert, _among(camera_id=cameras), before, since, without=FACES)
+
+
 def alerts_waiting(tx: Tx, *, states: Collection[str], zones: Collection[str] | None, person: str) -> list[Alert]:
     """Return alerts that this person has not judged and whose image is kept, the oldest first, without faces.
 

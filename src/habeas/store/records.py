@@ -87,8 +87,6 @@ class Account:
     setup_hash: str | None = None
     setup_until_ns: int | None = None
     disabled_at_ns: int | None = None
-    failures: int = 0
-    locked_until_ns: int | None = None
 
 
 @dataclass(frozen=True)
@@ -268,23 +266,26 @@ class Suspension:
 
 @dataclass(frozen=True)
 class Alert:
-    """A track whose best shots matched. Its image is sealed under the alert's own key."""
+    """A track whose best shots matched. Its image is sealed under the alert's own key.
+
+    Once it is destroyed without having been confirmed, it names nobody: `review.forgetting`.
+    """
 
     alert_id: str = field(metadata=KEY)
     camera_id: str
     zone: str
-    authorisation_id: str = field(metadata=INDEX)
-    subject_id: str
+    authorisation_id: str | None = field(metadata=INDEX)
+    subject_id: str | None
     captured_at_ns: int = field(metadata=INDEX)
     raised_at_ns: int
-    track_id: int
-    similarity: float
+    track_id: int | None
+    similarity: float | None
     threshold: float
     expected_fpir: float
     extrapolated: bool
     false_a_day: float
     gallery_size: int
-    view_id: str
+    view_id: str | None
     model_id: str
     key_id: str
     image_sealed: bytes | None
@@ -299,6 +300,15 @@ class Alert:
     oversight_key_id: str | None = None
     oversight_until_ns: int | None = None
     frozen_at_ns: int | None = None
+
+
+@dataclass(frozen=True)
+class Look:
+    """An account was shown the pictures of an alert that is undecided; when last. In no answer."""
+
+    alert_id: str = field(metadata=KEY)
+    account_id: str = field(metadata=KEY)
+    at_ns: int
 
 
 @dataclass(frozen=True)
@@ -348,6 +358,7 @@ TABLES: Final[tuple[type, ...]] = (
     Reference,
     Suspension,
     Alert,
+    Look,
     Verdict,
     Count,
 )

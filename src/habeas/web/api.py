@@ -12,12 +12,13 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from habeas.errors import HabeasError, UsageError
+from habeas.accounts.sessions import not_logged_in
+from habeas.errors import HabeasError, RuleError, UsageError
 from habeas.node.node import Node
 from habeas.web import authorisations, cameras, people, policy, review, suspensions, system
 from habeas.web.bodies import Problem
-from habeas.web.calls import as_problem
-from habeas.web.strict import Limited
+from habeas.web.calls import as_problem, call_of
+from habeas.web.strict import NOT_LOGGED_IN, Limited
 from habeas.wording import Wrong, wrongs
 
 PREFIX = "/api/v1"
@@ -58,8 +59,16 @@ def _application() -> FastAPI:
     api.add_exception_handler(RequestValidationError, _malformed)
     api.add_exception_handler(HTTPException, _unknown)
     api.add_exception_handler(Exception, _failed)
-    api.add_middleware(Limited, drafts=f"{PREFIX}/authorisations")
+    api.add_middleware(Limited, drafts=f"{PREFIX}/authorisations", logged_in=_logged_in)
     return api
+
+
+def _logged_in(request: Request) -> bool:
+    try:
+        with call_of(request).look():
+            return True
+    except RuleError:
+        return False
 
 
 def _answer(error: HabeasError, status: int) -> Response:
@@ -82,6 +91,8 @@ async def _malformed(_request: Request, error: Exception) -> Response:
 
 async def _unknown(_request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
+    if status == NOT_LOGGED_IN:
+        return await _refused(_request, not_logged_in())
     said, remedy = _SAID.get(status, _ELSE)
     return _answer(UsageError(said, remedy=remedy), status)
 

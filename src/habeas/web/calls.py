@@ -12,6 +12,7 @@ from habeas.accounts.sessions import actor_of, touch
 from habeas.errors import HabeasError, RuleError
 from habeas.node.node import Node
 from habeas.store import Tx
+from habeas.web.peers import user_id_of
 
 MORE: Final = "Habeas-More"
 """Header of a list that is not whole: how many there are beside what is in it."""
@@ -30,10 +31,12 @@ class Call:
     Args:
         node: running.
         secret: of a login or API token; empty: none.
+        user_id: the machine's user who calls, as the kernel says.
     """
 
     node: Node
     secret: str
+    user_id: int
 
     @contextmanager
     def command(self, *, trusted: bool = False) -> Iterator[tuple[Tx, Actor]]:
@@ -82,25 +85,39 @@ class Call:
         Raises:
             RuleError: a rule refuses what the block does.
         """
+        with self.noting("refused", UNKNOWN), self.node.command() as tx:
+            yield tx
+
+    @contextmanager
+    def noting(self, kind: str, actor_id: str) -> Iterator[None]:
+        """Let a refusal of a caller whom nobody knows become an entry, of its own or counted with others.
+
+        Args:
+            kind: of the entry.
+            actor_id: the account that is asked for; `unknown`: none.
+        """
         try:
-            with self.node.command() as tx:
-                yield tx
+            yield
         except RuleError as error:
-            self._note_refusal(UNKNOWN, error)
+            self.node.refusals.note(kind, actor_id, error.rule)
             raise
 
     def _note_refusal(self, actor_id: str, error: RuleError) -> None:
+        if actor_id == UNKNOWN:
+            self.node.refusals.note("refused", actor_id, error.rule)
+            return
         with self.node.store.write() as tx:
             tx.entry("refused", actor_id, {"rule": error.rule})
 
 
-def _call(request: Request) -> Call:
+def call_of(request: Request) -> Call:
+    """Return who calls."""
     kind, _, secret = request.headers.get("authorization", "").partition(" ")
     node = cast("Node", request.app.state.node)
-    return Call(node, secret.strip() if kind.lower() == "bearer" else "")
+    return Call(node, secret.strip() if kind.lower() == "bearer" else "", user_id_of(request.scope))
 
 
-Caller = Annotated[Call, Depends(_call)]
+Caller = Annotated[Call, Depends(call_of)]
 
 
 def as_problem(error: HabeasError) -> dict[str, object]:

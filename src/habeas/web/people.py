@@ -9,7 +9,7 @@ from habeas.store import Tx
 from habeas.store.records import Account, Grant
 from habeas.types import DAY_NS, utc
 from habeas.web.bodies import AccountBody, GrantBody, LoginBody, TokenBody
-from habeas.web.calls import Caller
+from habeas.web.calls import UNKNOWN, Caller
 from habeas.web.strict import StrictRoute
 
 routes = APIRouter(route_class=StrictRoute)
@@ -21,11 +21,14 @@ def login(call: Caller, body: LoginBody) -> dict[str, object]:
     if body.setup_code:
         with call.anonymous() as tx:
             people.set_password(tx, body.name, body.setup_code, body.password)
-    tried = sessions.try_password(call.node.store, body.name, body.password)
-    with call.anonymous() as tx:
-        done = sessions.log_in(tx, body.name, tried)
-    if done.refused is not None:
-        raise done.refused
+    account, throttle = sessions.asked_for(call.node.store, body.name), call.node.throttle
+    with call.noting("login.refused", account.account_id if account is not None else UNKNOWN):
+        now_ns = call.node.time.monotonic_ns()
+        throttle.attempt(body.name, known=account is not None, caller=call.user_id, now_ns=now_ns)
+        tried = sessions.try_password(account, body.password)
+        with call.node.command() as tx:
+            done = sessions.log_in(tx, body.name, tried)
+    throttle.succeeded(body.name, caller=call.user_id)
     return {"account": done.account_id, "secret": done.secret, "ends": utc(done.ends_at_ns)}
 
 

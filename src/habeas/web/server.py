@@ -12,6 +12,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from habeas.errors import InputError
+from habeas.web.peers import PeerProtocol
 
 _FAREWELL_S: Final = 2
 _WAITING: Final = 128
@@ -48,8 +49,14 @@ def serve(api: FastAPI, listener: socket.socket, log: logging.Handler) -> None:
     """
     logger = logging.getLogger("uvicorn")
     logger.handlers, logger.propagate = [log], False
+    server_of(api).run(sockets=[listener])
+
+
+def server_of(api: FastAPI) -> uvicorn.Server:
+    """Return the server of an application; `run` it with a listening Unix socket."""
     config = uvicorn.Config(
         api,
+        http=PeerProtocol,
         log_config=None,
         log_level="warning",
         access_log=False,
@@ -57,4 +64,4 @@ def serve(api: FastAPI, listener: socket.socket, log: logging.Handler) -> None:
         lifespan="off",
         server_header=False,
     )
-    uvicorn.Server(config).run(sockets=[listener])
+    return uvicorn.Server(config)

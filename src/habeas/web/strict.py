@@ -6,14 +6,19 @@ from typing import Any, Final
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+MAX_UNKNOWN_BYTES: Final = 64 << 10
+"""Of whoever is not logged in: names, passwords and codes."""
 MAX_BODY_BYTES: Final = 1 << 20
 MAX_DRAFT_BYTES: Final = 64 << 20
 """A draft carries images and a decision; nothing else does."""
 _TOO_LARGE: Final = 413
+NOT_LOGGED_IN: Final = 401
+"""What a caller is refused with whose body takes a login."""
 _DIGITS: Final = 18
 
 
@@ -62,27 +67,41 @@ class StrictRoute(APIRoute):
 class Limited:
     """Refuses a body that is too large, by what it says of itself and by what comes.
 
+    Beyond 64 KiB nothing is read before the caller is known.
+
     Args:
         app: the application inside.
         drafts: the path whose bodies may hold images.
+        logged_in: tells whether whoever calls is known; asked in a thread.
     """
 
-    def __init__(self, app: ASGIApp, drafts: str) -> None:
+    def __init__(self, app: ASGIApp, drafts: str, logged_in: Callable[[Request], bool]) -> None:
         self._app = app
         self._drafts = drafts
+        self._logged_in = logged_in
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         most = MAX_DRAFT_BYTES if scope.get("path") == self._drafts else MAX_BODY_BYTES
         said = Headers(raw=scope.get("headers", [])).get("content-length", "")
-        came = most + 1 if len(said) > _DIGITS or (said.isdecimal() and int(said) > most) else 0
+        length = most + 1 if len(said) > _DIGITS else int(said) if said.isdecimal() else 0
+        came, known = 0, False
+
+        async def admit() -> None:
+            nonlocal known
+            if max(came, length) > most:
+                raise HTTPException(_TOO_LARGE)
+            if max(came, length) > MAX_UNKNOWN_BYTES and not known:
+                known = await run_in_threadpool(self._logged_in, Request(scope))
+                if not known:
+                    raise HTTPException(NOT_LOGGED_IN)
 
         async def limited() -> Message:
             nonlocal came
-            message = await receive() if came <= most else {}
+            await admit()
+            message = await receive()
             came += len(message.get("body", b""))
-            if came > most:
-                raise HTTPException(_TOO_LARGE)
+            await admit()
             return message
 
         await self._app(scope, limited, send)

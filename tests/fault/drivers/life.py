@@ -20,6 +20,7 @@ from habeas.authority.purposes import Purpose
 from habeas.authority.requests import Draft, EnrolledImage, Person
 from habeas.clock import ManualClock
 from habeas.keys import KeyStore, MasterKey
+from habeas.review import queue
 from habeas.review.alerts import raise_alert
 from habeas.review.table import Answer
 from habeas.review.verdicts import give_verdict
@@ -131,6 +132,8 @@ def live(store: Store, keys: KeyStore, clock: ManualClock, number: int) -> None:
     clock.advance(1_000_000_000)
     alert_id = alerted(store, keys, made)
     for name in ("oli", "ola"):
+        with store.write() as tx:
+            queue.show(tx, keys, actor(tx, name), alert_id)
         with store.write() as tx:
             give_verdict(tx, keys, actor(tx, name), alert_id, Answer.SAME)
         ack(f"verdict-of-{name}:{alert_id}")

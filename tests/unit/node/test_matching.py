@@ -17,7 +17,7 @@ from habeas.node.counting import Counting
 from habeas.node.matching import Matching
 from habeas.node.timekeeper import Timekeeper
 from habeas.store.records import Alert
-from habeas.types import ClosedTrack, Origin, OriginKind, Probe, Templates
+from habeas.types import NS_PER_S, ClosedTrack, Origin, OriginKind, Probe, Templates
 from habeas.video.edge import origin
 
 POINTS = (Point(1e-3, 0.5, 100, 0.0, 1.0), Point(1e-5, 0.6, 100, 0.0, 1.0))
@@ -143,6 +143,24 @@ def test_nothing_is_compared_while_the_clock_is_in_doubt(bench: Bench) -> None:
     bench.matching.take(bench.probe())
     bench.matching.close()
     assert bench.rows() == []
+
+
+@pytest.mark.rule("S2")
+@pytest.mark.parametrize("suspended", [True, False])
+def test_a_track_that_ends_in_a_suspension_imposed_meanwhile_tells_nothing(bench: Bench, suspended: bool) -> None:
+    bench.matching.take(bench.probe())
+    until(lambda: bool(bench.alerts))
+    first_ns = bench.rows()[0].captured_at_ns
+    bench.place.clock.advance(NS_PER_S)
+    later_ns = bench.place.clock.now_ns()
+    bench.matching.take(bench.probe())
+    until(lambda: later_ns in bench.matching._captured.values())
+    if suspended:
+        bench.place.suspend(names=["c1"], from_ns=first_ns + 1)
+    bench.matching.take(TrackEnd(bench.origin, ClosedTrack(1, 0, 0)))
+    bench.matching.close()
+    assert bench.rows()[0].last_seen_ns == (first_ns if suspended else later_ns)
+    assert bench.problems == []
 
 
 def an_origin() -> Origin:

@@ -12,7 +12,7 @@ from habeas.keys import Scope
 from habeas.keys.memory import never
 from habeas.review import alerts, ending
 from habeas.review.table import Answer
-from habeas.review.verdicts import RAISED_MOST, give_verdict
+from habeas.review.verdicts import RAISED_MOST
 from habeas.store.records import Alert, Authorisation, Camera, Entry, Subject
 from habeas.types import NS_PER_S
 
@@ -51,7 +51,7 @@ def kinds(place: Installation) -> list[str]:
 
 def rejected(place: Installation, alert: Alert, *, lookalike: bool = False) -> None:
     for who in ("opal", "otto"):
-        place.do(who, lambda tx, actor: give_verdict(tx, place.keys, actor, alert.alert_id, D, lookalike=lookalike))
+        place.judge(who, alert.alert_id, D, lookalike=lookalike)
 
 
 # --- raising --------------------------------------------------------------------------------------------------------
@@ -84,8 +84,8 @@ def test_one_who_stays_is_one_alert(place: Installation, row: Authorisation) -> 
     again = raised(place, row)
     assert (again.alert_id, again.sightings) == (first.alert_id, 2)
     with place.store.write() as tx:
-        alerts.track_closed(tx, first.alert_id, place.clock.now_ns() + 10)
-        alerts.track_closed(tx, first.alert_id, place.clock.now_ns() + 5)
+        alerts.track_closed(tx, first.alert_id, place.clock.now_ns() + 10, suspended=False)
+        alerts.track_closed(tx, first.alert_id, place.clock.now_ns() + 5, suspended=False)
     place.advance(COOLDOWN + 10)
     assert raised(place, row).sightings == 3
     place.advance(COOLDOWN + 1)
@@ -99,7 +99,7 @@ def test_a_decided_one_is_not_extended(place: Installation, row: Authorisation) 
     rejected(place, first)
     before = now(place, first)
     with place.store.write() as tx:
-        alerts.track_closed(tx, first.alert_id, place.clock.now_ns() + 10)
+        alerts.track_closed(tx, first.alert_id, place.clock.now_ns() + 10, suspended=False)
     assert now(place, first) == before
     assert raised(place, row).alert_id != first.alert_id
 
@@ -125,12 +125,7 @@ def test_a_threshold_is_raised_never_lowered(
 def test_a_mark_on_what_was_not_false_does_nothing(place: Installation, row: Authorisation) -> None:
     alert = raised(place, row)
     for who, answer in (("opal", D), ("otto", Answer.SAME), ("oda", Answer.SAME)):
-        place.do(
-            who,
-            lambda tx, actor, said=answer: give_verdict(  # type: ignore[misc]
-                tx, place.keys, actor, alert.alert_id, said, lookalike=said is D
-            ),
-        )
+        place.judge(who, alert.alert_id, answer, lookalike=answer is D)
     assert now(place, alert).state == "confirmed"
     assert place.look(Subject, subject_id=alert.subject_id)[0].raised_to is None
 
@@ -139,7 +134,7 @@ def test_what_is_over_is_not_judged_before_anybody_noticed(place: Installation, 
     alert = raised(place, row)
 
     def judge() -> None:
-        place.do("opal", lambda tx, actor: give_verdict(tx, place.keys, actor, alert.alert_id, D))
+        place.judge("opal", alert.alert_id, D)
 
     place.advance(3 * DAY, tick=False)
     assert rule_of(judge) == "state"
@@ -173,9 +168,50 @@ def test_a_suspension_takes_what_was_captured_in_it(place: Installation, row: Au
     assert [now(place, alert).image_sealed is None for alert in made] == [False, True, False]
 
 
+@pytest.mark.rule("S2")
+def test_a_suspension_takes_back_what_was_seen_in_it(place: Installation, row: Authorisation) -> None:
+    """An alert of before stays, as it was at its capture; one seen again before it keeps that."""
+    earlier = raised(place, row)
+    place.advance(MINUTE)
+    assert raised(place, row).sightings == 2
+    place.advance(3 * MINUTE)
+    before = raised(place, row)
+    place.advance(MINUTE)
+    assert raised(place, row).alert_id == before.alert_id
+    place.advance(HOUR)
+    place.suspend(names=["c1"], from_ns=before.captured_at_ns + 1, lasts_ns=HOUR)
+    kept = now(place, before)
+    assert (kept.last_seen_ns, kept.sightings) == (before.captured_at_ns, 1)
+    assert kept.image_sealed is not None
+    assert now(place, earlier).sightings == 2, "control"
+    assert kinds(place).count("alert.sightings-forgotten") == 1
+
+
+@pytest.mark.rule("S2")
+def test_a_track_that_closes_after_the_suspension_tells_nothing(place: Installation, row: Authorisation) -> None:
+    alert = raised(place, row)
+    with place.store.write() as tx:
+        alerts.track_closed(tx, alert.alert_id, alert.captured_at_ns + 5, suspended=True)
+    assert now(place, alert).last_seen_ns == alert.captured_at_ns
+    with place.store.write() as tx:
+        alerts.track_closed(tx, alert.alert_id, alert.captured_at_ns + 5, suspended=False)
+    assert now(place, alert).last_seen_ns == alert.captured_at_ns + 5, "control"
+
+
+@pytest.mark.rule("S2")
+def test_what_was_confirmed_in_it_is_nobodys_any_more(place: Installation, row: Authorisation) -> None:
+    alert = raised(place, row)
+    for who in ("opal", "otto"):
+        place.judge(who, alert.alert_id, Answer.SAME)
+    place.advance(HOUR)
+    place.suspend(names=["c1"], from_ns=alert.captured_at_ns, lasts_ns=HOUR)
+    after = now(place, alert)
+    assert (after.state, after.image_sealed, after.subject_id) == ("confirmed", None, None)
+
+
 def test_an_undecided_one_opens_its_verdict_when_it_ends(place: Installation, row: Authorisation) -> None:
     alert = raised(place, row)
-    place.do("opal", lambda tx, actor: give_verdict(tx, place.keys, actor, alert.alert_id, D))
+    place.judge("opal", alert.alert_id, D)
     place.revoke(row.authorisation_id, "rita")
     (entry,) = (json.loads(one.body) for one in place.look(Entry) if one.kind == "alert.destroyed")
     assert [one["verdict"] for one in entry["verdicts"]] == ["different"]
@@ -204,10 +240,10 @@ def test_keys_that_no_row_names_go_with_the_next_tick(place: Installation, row: 
 
 def test_a_verdict_stands_where_the_key_could_not_be_destroyed_at_once(place: Installation, row: Authorisation) -> None:
     alert = raised(place, row)
-    place.do("opal", lambda tx, actor: give_verdict(tx, place.keys, actor, alert.alert_id, D))
+    place.judge("opal", alert.alert_id, D)
     place.disk.fault = lambda _step: DiskError("planted", remedy="none")
     with pytest.raises(DiskError, match="planted"):
-        place.do("otto", lambda tx, actor: give_verdict(tx, place.keys, actor, alert.alert_id, D))
+        place.judge("otto", alert.alert_id, D)
     assert (now(place, alert).state, now(place, alert).image_sealed) == ("false", None)
     assert alert.key_id not in place.keys.ids(), "unusable at once"
     place.disk.fault = never

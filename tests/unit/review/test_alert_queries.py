@@ -120,6 +120,8 @@ def test_what_was_captured_in_a_window(tx: Tx, zones: set[str] | None) -> None:
     inside = [one for one in tx.find(Alert, camera_id="c1") if from_ns <= one.captured_at_ns < until_ns]
     captured = queries.alerts_captured(tx, ["c1"], from_ns, until_ns)
     assert captured == bare(one for one in inside if one.destroyed_at_ns is None)
+    seen_into = [one for one in tx.find(Alert, camera_id="c1") if one.captured_at_ns < from_ns <= one.last_seen_ns]
+    assert queries.alerts_seen_into(tx, ["c1"], from_ns) == bare(seen_into)
     newest = sorted(inside, key=lambda one: (-one.captured_at_ns, one.alert_id))
     found = queries.alerts_between(
         tx, cameras=["c1"], from_ns=from_ns, until_ns=until_ns, states=None, limit=20, zones=zones

@@ -16,8 +16,7 @@ from habeas.keys import Scope, new_identity
 from habeas.review import queue
 from habeas.review.images import OVERSIGHT
 from habeas.review.table import Answer
-from habeas.review.verdicts import give_verdict
-from habeas.store.records import Alert, Meta, Subject
+from habeas.store.records import Alert, Look, Meta, Subject
 from habeas.types import NS_PER_S
 
 MINUTE: Final = 60 * NS_PER_S
@@ -42,6 +41,8 @@ class Known:
     called: bool = False
     sealed: bool = False
     said: dict[str, str] = field(default_factory=dict)
+    looked: set[str] = field(default_factory=set)
+    """Accounts."""
     marked: bool = False
 
     def destroy(self, now: int) -> None:
@@ -61,7 +62,9 @@ class Known:
         elif said == ["different", "different"]:
             self.state, self.image = "false", False
         elif len(said) == 3:
-            self.state = {"same": "confirmed", "different": "false", "cannot tell": "unresolved"}[answer]
+            alone = answer == "same" and said.count("same") == 1
+            by_third = {"same": "confirmed", "different": "false", "cannot tell": "unresolved"}
+            self.state = "unresolved" if alone else by_third[answer]
             self.image = self.state == "confirmed"
         return self.state == "false" and self.marked
 
@@ -107,6 +110,7 @@ class Reviews(RuleBasedStateMachine):
     @rule(pick=PICK, who=st.sampled_from([*PERSON_OF]), answer=st.sampled_from(Answer))
     def judge(self, pick: int, who: str, answer: Answer) -> None:
         waiting = self.standing()
+        self.see(waiting[pick % len(waiting)], who)
         self.say(waiting[pick % len(waiting)], who, answer, marked=False)
 
     @precondition(lambda self: self.standing())
@@ -116,12 +120,25 @@ class Reviews(RuleBasedStateMachine):
         waiting = self.standing()
         alert_id = waiting[pick % len(waiting)]
         for who in PERSON_OF:
+            self.see(alert_id, who)
             self.say(alert_id, who, answer, marked=marked and answer is Answer.DIFFERENT)
 
     @precondition(lambda self: self.known)
     @rule(pick=PICK, who=st.sampled_from([*PERSON_OF, *REFUSED]), answer=st.sampled_from(Answer), marked=st.booleans())
     def judge_anything(self, pick: int, who: str, answer: Answer, marked: bool) -> None:
         self.say(sorted(self.known)[pick % len(self.known)], who, answer, marked=marked)
+
+    @precondition(lambda self: self.known)
+    @rule(pick=PICK, who=st.sampled_from([*PERSON_OF]))
+    def look_at_anything(self, pick: int, who: str) -> None:
+        self.see(sorted(self.known)[pick % len(self.known)], who)
+
+    def see(self, alert_id: str, who: str) -> None:
+        known = self.known[alert_id]
+        faces = self.place.see(who, alert_id).faces
+        assert faces == (2 if known.image and self.alive() else 0)
+        if faces and known.state in STANDING:
+            known.looked.add(who)
 
     def standing(self) -> list[str]:
         return [alert_id for alert_id, known in sorted(self.known.items()) if known.state in STANDING and known.image]
@@ -130,10 +147,7 @@ class Reviews(RuleBasedStateMachine):
         expected = self.refusal(self.known[alert_id], who, answer, marked=marked)
         refused = ""
         try:
-            self.place.do(
-                who,
-                lambda tx, actor: give_verdict(tx, self.place.keys, actor, alert_id, answer, lookalike=marked),
-            )
+            self.place.judge(who, alert_id, answer, lookalike=marked, looks=False)
         except HabeasError as error:
             refused = getattr(error, "rule", error.kind)
         assert refused == expected
@@ -149,7 +163,9 @@ class Reviews(RuleBasedStateMachine):
         if PERSON_OF[who] in known.said:
             return "once-each"
         waits = known.state in STANDING and known.image and self.alive()
-        return "" if waits else "state"
+        if not waits:
+            return "state"
+        return "" if who in known.looked else "look-first"
 
     @rule(duration_ns=st.sampled_from(TIMES))
     def wait(self, duration_ns: int) -> None:
@@ -193,6 +209,11 @@ class Reviews(RuleBasedStateMachine):
             row = rows[alert_id]
             assert (row.state, row.image_sealed is not None) == (known.state, known.image)
             assert (row.called_at_ns is not None, row.oversight_sealed is not None) == (known.called, known.sealed)
+            assert row.subject_id is not None or not known.image
+            assert row.subject_id is None or known.image or known.state == "confirmed"
+            looks = {look.account_id for look in self.place.look(Look, alert_id=alert_id)}
+            waits = known.image and known.state in STANDING
+            assert looks == ({self.place.accounts[who] for who in known.looked} if waits else set())
         needed = {row.key_id for row in rows.values() if row.image_sealed is not None}
         needed |= {row.oversight_key_id for row in rows.values() if row.oversight_key_id is not None}
         assert self.place.keys.ids(Scope.ALERT) == needed

@@ -6,7 +6,7 @@ from typing import Final
 
 import pytest
 import rfc8785
-from tests.installation import DAY, Installation, rule_of
+from tests.installation import DAY, HOUR, Installation, rule_of
 
 from habeas.accounts.roles import Role
 from habeas.errors import HabeasError, InputError, UsageError
@@ -40,7 +40,7 @@ def found(place: Installation, who: str, **asked: object) -> list[Facts]:
 
 
 def judge(place: Installation, alert: Alert, who: str, answer: Answer, *, lookalike: bool = False) -> None:
-    place.do(who, lambda tx, actor: give_verdict(tx, place.keys, actor, alert.alert_id, answer, lookalike=lookalike))
+    place.judge(who, alert.alert_id, answer, lookalike=lookalike)
 
 
 def views(place: Installation) -> list[Entry]:
@@ -110,8 +110,9 @@ def test_what_remains_of_an_ended_one(place: Installation, alert: Alert, how: st
         place.advance(3 * DAY, tick=False)
     seen = shown(place, alert)
     assert (seen.faces, seen.image, seen.references) == (0, None, ())
-    assert (seen.facts.sightings, seen.facts.captured_at_ns) == (1, alert.captured_at_ns)
     ended = how != "over, and nobody has ended it yet"
+    captured_at_ns = alert.captured_at_ns // HOUR * HOUR if ended else alert.captured_at_ns
+    assert (seen.facts.sightings, seen.facts.captured_at_ns) == (1, captured_at_ns)
     assert (seen.facts.subject_id is None, seen.facts.similarity is None) == (ended, ended)
 
 
@@ -169,6 +170,7 @@ def test_nothing_shown_tells_how_many_have_judged(place: Installation, alert: Al
 
     before = everything()
     for who, answer in (("opal", S), ("otto", D)):
+        place.see(who, alert.alert_id)
         assert place.do(who, lambda tx, actor, said=answer: give(place, tx, actor, alert, said)) is None  # type: ignore[misc]
         assert everything() == before
     judge(place, alert, "oda", C)

@@ -14,7 +14,7 @@ from habeas.node.counting import false_a_day
 from habeas.review import alerts, ending, queue
 from habeas.review.images import OVERSIGHT, oversight_context
 from habeas.review.table import Answer
-from habeas.review.verdicts import RAISE_BY, give_verdict
+from habeas.review.verdicts import RAISE_BY
 from habeas.store.records import Alert, Camera, Count, Entry, Meta, Subject
 from habeas.types import NS_PER_S
 
@@ -31,7 +31,7 @@ def alert(place: Installation) -> Alert:
 
 
 def judge(place: Installation, alert: Alert, who: str, answer: Answer, *, lookalike: bool = False) -> None:
-    place.do(who, lambda tx, actor: give_verdict(tx, place.keys, actor, alert.alert_id, answer, lookalike=lookalike))
+    place.judge(who, alert.alert_id, answer, lookalike=lookalike)
 
 
 def now(place: Installation, alert: Alert) -> Alert:
@@ -47,6 +47,8 @@ def expected(answers: Sequence[Answer]) -> str:
     """What the table says, written down anew."""
     if answers[0] is answers[1] is not C:
         return {S: "confirmed", D: "false"}[answers[0]]
+    if answers[2] is S and S not in answers[:2]:
+        return "unresolved"
     return {S: "confirmed", D: "false", C: "unresolved"}[answers[2]]
 
 
