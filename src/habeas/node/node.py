@@ -14,7 +14,6 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Final, Self
 
 from habeas.accounts.roles import Actor
-from habeas.authority import discard
 from habeas.authority.cameras import note_delivery, source_text
 from habeas.authority.gallery import Gallery
 from habeas.authority.jumps import MOVED_NS
@@ -27,10 +26,10 @@ from habeas.errors import HabeasError, InputError, UsageError
 from habeas.node.counting import Counting, delivering, write_counts
 from habeas.node.inspecting import INSPECT_S, camera_facts
 from habeas.node.matching import Matching
+from habeas.node.tick import tick
 from habeas.node.timekeeper import Timekeeper, last_beat
 from habeas.node.workspace import Workspace
 from habeas.ports import Clock
-from habeas.review import ending
 from habeas.store import Store, Tx, open_store
 from habeas.store.records import Camera, Meta
 from habeas.store.upgrade import bring_up
@@ -120,8 +119,7 @@ class Node:
     def _begin_entries(self) -> None:
         with self.store.write() as tx:
             tx.entry("node.started", SYSTEM, {"model": self.gallery.model_id, "clock_trusted": not self.time.jumped})
-        for step in (self._reap, *self._settling, self._refresh):
-            self._guarded(step)
+        self._settle()
 
     # --- commands -----------------------------------------------------------------------------------------------------
 
@@ -155,15 +153,17 @@ class Node:
     def tick(self) -> None:
         """Do what is due now. No step waits for another to succeed: cameras close while a disk is full."""
         with self._doing:
-            for step in (
-                self._reap,
-                self._check_clock,
-                *self._settling,
-                self._refresh,
-                self._follow_gallery,
-                self._note,
-            ):
+            self._guarded(self._check_clock)
+            self._settle()
+            for step in (self._follow_gallery, self._note):
                 self._guarded(step)
+
+    def _settle(self) -> None:
+        """End, destroy and compile what the clock asks for."""
+        tick(self.store, self.keys, self.gallery, self.time, self._guarded, self._called)
+
+    def _called(self, alert_id: str) -> None:
+        self._on_alert("on-call", alert_id)
 
     def _guarded(self, step: Callable[[], None]) -> None:
         try:
@@ -172,9 +172,6 @@ class Node:
             self._on_problem(error)
         except Exception as error:  # noqa: BLE001 - scheduler top loop: deadlines are kept whatever else fails
             self._on_problem(HabeasError(f"{type(error).__name__}: {error}", remedy="report this bug"))
-
-    def _reap(self) -> None:
-        self.keys.reap(self.time.now_ns())
 
     def _check_clock(self) -> None:
         if self.time.check():
@@ -203,31 +200,6 @@ class Node:
         if ceilings.calibration != self._calibration:
             return "the policy names another calibration"
         return ""
-
-    @property
-    def _settling(self) -> tuple[Callable[[], None], ...]:
-        """What ends things, each in a transaction of its own: an end is kept where a later step fails."""
-        return self._end_authorisations, self._end_alerts, self._reconcile
-
-    def _end_authorisations(self) -> None:
-        with self.store.write() as tx:
-            ended = discard.tick(tx, self.keys)
-            if ended:
-                self.gallery.stale()
-
-    def _end_alerts(self) -> None:
-        with self.store.write() as tx:
-            ticked = ending.tick(tx, self.keys)
-        for alert_id in ticked.called:
-            self._on_alert("on-call", alert_id)
-
-    def _reconcile(self) -> None:
-        with self.store.write() as tx:
-            discard.reconcile(tx, self.keys)
-
-    def _refresh(self) -> None:
-        if not self.gallery.ready:
-            self.gallery.refresh()
 
     def _follow_gallery(self) -> None:
         """Open the cameras on which something may be compared, and close the others."""

@@ -1,6 +1,6 @@
 """Searches that `Tx.find` cannot do: ranges, counts, the newest."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from sqlalchemy import ColumnElement, select, union_all
@@ -12,6 +12,8 @@ from habeas.store.values import matching
 
 FACES: Final = ("image_sealed", "oversight_sealed")
 """What most searches for alerts leave out. In what they return these are None, and say nothing of the row."""
+_MANY: Final = 500
+"""What one statement names at most."""
 _LAST_NS: Final = (1 << 63) - 1
 """No column holds a later time, and no driver takes one; whoever searches may ask for any."""
 _ALERTS: Final = TABLE_OF[Alert].c
@@ -97,6 +99,12 @@ def alerts_sealed(tx: Tx, *, until_ns: int | None) -> list[Alert]:
     """Return alerts of which oversight has a copy that ends until then (None: whenever), without faces."""
     ends = [] if until_ns is None else [_ALERTS.oversight_until_ns <= until_ns]
     return tx.select(Alert, _SEALED, *ends, without=FACES)
+
+
+def verdicts_on(tx: Tx, alert_ids: Sequence[str]) -> list[Verdict]:
+    """Return the verdicts on these alerts, however many, in the order of alerts as given and of keys."""
+    some = (alert_ids[start : start + _MANY] for start in range(0, len(alert_ids), _MANY))
+    return [verdict for ids in some for verdict in tx.find(Verdict, alert_id=list(ids))]
 
 
 def alert_keys(tx: Tx) -> set[str]:

@@ -62,10 +62,10 @@ def test_a_node_says_that_it_starts_and_stops(workspace: Workspace, clock: Manua
 def test_a_step_that_fails_keeps_no_other_from_its_work(
     node: Node, clock: ManualClock, problems: list[HabeasError]
 ) -> None:
-    def full() -> None:
+    def full(_now_ns: int) -> list[str]:
         raise DiskError("no room for keys")
 
-    node._reap = full  # type: ignore[method-assign]
+    node.keys.reap = full  # type: ignore[method-assign]
     clock.jump(3600 * NS_PER_S)
     node.tick()
     assert [error.message for error in problems][:1] == ["no room for keys"]
