@@ -54,9 +54,10 @@ class Listing:
 
     def says(self, other: "Listing") -> bool:
         """Tell whether this is word for word the other. The id of a reference stands for its template: none changes."""
-        return self._words() == other._words()
+        return self.words() == other.words()
 
-    def _words(self) -> tuple[object, ...]:
+    def words(self) -> tuple[object, ...]:
+        """Return all that it says but the templates."""
         limits = self.authorisation_id, self.cameras, self.from_ns, self.until_ns, self.key_ids
         return *limits, self.reference_ids, self.subject_ids.tolist(), self.commitments.tolist()
 

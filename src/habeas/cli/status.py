@@ -21,6 +21,7 @@ def _say_status(told: Json) -> None:
             ("clock", "jumped: nothing is compared, see `habeas clock show`" if clock["jumped"] else "trusted"),
             ("model", told["model"]),
             ("references of another model", told["references_of_another_model"]),
+            ("faces never compared", told["probes_dropped"]),
         ]
     )
     say("")

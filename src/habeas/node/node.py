@@ -153,6 +153,7 @@ class Node:
     def tick(self) -> None:
         """Do what is due now. No step waits for another to succeed: cameras close while a disk is full."""
         with self._doing:
+            self.matching.forget_old()
             self._guarded(self._check_clock)
             self._settle()
             for step in (self._follow_gallery, self._note):
@@ -286,6 +287,7 @@ class Node:
             "model": self.gallery.model_id,
             "references_of_another_model": self.gallery.other_model,
             "references_unreadable": self.gallery.unreadable,
+            "probes_dropped": self.matching.dropped,
             "cameras": {name: report.state.value for name, report in self.camera_states().items()},
             "watched": sorted(watched),
             "workers": [
