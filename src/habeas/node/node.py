@@ -5,6 +5,7 @@ Begin   1. The key store opens; nothing of another installation's database is ev
         3. What ended meanwhile is ended and destroyed; the gallery is compiled.
         4. Workers start; cameras that may be searched are opened, and no others.
 Each second: clock, ends, destruction, cameras, counters. A change by command does the same at once.
+Each few seconds: one camera that nobody watches, whether it gives frames (`node.liveness`).
 End     Cameras stop, what was found is compared and written, workers end, time is noted, all is closed.
 """
 
@@ -14,7 +15,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Final, Self
 
 from habeas.accounts.roles import Actor
-from habeas.authority.cameras import note_delivery, source_text
+from habeas.authority.cameras import note_delivery, note_silence, source_text
 from habeas.authority.gallery import Gallery
 from habeas.authority.jumps import MOVED_NS
 from habeas.comparison import load_calibration
@@ -25,12 +26,14 @@ from habeas.engine.supervisor import Supervisor
 from habeas.errors import HabeasError, InputError, UsageError
 from habeas.node.counting import Counting, delivering, write_counts
 from habeas.node.inspecting import INSPECT_S, camera_facts
+from habeas.node.liveness import PAUSE_S, Liveness
 from habeas.node.matching import Matching
 from habeas.node.tick import tick
 from habeas.node.timekeeper import Timekeeper, last_beat
 from habeas.node.workspace import Workspace
 from habeas.ports import Clock
 from habeas.store import Store, Tx, open_store
+from habeas.store.place import check_place
 from habeas.store.records import Camera, Meta
 from habeas.store.upgrade import bring_up
 from habeas.types import NS_PER_S, Flaw, utc
@@ -99,9 +102,12 @@ class Node:
                 )
             )
             self.supervisor = stack.enter_context(self._supervisor())
+            self._liveness = Liveness(self.store, self.time, self.test_camera, self.supervisor.running)
             self._thread = threading.Thread(target=self._run, name="scheduler", daemon=True)
+            self._asking = threading.Thread(target=self._ask_cameras, name="liveness", daemon=True)
             self._open = stack.pop_all()
         self._thread.start()
+        self._asking.start()
 
     def _supervisor(self) -> Supervisor:
         return Supervisor(
@@ -150,6 +156,10 @@ class Node:
             self._wake.wait(_TICK_S)
             self._wake.clear()
 
+    def _ask_cameras(self) -> None:
+        while not self._ending.wait(PAUSE_S):
+            self._guarded(self._liveness.step)
+
     def tick(self) -> None:
         """Do what is due now. No step waits for another to succeed: cameras close while a disk is full."""
         with self._doing:
@@ -166,7 +176,7 @@ class Node:
     def _called(self, alert_id: str) -> None:
         self._on_alert("on-call", alert_id)
 
-    def _guarded(self, step: Callable[[], None]) -> None:
+    def _guarded(self, step: Callable[[], object]) -> None:
         try:
             step()
         except HabeasError as error:
@@ -242,7 +252,14 @@ class Node:
                 note_delivery(tx, camera_id)
             for one in news:
                 _note_worker(tx, one)
-            self.time.beat(tx)
+            self._beat(tx)
+
+    def _beat(self, tx: Tx) -> None:
+        """Write what the time is, and which cameras fell silent since it last was written, before this start too."""
+        last = last_beat(tx)
+        if last is not None:
+            note_silence(tx, last.steady_ns)
+        self.time.beat(tx)
 
     # --- what workers say ---------------------------------------------------------------------------------------------
 
@@ -328,11 +345,12 @@ class Node:
         self._open.push(lambda *_: self.gallery.stop())
         with self._open:
             self.matching.stop_waiting()
-            self.supervisor.close()
+            self.supervisor.close()  # and with it an inspection that runs
+            self._asking.join(_TICK_S * 2)
             self.matching.close()
             with self._doing, self.counting.taken() as counted, self.store.write() as tx:
                 write_counts(tx, counted)
-                self.time.beat(tx)
+                self._beat(tx)
                 tx.entry("node.stopped", SYSTEM, {})
 
     def __enter__(self) -> Self:
@@ -346,6 +364,7 @@ class Node:
 
 
 def _time_of(workspace: Workspace, clock: Clock) -> Timekeeper:
+    check_place(workspace.database_url)
     bring_up(workspace.database_url, workspace.folder, clock)
     with open_store(workspace.database_url, clock) as store, store.read() as tx:
         _check_owner(workspace, tx)

@@ -5,7 +5,7 @@ from typing import Final
 
 from sqlalchemy import ColumnElement, select, union_all
 
-from habeas.store.records import Alert, Entry, Verdict
+from habeas.store.records import Alert, Camera, Entry, Verdict
 from habeas.store.schema import TABLE_OF
 from habeas.store.transaction import Tx
 from habeas.store.values import matching
@@ -25,6 +25,13 @@ _SEALED: Final = (_ALERTS.oversight_until_ns > 0) & _ALERTS.oversight_key_id.is_
 def entries_from(tx: Tx, seq: int, limit: int) -> list[Entry]:
     """Return entries in their order, from number `seq` on, at most `limit`."""
     return tx.select(Entry, TABLE_OF[Entry].c.seq >= seq, limit=limit)
+
+
+def cameras_last_heard(tx: Tx, *, after_ns: int, until_ns: int) -> list[Camera]:
+    """Return cameras that are there and gave their last frames after the first instant, and until the second."""
+    cameras = TABLE_OF[Camera].c
+    heard = (cameras.delivered_at_ns > after_ns) & (cameras.delivered_at_ns <= until_ns)
+    return tx.select(Camera, cameras.removed_at_ns.is_(None), heard, without=("record_sealed",))
 
 
 def alerts_between(
