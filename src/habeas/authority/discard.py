@@ -37,14 +37,16 @@ def tick(tx: Tx, keys: KeyStore) -> list[Authorisation]:
     ended = []
     policy = policy_now(tx)
     ceilings = Ceilings.load(policy.body)
-    for row, subjects in _named(tx, _OPEN):
+    named = _named(tx, _OPEN)
+    for row, subjects in named:
         verdict = _due(keys, row, subjects, tx.now_ns) or _not_permitted(row, ceilings, tx.now_ns)
         if verdict is not None:
             ended.append(end(tx, keys, row, *verdict))
     ended += [end(tx, keys, row, *_TIGHTER) for row in _over_ceilings(tx, policy, ceilings)]
     _destroy(tx, keys)
-    _destroy_stray(tx, keys)
-    tag_today(tx, keys, [subject for _, subjects in _named(tx, [State.ACTIVE.value]) for subject in subjects])
+    named = _named(tx, _OPEN) if ended else named
+    _destroy_stray(keys, [subject for _, subjects in named for subject in subjects])
+    tag_today(tx, keys, [one for row, subjects in named if row.state == State.ACTIVE.value for one in subjects])
     return ended
 
 
@@ -127,11 +129,10 @@ def _destroy(tx: Tx, keys: KeyStore) -> None:
         tx.entry("authorisation.discarded", "clock", {"authorisation": row.authorisation_id, "keys": len(key_ids)})
 
 
-def _destroy_stray(tx: Tx, keys: KeyStore) -> None:
+def _destroy_stray(keys: KeyStore, named: Sequence[Subject]) -> None:
     """Destroy keys of subjects that no open authorisation names. Nobody drafts meanwhile: writers take turns."""
-    named = {subject.key_id for _, subjects in _named(tx, _OPEN) for subject in subjects}
     with suppress(DiskError):  # as above
-        keys.destroy(keys.ids(Scope.SUBJECT) - named)
+        keys.destroy(keys.ids(Scope.SUBJECT) - {subject.key_id for subject in named})
 
 
 def reconcile(tx: Tx, keys: KeyStore) -> None:
