@@ -3,7 +3,7 @@
 Begin   1. The key store opens; nothing of another installation's database is ever done with it.
         2. The database is brought up to date and opens, if it is this installation's; time goes on from where it was.
         3. What ended meanwhile is ended and destroyed; the gallery is compiled.
-        4. Workers start; cameras that may be searched are opened, and no others.
+        4. Workers start; cameras that may be searched are watched, and no others.
 Each second: clock, ends, destruction, cameras, counters. A change by command does the same at once.
 Each few seconds: one camera that nobody watches, whether it gives frames (`node.liveness`).
 End     Cameras stop, what was found is compared and written, workers end, time is noted, all is closed.
