@@ -1,6 +1,6 @@
 """Measure, and write the result with machine and commit: `python bench/run.py NAME... --data DIR`.
 
-Names: open-set, pairs, calibration, sharpness, concert, install, nothing-kept, rtsp.
+Names: open-set, pairs, calibration, sharpness, concert, install, nothing-kept, rtsp, scale.
 Results go to bench/results/NAME.json.
 """
 
@@ -133,6 +133,14 @@ def rtsp(_data: Path) -> dict[str, object]:
     return suite("-s", "-m", "long or not long", "tests/fault")
 
 
+def scale(data: Path) -> dict[str, object]:
+    """An installation as large as one node takes: each second, each command, many ends at once."""
+    sys.path.insert(0, str(ROOT))  # it is founded and filled by what the tests use
+    from scale import scale
+
+    return scale(data)
+
+
 BENCHES: dict[str, Callable[[Path], dict[str, object]]] = {
     "open-set": open_set,
     "pairs": pairs,
@@ -142,6 +150,7 @@ BENCHES: dict[str, Callable[[Path], dict[str, object]]] = {
     "install": install,
     "nothing-kept": nothing_kept,
     "rtsp": rtsp,
+    "scale": scale,
 }
 
 

@@ -16,7 +16,7 @@ from tests.databases import new_database
 from habeas.accounts import grants, people
 from habeas.accounts.roles import Actor, Role
 from habeas.accounts.sessions import _actor
-from habeas.authority import authorisations, cameras, discard, policy, renewal, requests, suspensions
+from habeas.authority import authorisations, cameras, policy, renewal, requests, suspensions
 from habeas.authority.cameras import NewCamera
 from habeas.authority.gallery import Gallery
 from habeas.authority.policy import Ceilings, first_policy
@@ -25,7 +25,8 @@ from habeas.authority.requests import Draft, EnrolledImage, Person
 from habeas.clock import ManualClock
 from habeas.errors import HabeasError, RuleError
 from habeas.keys import KeyStore, MasterKey, MemoryDisk
-from habeas.review import alerts, ending, queue
+from habeas.node.tick import tick
+from habeas.review import alerts, queue
 from habeas.review.queue import Shown
 from habeas.review.table import Answer
 from habeas.review.verdicts import give_verdict
@@ -155,12 +156,7 @@ class Installation:
 
     def tick(self) -> None:
         """Do what the node does each second."""
-        self.keys.reap(self.clock.now_ns())
-        with self.store.write() as tx:
-            discard.tick(tx, self.keys)
-            discard.reconcile(tx, self.keys)
-            ending.tick(tx, self.keys)
-        self.refresh()
+        tick(self.store, self.keys, self.gallery, self.clock, lambda step: step(), lambda _alert_id: None)
 
     def advance(self, duration_ns: int, *, tick: bool = True) -> None:
         """Let time pass."""

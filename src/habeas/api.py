@@ -205,7 +205,7 @@ def decide(candidates: Candidates, fpir: float = DEFAULT_FPIR) -> list[Decision]
         fpir: share of strangers' tracks that may match, at most 1e-3; holds for templates made of tracks.
 
     Returns:
-        One decision a probe above the threshold: its row, the subject, the similarity.
+        A decision for each candidate above the threshold: the probe's row, the subject, the similarity.
 
     Raises:
         RuleError: a higher FPIR, or a gallery larger than the calibration covers.

@@ -268,14 +268,14 @@ class Matcher:
         self._alerted: dict[tuple[Origin, int], dict[str, float]] = {}
 
     def compare(self, probe: Probe) -> Iterator[Alert]:
-        """Compare a probe, once; yield an alert where its track matches somebody for the first time.
+        """Compare a probe, once; yield an alert for each subject that its track matches for the first time.
 
         Raises:
             RuleError: the gallery view does not permit this source, or has ended.
             InputError: the gallery is of another model.
         """
         view = self._view_of(probe.origin)
-        candidates = search(probe.templates, view, at_ns=self._clock.now_ns())
+        candidates = search(probe.templates, view, at_ns=self._clock.now_ns(), k=max(1, len(view.subjects)))
         threshold = self._calibration.threshold(self.fpir, len(view))
         key = probe.origin, probe.track_id
         self._note(key, candidates)

@@ -553,7 +553,7 @@ class AlertEnd:
         origin: the camera.
         track_id: the track.
         subject_id: whom it had matched.
-        similarity: at the track's last look at which this subject was the best candidate.
+        similarity: at the track's last look.
         first_seen_ns: the stream's time of the track's first frame.
         last_seen_ns: the stream's time of its last frame.
     """

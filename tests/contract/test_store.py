@@ -499,3 +499,67 @@ def test_messages_say_no_statement_and_no_value(store: Store) -> None:
     assert "hunter2" not in f"{refused.value}{refused.value.remedy}"
     assert repr(store).startswith("Store(")
     assert "/" not in repr(store)
+
+
+MANY = 1203
+
+
+def test_many_are_changed_and_told_as_one_after_the_other(store: Store) -> None:
+    rows = [Meta(f"m{number:05}", "before") for number in range(MANY)]
+    with store.write() as tx:
+        for row in rows:
+            tx.add(row)
+        tx.entry("test.one", "ann", {})
+    with store.write() as tx:
+        tx.change_all(rows[1:], value="after")
+        tx.change_all([], value="never")
+        tx.entries("test.many", "ann", [{"number": number} for number in range(MANY)])
+        tx.entries("test.none", "ann", [])
+        assert tx.entry("test.one", "ann", {}) == MANY + 1
+    assert [row.value for row in all_of(store, Meta)] == ["before", *["after"] * (MANY - 1)]
+    entries = all_of(store, Entry)
+    assert [entry.seq for entry in entries] == list(range(MANY + 2))
+    assert [entry.body for entry in entries[1:-1]] == [f'{{"number":{number},"v":1}}' for number in range(MANY)]
+
+
+def test_one_of_many_that_is_not_there_is_refused_and_nothing_kept(store: Store) -> None:
+    def change() -> None:
+        with store.write() as tx:
+            tx.change_all([Meta("a", "b"), Meta("gone", "b")], value="c")
+
+    with store.write() as tx:
+        tx.add(Meta("a", "b"))
+    with pytest.raises(InputError, match="not there any more"):
+        change()
+    assert all_of(store, Meta) == [Meta("a", "b")]
+    with pytest.raises(HabeasError), store.write() as tx:
+        tx.change_all([Meta("a", "b")], value=1)
+
+
+def test_commits_are_counted_by_the_kinds_they_may_have_changed(store: Store) -> None:
+    def counted() -> tuple[int, ...]:
+        return store.commits(Meta, Account)
+
+    def fail() -> None:
+        with store.write() as tx:
+            tx.add(Meta("b", ""))
+            raise ZeroDivisionError
+
+    told: list[tuple[int, ...]] = []
+    assert counted() == (0, 0)
+    with store.write() as tx:
+        tx.add(Meta("a", ""))
+        tx.add(account("ann"))
+        assert counted() == (0, 0), "whoever reads now sees nothing of it yet"
+        tx.after_commit(lambda: told.append(counted()))
+    assert told == [counted()] == [(1, 1)]
+    with store.write() as tx:
+        tx.find(Meta)
+        tx.change(account("ann"), failures=1)
+    assert counted() == (1, 2)
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert counted() == (2, 2), "nobody may know whether a commit that failed was kept"
+    with store.write() as tx:
+        tx.remove(Meta("a", ""))
+    assert counted() == (3, 2)

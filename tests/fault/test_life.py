@@ -15,7 +15,7 @@ from tests.fault.drivers.life import MASTER
 
 from habeas.authority import discard
 from habeas.authority.authorisations import subjects_of
-from habeas.authority.gallery import open_template
+from habeas.authority.opened import open_template
 from habeas.authority.requests import State
 from habeas.clock import ManualClock
 from habeas.errors import HabeasError, KeyDestroyed

@@ -370,3 +370,21 @@ def test_a_kept_view_of_a_view_is_counted_too() -> None:
     del part
     gc.collect()
     assert ledger.kept == 0
+
+
+def test_everybody_whom_a_track_matches_has_an_alert_but_below_an_own_threshold(clock: ManualClock) -> None:
+    """A raised threshold of the best one hides nobody else; each has one alert a track."""
+    axes = np.eye(8, dtype=np.float32)
+    face = (axes[0] + 0.9 * axes[1]) / np.float32(np.hypot(1, 0.9))
+    gallery = strategies.view(axes[:3], ["ada", "bob", "cem"])
+    where = origin(OriginKind.FILE, "a")
+
+    def floor_of(subject_id: str) -> float:
+        return 0.99 if subject_id == "ada" else 0.0
+
+    both = matcher(lambda _origin: gallery, clock, 0.5)
+    assert [alert.subject_id for alert in both.compare(probe_of(where, 1, face))] == ["ada", "bob"]
+    assert list(both.compare(probe_of(where, 1, face))) == [], "once for a track and a subject"
+    assert [end.subject_id for end in both.close(where, ClosedTrack(1, 1, 9))] == ["ada", "bob"]
+    raised = Matcher(lambda _origin: gallery, threshold(0.5), 1e-4, clock, floor_of)
+    assert [alert.subject_id for alert in raised.compare(probe_of(where, 1, face))] == ["bob"]

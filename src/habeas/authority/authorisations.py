@@ -572,9 +572,12 @@ def end(tx: Tx, keys: KeyStore, row: Authorisation, state: State, by: str, why: 
     return row
 
 
-def tag_today(tx: Tx, keys: KeyStore, subject: Subject) -> None:
-    """Tag a listed person under today's key, which lasts as long as today counts in a chain."""
-    with suppress(KeyDestroyed, DiskError):  # then the older tag stays: nothing keeps an end from coming
+def tag_today(tx: Tx, keys: KeyStore, subjects: Sequence[Subject]) -> None:
+    """Tag listed people under today's key, which lasts as long as today counts in a chain."""
+    if not subjects:
+        return
+    with suppress(DiskError):  # then the older tags stay: nothing keeps an end from coming
         tag_key = current_key(tx, keys)
-        if subject.tag_key_id != tag_key:
-            tx.change(subject, tag=tag_of(keys, tag_key, *named(keys, subject)), tag_key_id=tag_key)
+        for subject in (one for one in subjects if one.tag_key_id != tag_key):
+            with suppress(KeyDestroyed):
+                tx.change(subject, tag=tag_of(keys, tag_key, *named(keys, subject)), tag_key_id=tag_key)

@@ -8,11 +8,13 @@ from typing import Final
 from habeas.accounts.roles import Actor, Role
 from habeas.errors import InputError
 from habeas.keys import KeyStore, Scope
-from habeas.store import Tx
+from habeas.store import Tx, queries
 from habeas.store.records import Camera, Suspension
 from habeas.types import DAY_NS
 from habeas.video.address import CameraAddress
 
+ACTOR: Final = "cameras"
+"""Who acts, in entries, where no person does."""
 DELIVERED_NS: Final = DAY_NS
 """A camera that gave no frame for this long does not count in a share of cameras."""
 _FOREVER_NS: Final = 200 * 365 * DAY_NS
@@ -149,9 +151,25 @@ def delivering(tx: Tx) -> int:
 
 
 def note_delivery(tx: Tx, camera_id: str) -> None:
-    """Note that a camera gives frames."""
+    """Note that a camera gives frames; an entry says so where it did not count as one that does."""
     for camera in tx.find(Camera, camera_id=camera_id, removed_at_ns=None):
         tx.change(camera, delivered_at_ns=tx.now_ns)
+        if (camera.delivered_at_ns or 0) <= tx.now_ns - DELIVERED_NS:
+            tx.entry("camera.delivers", ACTOR, {"camera": camera_id})
+
+
+def note_silence(tx: Tx, since_ns: int) -> list[str]:
+    """Write an entry for each camera that stopped to count as one that delivers, and return them.
+
+    Args:
+        tx: the transaction.
+        since_ns: when this was last done.
+    """
+    after_ns, until_ns = since_ns - DELIVERED_NS, tx.now_ns - DELIVERED_NS
+    silent = [camera.camera_id for camera in queries.cameras_last_heard(tx, after_ns=after_ns, until_ns=until_ns)]
+    for camera_id in silent:
+        tx.entry("camera.silent", ACTOR, {"camera": camera_id})
+    return silent
 
 
 def source_text(keys: KeyStore, camera: Camera, stream: str = "detect") -> str:

@@ -6,6 +6,7 @@ every key carries its own expiry in the key store, which `KeyStore.reap` keeps w
 subjects that no open authorisation names, as after a crash or with another database, are destroyed too.
 """
 
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -36,28 +37,34 @@ def tick(tx: Tx, keys: KeyStore) -> list[Authorisation]:
     ended = []
     policy = policy_now(tx)
     ceilings = Ceilings.load(policy.body)
-    for row in tx.find(Authorisation, state=_OPEN):
-        verdict = _due(tx, keys, row) or _not_permitted(row, ceilings, tx.now_ns)
+    named = _named(tx, _OPEN)
+    for row, subjects in named:
+        verdict = _due(keys, row, subjects, tx.now_ns) or _not_permitted(row, ceilings, tx.now_ns)
         if verdict is not None:
             ended.append(end(tx, keys, row, *verdict))
     ended += [end(tx, keys, row, *_TIGHTER) for row in _over_ceilings(tx, policy, ceilings)]
     _destroy(tx, keys)
-    _destroy_stray(tx, keys)
-    for row in tx.find(Authorisation, state=State.ACTIVE.value):
-        for subject in subjects_of(tx, row):
-            tag_today(tx, keys, subject)
+    named = _named(tx, _OPEN) if ended else named
+    _destroy_stray(keys, [subject for _, subjects in named for subject in subjects])
+    tag_today(tx, keys, [one for row, subjects in named if row.state == State.ACTIVE.value for one in subjects])
     return ended
 
 
-def _due(tx: Tx, keys: KeyStore, row: Authorisation) -> tuple[State, str, str] | None:
+def _named(tx: Tx, states: Collection[str]) -> list[tuple[Authorisation, list[Subject]]]:
+    """Return the authorisations in these states, each with whom it names: two searches, however many there are."""
+    rows = tx.find(Authorisation, state=states)
+    named: dict[str, list[Subject]] = {row.authorisation_id: [] for row in rows}
+    for subject in tx.find(Subject, authorisation_id=set(named)) if named else ():
+        named[subject.authorisation_id].append(subject)
+    return [(row, named[row.authorisation_id]) for row in rows]
+
+
+def _due(keys: KeyStore, row: Authorisation, subjects: Sequence[Subject], now_ns: int) -> tuple[State, str, str] | None:
     """Return how an authorisation ends now, if it does: state, by whom, why."""
-    if tx.now_ns < due_ns(row):
-        missing = {subject.key_id for subject in subjects_of(tx, row)} - keys.ids()
-        return (
-            (State.EXPIRED, "clock", "its keys are destroyed: this database is older than they are")
-            if missing
-            else None
-        )
+    if now_ns < due_ns(row):
+        if all(keys.has(subject.key_id) for subject in subjects):
+            return None
+        return State.EXPIRED, "clock", "its keys are destroyed: this database is older than they are"
     if row.state == State.ACTIVE.value and row.confirmed_at_ns is not None:
         return State.EXPIRED, "clock", "its window is over"
     if row.state == State.ACTIVE.value:
@@ -122,17 +129,15 @@ def _destroy(tx: Tx, keys: KeyStore) -> None:
         tx.entry("authorisation.discarded", "clock", {"authorisation": row.authorisation_id, "keys": len(key_ids)})
 
 
-def _destroy_stray(tx: Tx, keys: KeyStore) -> None:
+def _destroy_stray(keys: KeyStore, named: Sequence[Subject]) -> None:
     """Destroy keys of subjects that no open authorisation names. Nobody drafts meanwhile: writers take turns."""
-    rows = tx.find(Authorisation, state=_OPEN)
-    named = {one.key_id for one in tx.find(Subject, authorisation_id={row.authorisation_id for row in rows})}
     with suppress(DiskError):  # as above
-        keys.destroy(keys.ids(Scope.SUBJECT) - named)
+        keys.destroy(keys.ids(Scope.SUBJECT) - {subject.key_id for subject in named})
 
 
 def reconcile(tx: Tx, keys: KeyStore) -> None:
     """Give the keys of open authorisations the end that the last command gave them; a crash may have come between."""
-    for row in tx.find(Authorisation, state=_OPEN):
-        for subject in subjects_of(tx, row):
-            if subject.key_id in keys.ids() and keys.expires_at_ns(subject.key_id) != due_ns(row):
+    for row, subjects in _named(tx, _OPEN):
+        for subject in subjects:
+            if keys.has(subject.key_id) and keys.expires_at_ns(subject.key_id) != due_ns(row):
                 keys.reschedule(subject.key_id, due_ns(row))

@@ -63,7 +63,7 @@ def current_key(tx: Tx, keys: KeyStore) -> str:
     """Return today's tag key, made where there is none yet, or none any more: an old database, the current keys."""
     name = f"tag-key-{day_of(tx.now_ns)}"
     known = tx.find(Meta, name=name)
-    if known and known[0].value in keys.ids(Scope.TAG):
+    if known and keys.has(known[0].value):
         return known[0].value
     key_id = keys.new(Scope.TAG, tx.now_ns + TAG_LIFE_NS)
     for old in known:

@@ -16,7 +16,7 @@ import numpy as np
 from habeas.accounts.roles import Actor, Role
 from habeas.authority.approvals import approvals_of
 from habeas.authority.authorisations import hash_of, identity, subjects_of
-from habeas.authority.gallery import open_image, open_template
+from habeas.authority.opened import open_image, open_template
 from habeas.authority.requests import OVER, State
 from habeas.authority.runs import SAME_FACE
 from habeas.errors import KeyDestroyed, RuleError

@@ -23,6 +23,7 @@ def _say_status(told: Json) -> None:
             ("clock", doubt(clock) or "trusted"),
             ("model", told["model"]),
             ("references of another model", told["references_of_another_model"]),
+            ("faces never compared", told["probes_dropped"]),
         ]
     )
     say("")

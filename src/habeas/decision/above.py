@@ -7,7 +7,7 @@ from habeas.types import Candidates, Threshold
 
 @dataclass(frozen=True, repr=False)
 class Decision:
-    """A probe that matched.
+    """A probe that matched somebody.
 
     Args:
         row: of the probe among the candidates.
@@ -24,19 +24,24 @@ class Decision:
 
 
 def decide(candidates: Candidates, threshold: Threshold) -> list[Decision]:
-    """Return the probes whose best candidate lies above the threshold.
+    """Return every candidate above the threshold: probe by probe, of each the best first.
 
     Equal is not above; NaN is above nothing.
 
+    The threshold is calibrated for the largest similarity over a gallery: so much of the tracks of people not listed
+    come above it at least once. Who else lies above it changes nothing about that share, since the best one does then
+    too; it adds alerts to tracks that have one. The best alone would lose somebody listed whenever a look-alike
+    happened to come first and a rule refused that one.
+
     Args:
-        candidates: best first, k at least 1 unless the gallery is empty.
+        candidates: best first; as many a probe as were asked for.
         threshold: of this gallery size.
     """
-    if not candidates.similarities.shape[1]:
-        return []
-    best = candidates.similarities[:, 0].tolist()
     return [
-        Decision(row, str(candidates.subject_ids[row, 0]), similarity)
-        for row, similarity in enumerate(best)
+        Decision(row, str(subject_id), similarity)
+        for row, (subject_ids, similarities) in enumerate(
+            zip(candidates.subject_ids, candidates.similarities.tolist(), strict=True)
+        )
+        for subject_id, similarity in zip(subject_ids, similarities, strict=True)
         if similarity > threshold.similarity
     ]

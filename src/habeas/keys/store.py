@@ -177,6 +177,12 @@ class KeyStore:
             self._check_open()
             return frozenset(key for key, entry in self._keys.items() if scope in (None, entry.scope))
 
+    def has(self, key_id: str) -> bool:
+        """Tell whether there is such a key."""
+        with self._guard:
+            self._check_open()
+            return key_id in self._keys
+
     def _entry(self, key_id: str) -> Entry:
         with self._guard:
             self._check_open()

@@ -20,7 +20,7 @@ from habeas.comparison.calibration import calibration_digest
 from habeas.engine.inspection import Inspection
 from habeas.engine.orders import Timing
 from habeas.engine.relay import Relay
-from habeas.errors import HabeasError, UsageError
+from habeas.errors import DiskError, HabeasError, UsageError
 from habeas.keys import KeyStore
 from habeas.models.pack import default_model_id
 from habeas.node.comparing import OF_BACKUP, settings_difference
@@ -37,6 +37,7 @@ from habeas.settings import load_settings, settings_problems
 from habeas.store import Store, open_store
 from habeas.store.connection import database_file
 from habeas.store.health import health
+from habeas.store.place import check_place
 from habeas.store.records import Account, Camera
 from habeas.types import NS_PER_S
 from habeas.video.address import parse_address
@@ -134,6 +135,10 @@ class Doctor:
     # --- what is durable ----------------------------------------------------------------------------------------------
 
     def _check_database(self, workspace: Workspace) -> Iterator[Finding]:
+        try:
+            check_place(workspace.database_url)
+        except DiskError as error:  # what else is wrong with it is told all the same
+            yield fail("database", error.message, error.remedy)
         found = health(workspace.database_url)
         self._store = self._open.enter_context(open_store(workspace.database_url, self._clock))
         settings = ", ".join(f"{name}={value}" for name, value in found.durability.items())

@@ -28,6 +28,7 @@ from habeas.review.images import OVERSIGHT
 from habeas.settings import Settings, load_settings
 from habeas.store import Tx
 from habeas.store.first import first_transaction
+from habeas.store.place import check_place
 from habeas.store.records import Meta
 
 _PRIVATE: Final = 0o711
@@ -189,7 +190,7 @@ def found(
         InputError: people are missing; the folder, the database or the place of the keys has something in it.
         RuleError: roles that do not combine.
         UsageError: the environment says something else than what is asked for.
-        DiskError: it cannot be written.
+        DiskError: it cannot be written, or lies on a network drive.
     """
     check_people(people)
     if oversight:
@@ -200,6 +201,7 @@ def found(
     workspace_id = f"w-{secrets.token_hex(6)}"
     wanted = _wanted(workspace_id, database, keys)
     _check_apart(folder, wanted)
+    check_place(Workspace(folder, wanted).database_url)
     with ExitStack() as undo:
         try:
             return _found(Workspace(folder, wanted), people, clock, oversight, settings_text(*_given(wanted)), undo)

@@ -1,11 +1,11 @@
 """The node's one thread that compares: probes in, durable alerts out, everything else counted and dropped.
 
 Probes wait in a queue of `_WAITING`. When it is full, whoever hands over waits, so that the worker drops *frames* and
-counts them: a probe that was made is compared.
+counts them: a probe that was made is compared, unless an alert before it cannot be written for so long that faces of
+strangers would lie in memory (`node.waiting`).
 """
 
 import io
-import queue
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -21,6 +21,7 @@ from habeas.errors import DiskError, HabeasError, RuleError
 from habeas.keys import KeyStore
 from habeas.node.counting import Counting, false_a_day
 from habeas.node.timekeeper import Timekeeper
+from habeas.node.waiting import Waiting
 from habeas.pipeline import Matcher
 from habeas.review.alerts import raise_alert, track_closed
 from habeas.store import Store, Tx
@@ -76,7 +77,7 @@ class Matching:
         self._matcher = self._new_matcher()
         self._raised: dict[tuple[Origin, int], list[str]] = {}
         self._captured: dict[tuple[Origin, int], int] = {}
-        self._queue: queue.Queue[Probe | TrackEnd | None] = queue.Queue(_WAITING)
+        self._queue = Waiting(_WAITING, time)
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="matcher", daemon=True)
         self._thread.start()
@@ -87,12 +88,16 @@ class Matching:
 
     def take(self, item: Probe | TrackEnd) -> None:
         """Hand over a probe or the end of a track; waits while the queue is full."""
-        while not self._closing.is_set():
-            try:
-                self._queue.put(item, timeout=_PATIENCE_S)
-            except queue.Full:
-                continue
-            return
+        self._queue.put(item, _PATIENCE_S)
+
+    @property
+    def dropped(self) -> int:
+        """Probes that were never compared, since an alert before them could not be written."""
+        return self._queue.dropped
+
+    def forget_old(self) -> None:
+        """Drop the probes that wait too long."""
+        self._queue.forget_old()
 
     def _view_of(self, origin: Origin) -> GalleryView:
         self._time.require_trust()
@@ -124,7 +129,8 @@ class Matching:
         matches = self._matches(probe)
         self._counting.add(probe.origin.camera_id, searches=1)
         for match in matches:
-            self._raise(match)
+            with suppress(RuleError):  # not of this person, at this moment: dropped; the others are written
+                self._raise(match)
 
     def _matches(self, probe: Probe) -> list[Alert]:
         """Compare, again where the view was replaced in that very moment: what may be compared is asked for anew."""
@@ -143,6 +149,7 @@ class Matching:
                 return self._write(match)
             except DiskError as error:
                 self._on_problem(error)
+                self.forget_old()
                 if self._closing.wait(_RETRY_S):
                     return None
 
@@ -180,12 +187,11 @@ class Matching:
     def stop_waiting(self) -> None:
         """Take nothing more that would have to wait, and try to write what could not be written once more only."""
         self._closing.set()
+        self._queue.close()
 
     def close(self) -> None:
         """Compare what waits, then stop."""
         self.stop_waiting()
-        with suppress(queue.Full):
-            self._queue.put(None, timeout=_FAREWELL_S)
         self._thread.join(_FAREWELL_S)
 
     def __enter__(self) -> Self:

@@ -3,8 +3,9 @@
 Begin   1. The key store opens; nothing of another installation's database is ever done with it.
         2. The database is brought up to date and opens, if it is this installation's; time goes on from where it was.
         3. What ended meanwhile is ended and destroyed; the gallery is compiled.
-        4. Workers start; cameras that may be searched are opened, and no others.
+        4. Workers start; cameras that may be searched are watched, and no others.
 Each second: clock, ends, destruction, cameras, counters. A change by command does the same at once.
+Each few seconds: one camera that nobody watches, whether it gives frames (`node.liveness`).
 End     Cameras stop, what was found is compared and written, workers end, time is noted, all is closed.
 """
 
@@ -15,8 +16,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from habeas.accounts.roles import Actor
 from habeas.accounts.throttle import Throttle
-from habeas.authority import discard
-from habeas.authority.cameras import note_delivery, source_text
+from habeas.authority.cameras import note_delivery, note_silence, source_text
 from habeas.authority.gallery import Gallery
 from habeas.authority.jumps import MOVED_NS
 from habeas.comparison import load_calibration
@@ -27,13 +27,15 @@ from habeas.engine.supervisor import Supervisor
 from habeas.errors import HabeasError, InputError, UsageError
 from habeas.node.counting import Counting, delivering, write_counts
 from habeas.node.inspecting import INSPECT_S, camera_facts
+from habeas.node.liveness import PAUSE_S, Liveness
 from habeas.node.matching import Matching
 from habeas.node.refusals import Refusals
+from habeas.node.tick import tick
 from habeas.node.timekeeper import Timekeeper, last_beat, restored
 from habeas.node.workspace import Workspace
 from habeas.ports import Clock
-from habeas.review import ending
 from habeas.store import Store, Tx, open_store
+from habeas.store.place import check_place
 from habeas.store.records import Camera, Meta
 from habeas.store.upgrade import bring_up
 from habeas.types import NS_PER_S, Flaw, utc
@@ -104,9 +106,12 @@ class Node:
                 )
             )
             self.supervisor = stack.enter_context(self._supervisor())
+            self._liveness = Liveness(self.store, self.time, self.test_camera, self.supervisor.running)
             self._thread = threading.Thread(target=self._run, name="scheduler", daemon=True)
+            self._asking = threading.Thread(target=self._ask_cameras, name="liveness", daemon=True)
             self._open = stack.pop_all()
         self._thread.start()
+        self._asking.start()
 
     def _supervisor(self) -> Supervisor:
         return Supervisor(
@@ -124,8 +129,7 @@ class Node:
     def _begin_entries(self) -> None:
         with self.store.write() as tx:
             tx.entry("node.started", SYSTEM, {"model": self.gallery.model_id, "clock_trusted": not self.time.jumped})
-        for step in (self._reap, *self._settling, self._refresh):
-            self._guarded(step)
+        self._settle()
 
     # --- commands -----------------------------------------------------------------------------------------------------
 
@@ -156,30 +160,33 @@ class Node:
             self._wake.wait(_TICK_S)
             self._wake.clear()
 
+    def _ask_cameras(self) -> None:
+        while not self._ending.wait(PAUSE_S):
+            self._guarded(self._liveness.step)
+
     def tick(self) -> None:
         """Do what is due now. No step waits for another to succeed: cameras close while a disk is full."""
         with self._doing:
-            for step in (
-                self._reap,
-                self._check_clock,
-                *self._settling,
-                self._refresh,
-                self._follow_gallery,
-                self.refusals.write_due,
-                self._note,
-            ):
+            self.matching.forget_old()
+            self._guarded(self._check_clock)
+            self._settle()
+            for step in (self._follow_gallery, self.refusals.write_due, self._note):
                 self._guarded(step)
 
-    def _guarded(self, step: Callable[[], None]) -> None:
+    def _settle(self) -> None:
+        """End, destroy and compile what the clock asks for."""
+        tick(self.store, self.keys, self.gallery, self.time, self._guarded, self._called)
+
+    def _called(self, alert_id: str) -> None:
+        self._on_alert("on-call", alert_id)
+
+    def _guarded(self, step: Callable[[], object]) -> None:
         try:
             step()
         except HabeasError as error:
             self._on_problem(error)
         except Exception as error:  # noqa: BLE001 - scheduler top loop: deadlines are kept whatever else fails
             self._on_problem(HabeasError(f"{type(error).__name__}: {error}", remedy="report this bug"))
-
-    def _reap(self) -> None:
-        self.keys.reap(self.time.now_ns())
 
     def _check_clock(self) -> None:
         if self.time.check():
@@ -208,31 +215,6 @@ class Node:
         if ceilings.calibration != self._calibration:
             return "the policy names another calibration"
         return ""
-
-    @property
-    def _settling(self) -> tuple[Callable[[], None], ...]:
-        """What ends things, each in a transaction of its own: an end is kept where a later step fails."""
-        return self._end_authorisations, self._end_alerts, self._reconcile
-
-    def _end_authorisations(self) -> None:
-        with self.store.write() as tx:
-            ended = discard.tick(tx, self.keys)
-            if ended:
-                self.gallery.stale()
-
-    def _end_alerts(self) -> None:
-        with self.store.write() as tx:
-            ticked = ending.tick(tx, self.keys)
-        for alert_id in ticked.called:
-            self._on_alert("on-call", alert_id)
-
-    def _reconcile(self) -> None:
-        with self.store.write() as tx:
-            discard.reconcile(tx, self.keys)
-
-    def _refresh(self) -> None:
-        if not self.gallery.ready:
-            self.gallery.refresh()
 
     def _follow_gallery(self) -> None:
         """Open the cameras on which something may be compared, and close the others."""
@@ -274,7 +256,14 @@ class Node:
                 note_delivery(tx, camera_id)
             for one in news:
                 _note_worker(tx, one)
-            self.time.beat(tx)
+            self._beat(tx)
+
+    def _beat(self, tx: Tx) -> None:
+        """Write what the time is, and which cameras fell silent since it last was written, before this start too."""
+        last = last_beat(tx)
+        if last is not None:
+            note_silence(tx, last.steady_ns)
+        self.time.beat(tx)
 
     # --- what workers say ---------------------------------------------------------------------------------------------
 
@@ -325,6 +314,7 @@ class Node:
             "model": self.gallery.model_id,
             "references_of_another_model": self.gallery.other_model,
             "references_unreadable": self.gallery.unreadable,
+            "probes_dropped": self.matching.dropped,
             "cameras": {name: report.state.value for name, report in states.items()},
             "watched": sorted(watched),
             "workers": [
@@ -368,12 +358,13 @@ class Node:
         self._open.push(lambda *_: self.gallery.stop())
         with self._open:
             self.matching.stop_waiting()
-            self.supervisor.close()
+            self.supervisor.close()  # and with it an inspection that runs
+            self._asking.join(_TICK_S * 2)
             self.matching.close()
             self._guarded(lambda: self.refusals.write_due(everything=True))
             with self._doing, self.counting.taken() as counted, self.store.write() as tx:
                 write_counts(tx, counted)
-                self.time.beat(tx)
+                self._beat(tx)
                 tx.entry("node.stopped", SYSTEM, {})
 
     def __enter__(self) -> Self:
@@ -387,6 +378,7 @@ class Node:
 
 
 def _time_of(workspace: Workspace, clock: Clock) -> Timekeeper:
+    check_place(workspace.database_url)
     bring_up(workspace.database_url, workspace.folder, clock)
     with open_store(workspace.database_url, clock) as store, store.read() as tx:
         _check_owner(workspace, tx)

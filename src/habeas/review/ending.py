@@ -4,9 +4,9 @@ Every function here leaves a transaction in which the image is gone and an entry
 """
 
 import enum
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from habeas.errors import KeyDestroyed
@@ -65,8 +65,8 @@ def tick(tx: Tx, keys: KeyStore) -> Ticked:
     known = keys.ids(Scope.ALERT)
     named = queries.alert_keys(tx)
     lost = not named <= known
-    called = [_call(tx, alert) for alert in _uncalled(tx)]
-    late = [_unconfirm(tx, alert) for alert in _unconfirmed(tx)]
+    called = _call(tx, _uncalled(tx))
+    late = _unconfirm(tx, _unconfirmed(tx))
     gone = _destroy_due(tx, known, lost=lost)
     gone += _destroy_sealed(tx, known, lost=lost)
     stray = sorted(known - (queries.alert_keys(tx) if gone else named))  # none is being raised: writers take turns
@@ -79,10 +79,15 @@ def _uncalled(tx: Tx) -> list[Alert]:
     return those_shown(tx, queries.alerts_uncalled(tx, states=UNDECIDED, raised_until_ns=tx.now_ns - CALL_NS))
 
 
-def _call(tx: Tx, alert: Alert) -> str:
-    tx.change(alert, called_at_ns=tx.now_ns)
-    tx.entry("alert.on-call", ACTOR, {"alert": alert.alert_id})
-    return alert.alert_id
+def _call(tx: Tx, alerts: Sequence[Alert]) -> list[str]:
+    tx.change_all(alerts, called_at_ns=tx.now_ns)
+    return _told(tx, "alert.on-call", alerts)
+
+
+def _told(tx: Tx, kind: str, alerts: Sequence[Alert]) -> list[str]:
+    names = [alert.alert_id for alert in alerts]
+    tx.entries(kind, ACTOR, [{"alert": name} for name in names])
+    return names
 
 
 def _unconfirmed(tx: Tx) -> list[Alert]:
@@ -90,49 +95,73 @@ def _unconfirmed(tx: Tx) -> list[Alert]:
     return [alert for alert in late if alert.raised_at_ns + UNCONFIRMED_NS <= alert.expires_at_ns]
 
 
-def _unconfirm(tx: Tx, alert: Alert) -> str:
-    tx.change(alert, state=State.UNCONFIRMED.value)
-    tx.entry("alert.unconfirmed", ACTOR, {"alert": alert.alert_id})
-    return alert.alert_id
+def _unconfirm(tx: Tx, alerts: Sequence[Alert]) -> list[str]:
+    tx.change_all(alerts, state=State.UNCONFIRMED.value)
+    return _told(tx, "alert.unconfirmed", alerts)
 
 
 def _destroy_due(tx: Tx, known: Collection[str], *, lost: bool) -> list[str]:
     """Destroy what has expired; where some key is lost, look through all that is kept for whose it is."""
-    gone = []
-    for alert in tx.find(Alert, without=queries.FACES, destroyed_at_ns=None) if lost else queries.alerts_over(tx):
-        if tx.now_ns >= alert.expires_at_ns or alert.key_id not in known:
-            _destroy(tx, alert, Why.EXPIRED if tx.now_ns >= alert.expires_at_ns else Why.KEY_GONE)
-            gone.append(alert.alert_id)
-    return gone
+    kept = tx.find(Alert, without=queries.FACES, destroyed_at_ns=None) if lost else queries.alerts_over(tx)
+    over = [alert for alert in kept if tx.now_ns >= alert.expires_at_ns]
+    keyless = [alert for alert in kept if tx.now_ns < alert.expires_at_ns and alert.key_id not in known]
+    _destroy(tx, over, Why.EXPIRED)
+    _destroy(tx, keyless, Why.KEY_GONE)
+    return [alert.alert_id for alert in (*over, *keyless)]
 
 
 def _destroy_sealed(tx: Tx, known: Collection[str], *, lost: bool) -> list[str]:
-    gone = []
-    for alert in queries.alerts_sealed(tx, until_ns=None if lost else tx.now_ns):
-        if tx.now_ns >= (alert.oversight_until_ns or 0) or alert.oversight_key_id not in known:
-            tx.change(alert, oversight_sealed=None, oversight_key_id=None)
-            tx.entry("alert.unsealed", ACTOR, {"alert": alert.alert_id})
-            gone.append(alert.alert_id)
-    return gone
+    gone = [
+        alert
+        for alert in queries.alerts_sealed(tx, until_ns=None if lost else tx.now_ns)
+        if tx.now_ns >= (alert.oversight_until_ns or 0) or alert.oversight_key_id not in known
+    ]
+    tx.change_all(gone, oversight_sealed=None, oversight_key_id=None)
+    return _told(tx, "alert.unsealed", gone)
 
 
-def _destroy(tx: Tx, alert: Alert, why: Why) -> str:
-    """Forget the image; return the key to destroy after the commit."""
-    undecided = alert.state in UNDECIDED
-    state = _ended_state(tx, alert)
-    row = tx.change(alert, image_sealed=None, destroyed_at_ns=tx.now_ns, state=state)
-    if state != State.CONFIRMED.value or why is Why.SUSPENSION:
-        tx.change(row, **forgotten(row))
-    forget_looks(tx, alert.alert_id)
-    verdicts = tx.find(Verdict, alert_id=alert.alert_id) if undecided else []
-    body = {
-        "alert": alert.alert_id,
-        "state": state,
-        "verdicts": [opening(verdict) for verdict in verdicts],
-        "why": why.value,
-    }
-    tx.entry("alert.destroyed", ACTOR, body)
-    return alert.key_id
+def _destroy(tx: Tx, alerts: Sequence[Alert], why: Why) -> list[str]:
+    """Forget the images; return the keys to destroy after the commit.
+
+    All of them in this transaction, however many, so that nobody meets one that is left; with few statements, so that
+    other writers need not wait long.
+    """
+    states = {alert.alert_id: _ended_state(tx, alert) for alert in alerts}
+    alike: dict[tuple[tuple[str, object], ...], list[Alert]] = {}
+    for alert in alerts:
+        fields = _ended_fields(alert, states[alert.alert_id], tx.now_ns, why)
+        alike.setdefault(tuple(sorted(fields.items())), []).append(alert)
+    for same, ending in alike.items():
+        tx.change_all(ending, **dict(same))
+    forget_looks(tx, [alert.alert_id for alert in alerts])
+    said = _said_of(tx, [alert.alert_id for alert in alerts if alert.state in UNDECIDED])
+    bodies = [
+        {
+            "alert": alert.alert_id,
+            "state": states[alert.alert_id],
+            "verdicts": [opening(verdict) for verdict in said.get(alert.alert_id, ())],
+            "why": why.value,
+        }
+        for alert in alerts
+    ]
+    tx.entries("alert.destroyed", ACTOR, bodies)
+    return [alert.key_id for alert in alerts]
+
+
+def _said_of(tx: Tx, alert_ids: Sequence[str]) -> dict[str, list[Verdict]]:
+    """Return the verdicts on these alerts, by alert; of most there are none."""
+    said: dict[str, list[Verdict]] = {}
+    for verdict in queries.verdicts_on(tx, alert_ids):
+        said.setdefault(verdict.alert_id, []).append(verdict)
+    return said
+
+
+def _ended_fields(alert: Alert, state: str, now_ns: int, why: Why) -> dict[str, object]:
+    """Return the fields of an alert's row once its image is gone: coarse, so that many have the same."""
+    ended: dict[str, object] = {"image_sealed": None, "destroyed_at_ns": now_ns, "state": state}
+    if state == State.CONFIRMED.value and why is not Why.SUSPENSION:
+        return ended
+    return {**ended, **forgotten(replace(alert, destroyed_at_ns=now_ns))}
 
 
 def _ended_state(tx: Tx, alert: Alert) -> str:
@@ -150,7 +179,7 @@ def destroy_for_authorisation(tx: Tx, authorisation_id: str) -> list[str]:
         The ids of the keys that the caller destroys once this is committed.
     """
     alerts = tx.find(Alert, without=queries.FACES, authorisation_id=authorisation_id, destroyed_at_ns=None)
-    return _destroy_all(tx, alerts, Why.AUTHORISATION)
+    return _destroy(tx, alerts, Why.AUTHORISATION)
 
 
 def destroy_captured(tx: Tx, cameras: Collection[str], from_ns: int, until_ns: int) -> list[str]:
@@ -171,11 +200,7 @@ def destroy_captured(tx: Tx, cameras: Collection[str], from_ns: int, until_ns: i
     for alert in queries.alerts_seen_into(tx, cameras, from_ns):
         tx.change(alert, **first_sighting(alert))
         tx.entry("alert.sightings-forgotten", ACTOR, {"alert": alert.alert_id})
-    return _destroy_all(tx, queries.alerts_captured(tx, cameras, from_ns, until_ns), Why.SUSPENSION)
-
-
-def _destroy_all(tx: Tx, alerts: Iterable[Alert], why: Why) -> list[str]:
-    return [_destroy(tx, alert, why) for alert in alerts]
+    return _destroy(tx, queries.alerts_captured(tx, cameras, from_ns, until_ns), Why.SUSPENSION)
 
 
 def keep_until(tx: Tx, keys: KeyStore, authorisation_id: str, ends_at_ns: int) -> None:

@@ -5,10 +5,12 @@ judged is what was seen, however long ago. It does not count for whoever holds t
 set. What is noted goes with the decision, or with the image.
 """
 
+from collections.abc import Sequence
+
 from habeas.accounts.roles import Actor
 from habeas.errors import RuleError
 from habeas.review.table import UNDECIDED
-from habeas.store import Tx
+from habeas.store import Tx, queries
 from habeas.store.records import Account, Alert, Look
 
 
@@ -37,7 +39,7 @@ def check_looked(tx: Tx, actor: Actor, alert_id: str) -> None:
         )
 
 
-def forget_looks(tx: Tx, alert_id: str) -> None:
-    """Forget who has looked at an alert that nobody judges any more."""
-    for look in tx.find(Look, alert_id=alert_id):
+def forget_looks(tx: Tx, alert_ids: Sequence[str]) -> None:
+    """Forget who has looked at alerts that nobody judges any more."""
+    for look in queries.looks_at(tx, alert_ids):
         tx.remove(look)

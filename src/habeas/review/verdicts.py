@@ -117,7 +117,7 @@ def _decide(tx: Tx, keys: KeyStore, alert: Alert, decided: Outcome, verdicts: Se
     row = tx.change(alert, state=decided.value, decided_at_ns=tx.now_ns, **fields)
     if row.destroyed_at_ns is not None:
         tx.change(row, **forgotten(row))
-    forget_looks(tx, alert.alert_id)
+    forget_looks(tx, [alert.alert_id])
     until_ns = row.oversight_until_ns
     body = {
         "alert": alert.alert_id,

@@ -2,7 +2,7 @@
 
 SQLite: WAL, `synchronous=FULL`, `BEGIN IMMEDIATE`, deleted content overwritten. PostgreSQL: one advisory lock makes
 writers take turns, so that both behave alike and the numbers of entries have no gaps. Settings under which a commit
-could be lost are refused.
+could be lost are refused. Whatever is waited for has an end: a turn, a statement, a server that stops answering.
 """
 
 import os
@@ -21,6 +21,10 @@ from habeas.store.transaction import translated
 _PRIVATE: Final = 0o600
 _BUSY_S: Final = 30
 """How long a writer waits for its turn among other processes."""
+_STATEMENT_S: Final = 50
+"""How long one statement of a writer may take on a server."""
+_ANSWER_S: Final = 60.0
+"""How long a server may say nothing while it is waited for: longer than a turn, or a statement, may take."""
 _UNKNOWN: Final = "see that its disk has room and its server runs; look whether this step was kept before repeating it"
 _SQLITE: Final = {"journal_mode": "wal", "synchronous": 2, "secure_delete": 1, "foreign_keys": 1}
 """What each connection sets, and must read back: 2 is FULL."""
@@ -28,6 +32,7 @@ _POSTGRES_WRITES: Final = f"""
 SELECT set_config('synchronous_commit', CASE WHEN current_setting('synchronous_commit') = 'remote_apply'
                   THEN 'remote_apply' ELSE 'on' END, true),
        set_config('lock_timeout', '{_BUSY_S}s', true),
+       set_config('statement_timeout', '{_STATEMENT_S}s', true),
        pg_advisory_xact_lock({0x48616265}),
        current_setting('fsync'), current_setting('full_page_writes'), current_setting('server_encoding')
 """
@@ -78,11 +83,12 @@ def writing(engine: Engine) -> Iterator[Connection]:
             begun.commit()
 
 
-def connect(url: str) -> Engine:
+def connect(url: str, *, answer_s: float = _ANSWER_S) -> Engine:
     """Return an engine with the durability that an installation needs.
 
     Args:
         url: `sqlite:///PATH` or `postgresql+psycopg://...`.
+        answer_s: how long a server may say nothing while it is waited for; then the connection is closed.
 
     Raises:
         InputError: another kind of URL, or PostgreSQL's driver is not installed.
@@ -93,14 +99,18 @@ def connect(url: str) -> Engine:
         kind = "none"
     if kind not in {"sqlite", "postgresql+psycopg"}:
         raise InputError("this is no database that can be used", remedy="give sqlite:///PATH or postgresql+psycopg://")
-    arguments: dict[str, Any] = {"timeout": _BUSY_S} if kind == "sqlite" else {"connect_timeout": _BUSY_S}
-    try:
-        engine = create_engine(url, connect_args=arguments, pool_pre_ping=kind != "sqlite", hide_parameters=True)
-    except ModuleNotFoundError as error:
-        raise InputError("the driver of PostgreSQL is missing", remedy="pip install 'habeas[scale]'") from error
     if kind == "sqlite":
+        engine = create_engine(url, connect_args={"timeout": _BUSY_S}, hide_parameters=True)
         event.listen(engine, "connect", _prepare_sqlite)
-    event.listen(engine, "begin", _begin_sqlite if kind == "sqlite" else _begin_postgres)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    try:
+        from habeas.store import postgres  # noqa: PLC0415 - its driver is an extra
+    except ImportError as error:
+        raise InputError("the driver of PostgreSQL is missing", remedy="pip install 'habeas[scale]'") from error
+    engine = create_engine(url, connect_args=postgres.ARGUMENTS, pool_pre_ping=True, hide_parameters=True)
+    postgres.limit(engine, answer_s)
+    event.listen(engine, "begin", _begin_postgres)
     return engine
 
 
@@ -118,7 +128,9 @@ def _begin_sqlite(connection: Connection) -> None:
 
 def _begin_postgres(connection: Connection) -> None:
     if connection.get_execution_options().get("habeas_write", False):
-        synchronous, _timeout, _lock, fsync, full_pages, encoding = connection.exec_driver_sql(_POSTGRES_WRITES).one()
+        synchronous, _turn, _statement, _lock, fsync, full_pages, encoding = connection.exec_driver_sql(
+            _POSTGRES_WRITES
+        ).one()
         _check_setting("synchronous_commit", synchronous != "off", True)
         _check_setting("fsync", fsync, "on")
         _check_setting("full_page_writes", full_pages, "on")

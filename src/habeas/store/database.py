@@ -1,7 +1,8 @@
 """Transactions: one writer at a time; an effect and its entry commit together; what is told goes out only after."""
 
 import threading
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -29,6 +30,8 @@ class Store:
         self._clock = clock
         self._turn = threading.RLock()
         self._writing = False
+        self._counting = threading.Lock()
+        self._commits: Counter[type] = Counter()
 
     @contextmanager
     def write(self) -> Iterator[Tx]:
@@ -39,11 +42,29 @@ class Store:
             HabeasError: this thread is in such a transaction already.
         """
         with self._turn:
-            with self._alone(), writing(self._engine) as connection:
-                tx = Tx(connection, self._clock.now_ns(), writes=True)
-                yield tx
-                tx.check()
+            touched: set[type] = set()
+            try:
+                with self._alone(), writing(self._engine) as connection:
+                    tx = Tx(connection, self._clock.now_ns(), writes=True)
+                    touched = tx.touched
+                    yield tx
+                    tx.check()
+            finally:  # after the commit, also where nobody knows whether it happened
+                self._count(touched)
             tx.tell()
+
+    def _count(self, kinds: Collection[type]) -> None:
+        with self._counting:
+            self._commits.update(kinds)
+
+    def commits(self, *kinds: type) -> tuple[int, ...]:
+        """Return how often a transaction that may have changed each of these kinds has ended here.
+
+        Whoever asks before reading, and keeps both, knows later whether reading again could show anything else: the
+        number changes after the commit and before `write` returns. What another process writes does not count.
+        """
+        with self._counting:
+            return tuple(self._commits[kind] for kind in kinds)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

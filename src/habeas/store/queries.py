@@ -1,17 +1,19 @@
 """Searches that `Tx.find` cannot do: ranges, counts, the newest."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
 from sqlalchemy import ColumnElement, func, select, union_all
 
-from habeas.store.records import Alert, Authorisation, Entry, Verdict
+from habeas.store.records import Alert, Authorisation, Camera, Entry, Look, Verdict
 from habeas.store.schema import TABLE_OF
 from habeas.store.transaction import Tx
 from habeas.store.values import matching
 
 FACES: Final = ("image_sealed", "oversight_sealed")
 """What most searches for alerts leave out. In what they return these are None, and say nothing of the row."""
+_MANY: Final = 500
+"""What one statement names at most."""
 _LAST_NS: Final = (1 << 63) - 1
 """No column holds a later time, and no driver takes one; whoever searches may ask for any."""
 _ALERTS: Final = TABLE_OF[Alert].c
@@ -23,6 +25,13 @@ _SEALED: Final = (_ALERTS.oversight_until_ns > 0) & _ALERTS.oversight_key_id.is_
 def entries_from(tx: Tx, seq: int, limit: int) -> list[Entry]:
     """Return entries in their order, from number `seq` on, at most `limit`."""
     return tx.select(Entry, TABLE_OF[Entry].c.seq >= seq, limit=limit)
+
+
+def cameras_last_heard(tx: Tx, *, after_ns: int, until_ns: int) -> list[Camera]:
+    """Return cameras that are there and gave their last frames after the first instant, and until the second."""
+    cameras = TABLE_OF[Camera].c
+    heard = (cameras.delivered_at_ns > after_ns) & (cameras.delivered_at_ns <= until_ns)
+    return tx.select(Camera, cameras.removed_at_ns.is_(None), heard, without=("record_sealed",))
 
 
 def alerts_between(
@@ -103,6 +112,21 @@ def alerts_sealed(tx: Tx, *, until_ns: int | None) -> list[Alert]:
     """Return alerts of which oversight has a copy that ends until then (None: whenever), without faces."""
     ends = [] if until_ns is None else [_ALERTS.oversight_until_ns <= until_ns]
     return tx.select(Alert, _SEALED, *ends, without=FACES)
+
+
+def verdicts_on(tx: Tx, alert_ids: Sequence[str]) -> list[Verdict]:
+    """Return the verdicts on these alerts, however many, in the order of alerts as given and of keys."""
+    return [verdict for ids in _some(alert_ids) for verdict in tx.find(Verdict, alert_id=ids)]
+
+
+def looks_at(tx: Tx, alert_ids: Sequence[str]) -> list[Look]:
+    """Return the looks at these alerts, however many."""
+    return [look for ids in _some(alert_ids) for look in tx.find(Look, alert_id=ids)]
+
+
+def _some(ids: Sequence[str]) -> Iterator[list[str]]:
+    """Yield ids in portions that one statement takes."""
+    return (list(ids[start : start + _MANY]) for start in range(0, len(ids), _MANY))
 
 
 def alert_keys(tx: Tx) -> set[str]:

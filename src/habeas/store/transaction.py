@@ -19,6 +19,8 @@ _T = TypeVar("_T")
 MAX_BODY_BYTES: Final = 48 << 10
 """Of an entry. With what else its opening says, it stays below the 64 KiB that logs of this format take."""
 _SALT_BYTES: Final = 16
+_MANY: Final = 500
+"""Records that one statement changes or inserts at most."""
 NOT_KEPT: Final = "see that its disk has room and its server runs; nothing of this step was kept"
 
 
@@ -59,6 +61,8 @@ class Tx:
 
     def __init__(self, connection: Connection, now_ns: int, *, writes: bool) -> None:
         self.now_ns = now_ns
+        self.touched: set[type] = set()
+        """The kinds of record that it may have changed."""
         self._connection = connection
         self._writes = writes
         self._broken = False
@@ -135,6 +139,20 @@ class Tx:
             raise InputError(f"this {kind.__name__.lower()} is not there any more", remedy="list what there is")
         return cast("_T", dataclasses.replace(cast("Any", record), **values))
 
+    def change_all(self, records: Sequence[object], /, **values: object) -> None:
+        """Write these fields of many records of one kind, the same into each, with few statements.
+
+        Raises:
+            InputError: one of them is not there any more, or a value that no database keeps.
+        """
+        for start in range(0, len(records), _MANY):
+            some = records[start : start + _MANY]
+            kind = type(some[0])
+            (name,) = _key_names(kind)
+            those = matching(kind, {name: [getattr(record, name) for record in some]})
+            if self._write(kind, update(TABLE_OF[kind]).where(those).values(checked(kind, values))) != len(some):
+                raise InputError(f"one {kind.__name__.lower()} is not there any more", remedy="list what there is")
+
     def remove(self, record: object) -> None:
         """Delete a record, if it is there."""
         kind = type(record)
@@ -152,9 +170,7 @@ class Tx:
         Raises:
             InputError: the body has no canonical form (RFC 8785): a number beyond 2^53, half a character; or too long.
         """
-        entry = Entry(
-            self.next_seq(), self.now_ns, kind, actor, _canonical(kind, body), secrets.token_bytes(_SALT_BYTES)
-        )
+        entry = self._made(self.next_seq(), kind, actor, body)
         if hidden is not None:
             entry = dataclasses.replace(
                 entry, hidden_sha256=hidden.sha256, hidden_key=hidden.key_id, hidden_sealed=hidden.sealed
@@ -166,6 +182,23 @@ class Tx:
         """Return the number of the next entry: how many there are."""
         column = TABLE_OF[Entry].c.seq
         return int(self.execute(select(func.coalesce(func.max(column) + 1, 0))).scalar_one())
+
+    def _made(self, seq: int, kind: str, actor: str, body: Mapping[str, object]) -> Entry:
+        return Entry(seq, self.now_ns, kind, actor, _canonical(kind, body), secrets.token_bytes(_SALT_BYTES))
+
+    def entries(self, kind: str, actor: str, bodies: Sequence[Mapping[str, object]]) -> None:
+        """Write that something happened many times, as `entry` does, with few statements.
+
+        Raises:
+            InputError: as of `entry`.
+        """
+        if not bodies:
+            return
+        first = self.next_seq()
+        made = (self._made(first + number, kind, actor, body) for number, body in enumerate(bodies))
+        rows = [checked(Entry, vars(one)) for one in made]
+        for start in range(0, len(rows), _MANY):
+            self._write(Entry, insert(TABLE_OF[Entry]), rows[start : start + _MANY])
 
     def after_commit(self, tell: Callable[[], None]) -> None:
         """Call `tell` once this is durable; never if it is not.
@@ -210,13 +243,20 @@ class Tx:
             self._broken = True
             raise
 
-    def _write(self, kind: type, statement: Executable) -> int:
-        """Run a statement under a savepoint, so that a refusal leaves the transaction usable; returns rows met."""
+    def _write(self, kind: type, statement: Executable, rows: list[dict[str, object]] | None = None) -> int:
+        """Run a statement under a savepoint, so that a refusal leaves the transaction usable; returns rows met.
+
+        Args:
+            kind: of record.
+            statement: to run.
+            rows: values of many records, for an insert that has none.
+        """
         self._check_writes()
+        self.touched.add(kind)
         with translated(), self._watched():
             savepoint = self._connection.begin_nested()
             try:
-                met = self._connection.execute(statement).rowcount
+                met = self._connection.execute(statement, rows).rowcount
             except IntegrityError:  # what is not unique: the rest was refused by `checked`
                 savepoint.rollback()
                 raise InputError(

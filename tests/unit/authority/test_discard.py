@@ -7,7 +7,7 @@ import pytest
 from tests.installation import DAY, HOUR, Installation
 
 from habeas.authority import discard
-from habeas.authority.gallery import open_image, open_template
+from habeas.authority.opened import open_image, open_template
 from habeas.authority.purposes import Purpose
 from habeas.errors import DiskError, KeyDestroyed
 from habeas.keys import KeyStore, Scope

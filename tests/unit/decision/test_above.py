@@ -36,8 +36,18 @@ def test_no_candidate_is_no_match() -> None:
     assert decide(Candidates(np.zeros((0, 1), np.str_), np.zeros((0, 1), np.float32), 1, "v", "m"), threshold(0)) == []
 
 
-def test_only_the_best_candidate_counts() -> None:
-    assert [match.subject_id for match in decide(candidates([[0.9, 0.8]]), threshold(0.5))] == ["p0"]
+def test_everybody_above_is_a_match_the_best_first() -> None:
+    found = decide(candidates([[0.9, 0.8, 0.4], [0.3, 0.2, 0.1]]), threshold(0.5))
+    assert [(match.row, match.subject_id) for match in found] == [(0, "p0"), (0, "p1")]
+
+
+@PROPERTY
+@given(rows=st.lists(st.lists(st.floats(-1, 1, width=32), min_size=3, max_size=3), max_size=8), level=st.floats(-1, 1))
+def test_as_many_tracks_match_as_by_their_best_alone(rows: list[list[float]], level: float) -> None:
+    """What the FPIR promises is a share of tracks: those that match anybody are those whose best one matches."""
+    ordered = [sorted(row, reverse=True) for row in rows]
+    every, best = (decide(candidates(some), threshold(level)) for some in (ordered, [row[:1] for row in ordered]))
+    assert {match.row for match in every} == {match.row for match in best}
 
 
 @PROPERTY

@@ -17,17 +17,18 @@ from habeas.accounts import grants, people
 from habeas.accounts.roles import Role
 from habeas.authority.policy import Ceilings
 from habeas.clock import ManualClock, SystemClock
-from habeas.errors import InputError
+from habeas.errors import DiskError, InputError
 from habeas.node import doctor as doctors
 from habeas.node import machine
 from habeas.node.doctor import Doctor
 from habeas.node.findings import Finding, Health
 from habeas.node.founding import Founder, found
+from habeas.node.node import Node
 from habeas.node.restoring import back_up, bring_back
 from habeas.node.timekeeper import Timekeeper
 from habeas.node.workspace import SETTINGS, Workspace, load_workspace, master_file, socket_path
 from habeas.settings import ModelSettings, Settings
-from habeas.store import open_store
+from habeas.store import open_store, place
 from habeas.store.records import Grant, Policy
 from habeas.types import NS_PER_S
 
@@ -422,3 +423,21 @@ def test_what_cannot_be_read_ends_no_other_check(workspace: Workspace) -> None:
 
     one = only(doctors.guarded("files", broken()))
     assert (one.health, one.check) == (Health.FAIL, "files")
+
+
+def test_a_network_drive_is_refused_by_whoever_writes_there_and_told(
+    workspace: Workspace, doctor: Doctor, clock: ManualClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mounts = tmp_path / "mountinfo"
+    mounts.write_text("1 0 8:1 / / rw - ext4 /dev/sda1 rw\n")
+    monkeypatch.setattr(place, "MOUNTS", mounts)
+    assert healths(doctor._check_database(workspace)) == {"database": "ok"}
+    mounts.write_text("1 0 8:1 / / rw - cifs //server/share rw\n")
+    told = [one for one in doctor._check_database(workspace) if one.health is Health.FAIL]
+    assert "network drive (cifs)" in only(told).text
+    with pytest.raises(DiskError, match="network drive"):
+        Node(workspace, clock, "m", pytest.fail)
+    with pytest.raises(DiskError, match="network drive"):
+        found(tmp_path / "other", staff(), clock, keys=tmp_path / "other keys")
+    assert not (tmp_path / "other").exists()
+    assert not (tmp_path / "other keys").exists()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.installation import DAY, MODEL, Installation, vector
+from tests.installation import DAY, MODEL, Installation, person, vector
 from tests.workers import until
 
 from habeas.clock import ManualClock
@@ -14,10 +14,11 @@ from habeas.comparison.calibration import Calibration, Point
 from habeas.engine.run import TrackEnd
 from habeas.errors import DiskError, HabeasError
 from habeas.node.counting import Counting
-from habeas.node.matching import Matching
+from habeas.node.matching import _WAITING, Matching
 from habeas.node.timekeeper import Timekeeper
-from habeas.store.records import Alert
+from habeas.store.records import Alert, Authorisation, Subject
 from habeas.types import NS_PER_S, ClosedTrack, Origin, OriginKind, Probe, Templates
+from habeas.types import Alert as Match
 from habeas.video.edge import origin
 
 POINTS = (Point(1e-3, 0.5, 100, 0.0, 1.0), Point(1e-5, 0.6, 100, 0.0, 1.0))
@@ -131,11 +132,60 @@ def test_it_ends_also_while_the_disk_is_full_and_the_queue_too(bench: Bench) -> 
     bench.matching._write = failing  # type: ignore[method-assign,assignment]
     feeding = threading.Thread(target=lambda: [bench.matching.take(bench.probe(track_id=n)) for n in range(600)])
     feeding.start()
-    until(bench.matching._queue.full)
+    until(lambda: len(bench.matching._queue) == _WAITING)
     bench.matching.stop_waiting()
     feeding.join(10)
     assert not feeding.is_alive(), "whoever hands over is let go"
     bench.matching.close()
+
+
+@pytest.mark.rule("N1")
+def test_faces_do_not_wait_in_memory_while_the_disk_fails(bench: Bench) -> None:
+    """The first matches and cannot be written; strangers wait behind it, and are forgotten. The match is not."""
+    write, full = bench.matching._write, threading.Event()
+    full.set()
+
+    def failing(match: object) -> None:
+        if full.is_set():
+            raise DiskError("no room")
+        write(match)  # type: ignore[arg-type]
+
+    bench.matching._write = failing  # type: ignore[method-assign,assignment]
+    bench.matching.take(bench.probe())
+    until(lambda: bool(bench.problems))
+    for number in range(2, 7):
+        bench.matching.take(bench.probe(seed=99, track_id=number))
+    bench.matching.take(TrackEnd(bench.origin, ClosedTrack(2, 0, 0)))
+    bench.matching.forget_old()
+    assert (len(bench.matching._queue), bench.matching.dropped) == (6, 0)
+    bench.place.clock.advance(11 * 10**9)
+    bench.matching.forget_old()
+    assert (len(bench.matching._queue), bench.matching.dropped) == (1, 5), "the end of a track holds no face"
+    full.clear()
+    until(lambda: bool(bench.alerts))
+    assert len(bench.rows()) == 1
+
+
+def test_somebody_else_above_the_threshold_is_not_lost_with_the_first(bench: Bench) -> None:
+    """Two authorisations list one face: the best one's ends in that moment, and the other's alert is written."""
+    bench.place.started(people=(person("Lee Roe"),), cameras=bench.place.asked().cameras)
+    matches = bench.matching._matches
+
+    def ending_first(probe: Probe) -> list[Match]:
+        found = matches(probe)
+        assert len(found) == 2
+        (subject,) = bench.place.look(Subject, subject_id=found[0].subject_id)
+        bench.place.revoke(subject.authorisation_id, "abe")
+        return found
+
+    bench.matching._matches = ending_first  # type: ignore[method-assign]
+    bench.matching.take(bench.probe())
+    until(lambda: bool(bench.alerts))
+    (row,) = bench.rows()
+    running = {one.authorisation_id for one in bench.place.look(Authorisation, state="active")}
+    assert row.authorisation_id in running
+    assert len(running) == 1
+    assert bench.problems == []
 
 
 def test_nothing_is_compared_while_the_clock_is_in_doubt(bench: Bench) -> None:

@@ -5,8 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.founded import with_camera
 
 from habeas.accounts.roles import Role
+from habeas.authority.cameras import note_delivery
 from habeas.clock import ManualClock
 from habeas.errors import DiskError, HabeasError, UsageError
 from habeas.models.pack import default_model_id
@@ -62,10 +64,10 @@ def test_a_node_says_that_it_starts_and_stops(workspace: Workspace, clock: Manua
 def test_a_step_that_fails_keeps_no_other_from_its_work(
     node: Node, clock: ManualClock, problems: list[HabeasError]
 ) -> None:
-    def full() -> None:
+    def full(_now_ns: int) -> list[str]:
         raise DiskError("no room for keys")
 
-    node._reap = full  # type: ignore[method-assign]
+    node.keys.reap = full  # type: ignore[method-assign]
     clock.jump(3600 * NS_PER_S)
     node.tick()
     assert [error.message for error in problems][:1] == ["no room for keys"]
@@ -124,3 +126,21 @@ def test_the_settings_that_init_writes_are_read(workspace: Workspace) -> None:
     assert load_workspace(workspace.folder).workspace_id == workspace.workspace_id
     assert (workspace.folder / SETTINGS).stat().st_mode & 0o777 == 0o600
     assert json.dumps(workspace.settings.model_dump(mode="json"))
+
+
+def test_a_camera_that_falls_silent_is_an_entry_also_where_the_node_was_off(
+    workspace: Workspace, clock: ManualClock
+) -> None:
+    with_camera(workspace, "gate", "rtsp://10.1.1.1/live")
+    with Node(workspace, clock, default_model_id(), pytest.fail) as node:
+        with node.store.write() as tx:
+            note_delivery(tx, "gate")
+        clock.advance(3600 * NS_PER_S)
+        node.tick()
+        assert [kind for kind in kinds(node) if kind.startswith("camera.")] == ["camera.added", "camera.delivers"]
+    clock.advance(24 * 3600 * NS_PER_S)
+    with Node(workspace, clock, default_model_id(), pytest.fail) as node:
+        node.tick()
+        clock.advance(60 * NS_PER_S)
+        node.tick()
+        assert kinds(node).count("camera.silent") == 1

@@ -1,5 +1,6 @@
 """With many alerts: what is done each second, and what people list, reads no face, and no more rows than it needs."""
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -14,7 +15,7 @@ from habeas.keys import Scope
 from habeas.review import ending, queue
 from habeas.store import Tx
 from habeas.store.queries import FACES
-from habeas.store.records import Alert
+from habeas.store.records import Alert, Entry
 from habeas.types import NS_PER_S
 
 MANY: Final = 60
@@ -151,3 +152,41 @@ def test_a_lost_key_is_found_among_many(place: Installation, many: Alert) -> Non
     gone = [alert.alert_id for alert in place.look(Alert) if alert.image_sealed is None]
     assert gone == ["alert-007"]
     assert many.key_id in place.keys.ids()
+
+
+@contextmanager
+def counted() -> Iterator[list[str]]:
+    """Note every statement."""
+    seen: list[str] = []
+
+    def note(_connection: Connection, _cursor: Any, statement: str, *_rest: Any) -> None:
+        seen.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        yield seen
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+
+
+@pytest.mark.rule("V7")
+def test_many_end_in_one_transaction_of_few_statements(place: Installation, many: Alert) -> None:
+    """All at the same instant, and other writers need not wait for each."""
+    with counted() as seen:
+        place.revoke(many.authorisation_id, "abe")
+    assert len(seen) < MANY, "fewer than one for each alert"
+    rows = place.look(Alert)
+    assert {(row.image_sealed, row.destroyed_at_ns) for row in rows} == {(None, place.clock.now_ns())}
+    told = [json.loads(entry.body) for entry in place.look(Entry) if entry.kind == "alert.destroyed"]
+    assert sorted((one["alert"], one["state"]) for one in told) == sorted((row.alert_id, row.state) for row in rows)
+    assert not place.keys.ids() & {row.key_id for row in rows}
+
+
+@pytest.mark.rule("A16")
+def test_a_crash_after_many_ended_leaves_no_key_to_them(place: Installation, many: Alert) -> None:
+    """The commit was kept, what follows it was not done: the next second does it."""
+    with place.store.write() as tx:
+        gone = ending.destroy_for_authorisation(tx, many.authorisation_id)
+    assert place.keys.ids() >= set(gone)
+    place.tick()
+    assert not place.keys.ids() & set(gone)

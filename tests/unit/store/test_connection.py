@@ -1,7 +1,10 @@
 """Settings under which a commit could be lost are refused; a lost connection is an error once."""
 
+import os
+import signal
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -10,7 +13,7 @@ from tests.databases import Postgres, new_database, postgres
 
 from habeas.clock import ManualClock
 from habeas.errors import DiskError, InputError
-from habeas.store import connection, open_store
+from habeas.store import Store, connection, open_store
 from habeas.store.connection import connect, writing
 from habeas.store.database import database_url
 from habeas.store.records import Entry, Meta
@@ -233,3 +236,57 @@ def test_a_store_is_used_by_many_threads_at_once(tmp_path: Path, clock: ManualCl
         for thread in threads:
             thread.join(30)
     assert seen == [0] * 8
+
+
+@contextmanager
+def frozen(process: int) -> Iterator[None]:
+    """Stop a process of the server, as a hanging disk does: its kernel goes on answering for it."""
+    os.kill(process, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(process, signal.SIGCONT)
+
+
+def test_a_server_that_stops_answering_is_an_error_and_the_next_transaction_works(
+    clock: ManualClock, tmp_path: Path
+) -> None:
+    """Without the limit this would hang for ever: the control is the time that a test may take."""
+    pid = text("SELECT pg_backend_pid()")
+    engine = connect(new_database("postgresql", tmp_path), answer_s=0.3)
+    with Store(engine, clock) as store:
+        with store.read() as tx:
+            process = int(tx.execute(pid).scalar_one())
+            with frozen(process), pytest.raises(DiskError, match=r"not answered for 0\.3 s"):
+                tx.find(Meta)
+        with store.write() as tx:
+            process = int(tx.execute(pid).scalar_one())
+            tx.add(Meta("a", "b"))
+        with frozen(process), store.write() as tx:  # noticed before it begins: another connection is taken
+            tx.add(Meta("c", "d"))
+        with store.read() as tx:
+            assert [one.name for one in tx.find(Meta)] == ["a", "c"]
+
+
+def test_a_commit_that_is_not_answered_may_have_been_kept(clock: ManualClock, tmp_path: Path) -> None:
+    engine = connect(new_database("postgresql", tmp_path), answer_s=0.3)
+    with ExitStack() as later, Store(engine, clock) as store:
+
+        def write() -> None:
+            with store.write() as tx:
+                tx.add(Meta("a", "b"))
+                later.enter_context(frozen(int(tx.execute(text("SELECT pg_backend_pid()")).scalar_one())))
+
+        with pytest.raises(DiskError) as refused:
+            write()
+    assert "look whether this step was kept" in refused.value.remedy
+
+
+def test_a_broken_network_is_noticed_by_the_kernel(tmp_path: Path) -> None:
+    engine = connect(new_database("postgresql", tmp_path))
+    with writing(engine) as begun:
+        info = begun.connection.driver_connection.info.get_parameters()  # type: ignore[union-attr]
+        assert {"keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout"} <= set(info)
+        assert info["connect_timeout"] == "10"
+        assert begun.exec_driver_sql("SHOW statement_timeout").scalar_one() == "50s"
+    engine.dispose()
