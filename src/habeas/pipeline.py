@@ -261,6 +261,8 @@ class Matcher:
         check_fpir(fpir)
         self.alerts = 0
         self.fpir = fpir
+        self.last: tuple[GalleryView, Threshold] | None = None
+        """What was compared last, and what a similarity had to exceed."""
         self._floor_of = floor_of
         self._view_of = view_of
         self._calibration = calibration
@@ -277,6 +279,7 @@ class Matcher:
         view = self._view_of(probe.origin)
         candidates = search(probe.templates, view, at_ns=self._clock.now_ns(), k=max(1, len(view.subjects)))
         threshold = self._calibration.threshold(self.fpir, len(view))
+        self.last = view, threshold
         key = probe.origin, probe.track_id
         self._note(key, candidates)
         for decision in decide(candidates, threshold):

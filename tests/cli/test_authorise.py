@@ -92,7 +92,8 @@ def test_yes_needs_no_terminal_and_approves_what_is_printed(
     assert (again.status, again.error["rule"]) == (3, "role"), "whoever may not approve may not so either"
     saved = node.text("authorise", "show", asked, "--save-images", tmp_path / "faces", who="ann")
     assert (
-        f"1 copies are yours to destroy, at once when the authorisation ends, and by {show_told(done['ends'])}" in saved
+        f"What you saved is yours to destroy, at once when the authorisation ends, and by {show_told(done['ends'])}"
+        in saved
     )
     node.run("authorise", "revoke", asked, "--why", "found", who="rita")
 

@@ -11,6 +11,8 @@ from habeas.accounts import grants
 from habeas.accounts.credentials import code_digest, digest, new_id
 from habeas.accounts.roles import Role
 from habeas.authority import authorisations
+from habeas.authority.epochs import current_epoch, epoch_hash
+from habeas.node.trees import ended_epoch
 from habeas.store import Tx
 from habeas.store.records import (
     Account,
@@ -311,6 +313,18 @@ def _lift(by: str) -> Callable[[World, Tx, Who], None]:
     return given
 
 
+def _log_in_doubt(world: World, _tx: Tx, _who: Who) -> None:
+    world.doubt_log("planted")
+
+
+def _ended_hash(world: World, _who: Who) -> dict[str, object]:
+    with world.node.store.read() as tx:
+        epoch = current_epoch(tx)
+    assert epoch is not None
+    known = ended_epoch(world.node.log_folder, epoch, world.node.keys, world.node.store)
+    return {"content_hash": epoch_hash(known)}
+
+
 def _lifted(world: World, tx: Tx, _who: Who) -> None:
     tx.change(tx.get(Suspension, world.ids["suspension"]), lifted_from_ns=tx.now_ns + HOUR_NS)
 
@@ -359,6 +373,17 @@ def _said_clock(by: str) -> Callable[[World, Tx, Who], None]:
         content = world.ids["clock hash"]
         approval = new_id("ok"), world.ids["clock"], "clock", content, account.account_id, account.person, tx.now_ns
         tx.add(Approval(*approval))
+
+    return given
+
+
+def _said_epoch(by: str) -> Callable[[World, Tx, Who], None]:
+    """An approver, or the same person under another account, said already that the log begins anew."""
+
+    def given(world: World, tx: Tx, who: Who) -> None:
+        account = _second(tx, who, "approver") if by == "second" else _account(tx, "approver1")
+        content = str(_ended_hash(world, who)["content_hash"])
+        tx.add(Approval(new_id("ok"), "epoch-2", "epoch", content, account.account_id, account.person, tx.now_ns))
 
     return given
 

@@ -65,6 +65,8 @@ def founded(folder: Path, settings: Settings, model_id: str, portrait: bytes) ->
             policy.first_policy(tx, ceilings)
             tx.add(Meta("workspace_id", "matrix"))
         node = stack.enter_context(Node(cast("Any", place), clock, model_id, lambda _error: None))
+        node.log.beat()
+        node.log.close()  # its padding would come between any two looks at the database
         node._doing.acquire()
         stack.callback(node._doing.release)
         node.gallery.go()

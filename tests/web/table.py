@@ -13,10 +13,12 @@ from tests.web.cases import (
     _content,
     _decided,
     _each,
+    _ended_hash,
     _holds_operator,
     _judged,
     _lift,
     _lifted,
+    _log_in_doubt,
     _no_hints,
     _own_token,
     _own_zone,
@@ -24,6 +26,7 @@ from tests.web.cases import (
     _policy_hash,
     _policy_void,
     _said_clock,
+    _said_epoch,
     _second,
     _seen,
     a_draft,
@@ -270,6 +273,47 @@ POLICY_ROWS = (
     ),
 )
 
+AUDITOR = both(holds("auditor"), read)
+LOG_ROWS = (
+    Row("GET", "/log", listing),
+    Row("GET", "/log/epochs", listing),
+    Row("GET", "/log/entries", AUDITOR, (Case("some", query="?first=3&limit=5"), Case("none", query="?first=999999"))),
+    Row(
+        "GET",
+        "/log/epochs/{number}/file",
+        AUDITOR,
+        (
+            Case("there", path=named("number", "1"), query="?name=checkpoint"),
+            Case("elsewhere", path=named("number", "1"), query="?name=../../habeas.yaml", absent=422),
+            Case("of no epoch", path=named("number", "7"), query="?name=checkpoint", absent=422),
+        ),
+    ),
+    Row(
+        "GET",
+        "/log/epoch",
+        both(holds("approver"), read),
+        (Case("goes on", always("state")), Case("in doubt", given=_log_in_doubt)),
+    ),
+    Row(
+        "POST",
+        "/log/epoch",
+        approver,
+        (
+            Case("goes on", always("state"), body=WRONG),
+            Case("first word", given=_log_in_doubt, body=_ended_hash),
+            Case("something else", always("content-changed"), _log_in_doubt, body=WRONG),
+            Case("second word", given=_each(_log_in_doubt, _said_epoch("other")), body=_ended_hash),
+            Case(
+                "second word of the same person",
+                always("two-persons"),
+                _each(_log_in_doubt, _said_epoch("second")),
+                body=_ended_hash,
+                callers=has_account,
+            ),
+        ),
+    ),
+)
+
 SEEN = {"hidden": _no_hints}
 AUTHORISATION_ROWS = (
     Row("POST", "/authorisations", ASKER, (Case("new", body=a_draft),)),
@@ -478,4 +522,4 @@ REVIEW_ROWS = (
         ),
     ),
 )
-TABLE = (*PEOPLE_ROWS, *POLICY_ROWS, *AUTHORISATION_ROWS, *REVIEW_ROWS)
+TABLE = (*PEOPLE_ROWS, *POLICY_ROWS, *LOG_ROWS, *AUTHORISATION_ROWS, *REVIEW_ROWS)

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -154,8 +154,13 @@ class World:
             now.backup(self._saved)
         self.base, self.base_entries = self.digests(), self.entry_count()
 
+    def doubt_log(self, why: str) -> None:
+        """Let the log be in doubt, or no more."""
+        self.node.log._state = replace(self.node.log.state, doubt=why)
+
     def restore(self) -> None:
         assert self._saved is not None
+        self.doubt_log("")
         with sqlite_closing(self._connect()) as now:
             now.execute("PRAGMA synchronous=OFF")
             self._saved.backup(now)

@@ -5,13 +5,14 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from habeas.engine.messages import Counters
-from habeas.store import Tx
-from habeas.store.records import Count
+from habeas.store import Tx, queries
+from habeas.store.records import Camera, Count
 from habeas.types import DAY_NS, NS_PER_S
 
+ACTOR: Final = "counting"
 _TRAFFIC_DAYS: Final = 7
 Tally = Counter[str]
 """What came since it was last written, by field of `Count`."""
@@ -25,6 +26,8 @@ _FROM_WORKER: Final[Mapping[str, str]] = {
     "faces": "faces",
     "tracks": "tracks",
 }
+COUNTED: Final = (*_FROM_WORKER, "searches", "alerts")
+"""What is counted, by field of `Count`."""
 
 
 def day_text(ns: int) -> str:
@@ -81,9 +84,20 @@ def write_counts(tx: Tx, tallies: Mapping[str, Tally]) -> None:
     for camera_id, tally in tallies.items():
         row = rows.get(camera_id)
         if row is None:
-            tx.add(Count(camera_id, day, **tally))
+            tx.add(Count(camera_id, day, **dict[str, Any](tally)))
         else:
             tx.change(row, **{name: getattr(row, name) + value for name, value in tally.items()})
+
+
+def log_counts(tx: Tx) -> None:
+    """Write an entry of each camera's counters of each day that is over."""
+    zones = {camera.camera_id: camera.zone for camera in tx.find(Camera, without=("record_sealed",))}
+    for row in queries.counts_before(tx, day_text(tx.now_ns)):
+        counted = {name: getattr(row, name) for name in COUNTED}
+        tx.entry(
+            "camera.counted", ACTOR, {"camera": row.camera_id, "day": row.day, "zone": zones[row.camera_id], **counted}
+        )
+        tx.change(row, logged=True)
 
 
 def false_a_day(tx: Tx, camera_id: str, expected_fpir: float) -> float:

@@ -20,6 +20,7 @@ from habeas.engine.run import TrackEnd
 from habeas.errors import DiskError, HabeasError, RuleError
 from habeas.keys import KeyStore
 from habeas.node.counting import Counting, false_a_day
+from habeas.node.searching import Searching
 from habeas.node.timekeeper import Timekeeper
 from habeas.node.waiting import Waiting
 from habeas.pipeline import Matcher
@@ -47,6 +48,7 @@ class Matching:
         calibration: what a similarity means.
         time: trusted or not, it is asked before every comparison.
         counting: hears of searches and alerts.
+        searching: hears what was compared.
         cooldown_ns: the setting.
         on_problem: hears of an alert that could not be written.
         on_alert: hears of an alert once it is durable, by id.
@@ -60,6 +62,7 @@ class Matching:
         calibration: Calibration,
         time: Timekeeper,
         counting: Counting,
+        searching: Searching,
         *,
         cooldown_ns: int,
         on_problem: Problem,
@@ -70,6 +73,7 @@ class Matching:
         self._gallery = gallery
         self._time = time
         self._counting = counting
+        self._searching = searching
         self._cooldown_ns = cooldown_ns
         self._on_problem = on_problem
         self._on_alert = on_alert
@@ -127,10 +131,15 @@ class Matching:
         if key in self._captured:
             self._captured[key] = probe.captured_at_ns
         matches = self._matches(probe)
-        self._counting.add(probe.origin.camera_id, searches=1)
+        self._count(probe, len(matches))
         for match in matches:
             with suppress(RuleError):  # not of this person, at this moment: dropped; the others are written
                 self._raise(match)
+
+    def _count(self, probe: Probe, alerts: int) -> None:
+        self._counting.add(probe.origin.camera_id, searches=1)
+        if self._matcher.last is not None:
+            self._searching.add(*self._matcher.last, self._time.now_ns(), alerts)
 
     def _matches(self, probe: Probe) -> list[Alert]:
         """Compare, again where the view was replaced in that very moment: what may be compared is asked for anew."""

@@ -12,10 +12,12 @@ End     Cameras stop, what was found is compared and written, workers end, time 
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
 from habeas.accounts.roles import Actor
 from habeas.accounts.throttle import Throttle
+from habeas.audit.asking import Witnesses
 from habeas.authority.cameras import note_delivery, note_silence, source_text
 from habeas.authority.gallery import Gallery
 from habeas.authority.jumps import MOVED_NS
@@ -25,11 +27,14 @@ from habeas.engine.orders import CameraOrder, CameraReport, CameraState, WorkerC
 from habeas.engine.relay import Relay
 from habeas.engine.supervisor import Supervisor
 from habeas.errors import HabeasError, InputError, UsageError
-from habeas.node.counting import Counting, delivering, write_counts
+from habeas.node.build import build_digest
+from habeas.node.counting import Counting, delivering, log_counts, write_counts
 from habeas.node.inspecting import INSPECT_S, camera_facts
 from habeas.node.liveness import PAUSE_S, Liveness
 from habeas.node.matching import Matching
+from habeas.node.publishing import Publishing
 from habeas.node.refusals import Refusals
+from habeas.node.searching import Searching, write_searches
 from habeas.node.tick import tick
 from habeas.node.timekeeper import Timekeeper, last_beat, restored
 from habeas.node.workspace import Workspace
@@ -87,7 +92,7 @@ class Node:
             self.store: Store = stack.enter_context(open_store(workspace.database_url, self.time))
             self.gallery = Gallery(self.store, self.keys, model_id)
             self._calibration = calibration_digest(model_id)
-            self.counting = Counting()
+            self.counting, self.searching = Counting(), Searching()
             self.throttle = Throttle()
             self.refusals = Refusals(self.store, self.time)
             self._begin_entries()
@@ -100,18 +105,21 @@ class Node:
                     load_calibration(model_id),
                     self.time,
                     self.counting,
+                    self.searching,
                     cooldown_ns=round(workspace.settings.alerts.cooldown_s * NS_PER_S),
                     on_problem=on_problem,
                     on_alert=lambda alert_id: on_alert("alert", alert_id),
                 )
             )
             self.supervisor = stack.enter_context(self._supervisor())
+            self.log = stack.enter_context(self._publishing())
             self._liveness = Liveness(self.store, self.time, self.test_camera, self.supervisor.running)
             self._thread = threading.Thread(target=self._run, name="scheduler", daemon=True)
             self._asking = threading.Thread(target=self._ask_cameras, name="liveness", daemon=True)
             self._open = stack.pop_all()
         self._thread.start()
         self._asking.start()
+        self.log.start()
 
     def _supervisor(self) -> Supervisor:
         return Supervisor(
@@ -126,9 +134,28 @@ class Node:
             on_worker=self._heard_worker,
         )
 
+    def _publishing(self) -> Publishing:
+        settings, workspace_id = self.workspace.settings.log, self.workspace.workspace_id
+        return Publishing(
+            self.store,
+            self.keys,
+            self.time,
+            self.log_folder,
+            settings,
+            settings.origin or f"habeas/{workspace_id}",
+            Witnesses(settings.witness_urls, settings.witness_timeout_s),
+            self._guarded,
+        )
+
+    @property
+    def log_folder(self) -> Path:
+        """Where the trees of the log are, one folder an epoch."""
+        return self.workspace.folder / "log"
+
     def _begin_entries(self) -> None:
         with self.store.write() as tx:
-            tx.entry("node.started", SYSTEM, {"model": self.gallery.model_id, "clock_trusted": not self.time.jumped})
+            body = {"build": build_digest(), "clock_trusted": not self.time.jumped, "model": self.gallery.model_id}
+            tx.entry("node.started", SYSTEM, body)
         self._settle()
 
     # --- commands -----------------------------------------------------------------------------------------------------
@@ -250,13 +277,25 @@ class Node:
         if self.time.monotonic_ns() < self._next_beat_ns:
             return
         self._next_beat_ns = self.time.monotonic_ns() + _BEAT_NS
-        with self.counting.taken() as counted, self._taken_news() as news, self.store.write() as tx:
-            write_counts(tx, counted)
-            for camera_id in delivering(counted):
-                note_delivery(tx, camera_id)
+        with self._taken_news() as news, self._counted() as tx:
             for one in news:
                 _note_worker(tx, one)
             self._beat(tx)
+
+    @contextmanager
+    def _counted(self) -> "Iterator[Tx]":
+        """Write what was counted, and whatever else the block does; where that fails, it is counted still."""
+        with (
+            self.counting.taken() as counted,
+            self.searching.taken() as searched,
+            self.store.write() as tx,
+        ):
+            write_counts(tx, counted)
+            log_counts(tx)
+            write_searches(tx, searched, calibration=self._calibration, build=build_digest())
+            for camera_id in delivering(counted):
+                note_delivery(tx, camera_id)
+            yield tx
 
     def _beat(self, tx: Tx) -> None:
         """Write what the time is, and which cameras fell silent since it last was written, before this start too."""
@@ -358,12 +397,12 @@ class Node:
         self._open.push(lambda *_: self.gallery.stop())
         with self._open:
             self.matching.stop_waiting()
+            self.log.close()
             self.supervisor.close()  # and with it an inspection that runs
             self._asking.join(_TICK_S * 2)
             self.matching.close()
             self._guarded(lambda: self.refusals.write_due(everything=True))
-            with self._doing, self.counting.taken() as counted, self.store.write() as tx:
-                write_counts(tx, counted)
+            with self._doing, self._counted() as tx:
                 self._beat(tx)
                 tx.entry("node.stopped", SYSTEM, {})
 

@@ -42,6 +42,7 @@ ACTOR: Final = "log"
 """Who acts, in entries of the log about itself."""
 ALARM_NS: Final = 15 * 60 * NS_PER_S
 BOUND_NS: Final = DAY_NS
+_FAREWELL_S: Final = 3.0
 _CHUNK: Final = 8192
 """Entries integrated at a time, where many wait."""
 Step = Callable[[], None]
@@ -271,14 +272,18 @@ class Publishing:
         """
         if not self._state.doubt:
             raise RuleError("the log goes on: it needs no new epoch", rule="state", remedy="see `habeas audit status`")
-        return ended_epoch(self._folder, self._epoch(), self._keys, self._store)
+        with self._store.read() as tx:
+            epoch = current_epoch(tx)
+        if epoch is None:
+            raise RuleError("the log has not begun", rule="state", remedy="see `habeas audit status`")
+        return ended_epoch(self._folder, epoch, self._keys, self._store)
 
     def close(self) -> None:
         """Stop beating. What is not published yet is durable, and is published after the next start."""
         self._ending.set()
         self._witnesses.close()
         if self._thread.ident is not None:
-            self._thread.join(self._settings.witness_timeout_s)
+            self._thread.join(_FAREWELL_S)
 
     def __enter__(self) -> Self:
         return self

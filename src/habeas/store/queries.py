@@ -5,7 +5,7 @@ from typing import Final
 
 from sqlalchemy import ColumnElement, func, select, union_all
 
-from habeas.store.records import Alert, Authorisation, Camera, Entry, Look, Verdict
+from habeas.store.records import Alert, Authorisation, Camera, Count, Entry, Look, Search, Verdict
 from habeas.store.schema import TABLE_OF
 from habeas.store.transaction import Tx
 from habeas.store.values import matching
@@ -32,6 +32,17 @@ def cameras_last_heard(tx: Tx, *, after_ns: int, until_ns: int) -> list[Camera]:
     cameras = TABLE_OF[Camera].c
     heard = (cameras.delivered_at_ns > after_ns) & (cameras.delivered_at_ns <= until_ns)
     return tx.select(Camera, cameras.removed_at_ns.is_(None), heard, without=("record_sealed",))
+
+
+def searches_before(tx: Tx, hour_ns: int) -> list[Search]:
+    """Return the counted searches of the hours before this one."""
+    return tx.select(Search, TABLE_OF[Search].c.hour_ns < hour_ns)
+
+
+def counts_before(tx: Tx, day: str) -> list[Count]:
+    """Return the counters of the days before this one that are no entries yet."""
+    table = TABLE_OF[Count].c
+    return tx.select(Count, table.day < day, matching(Count, {"logged": False}), order=[table.day])
 
 
 def alerts_between(

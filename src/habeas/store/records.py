@@ -339,6 +339,28 @@ class Count:
     tracks: int = 0
     searches: int = 0
     alerts: int = 0
+    logged: bool = False
+
+
+@dataclass(frozen=True)
+class Search:
+    """Searches with one gallery view on one camera in one hour, until that hour is an entry."""
+
+    camera_id: str = field(metadata=KEY)
+    view_id: str = field(metadata=KEY)
+    hour_ns: int = field(metadata=KEY)
+    first_ns: int
+    last_ns: int
+    searches: int
+    alerts: int
+    authorisations: tuple[str, ...]
+    subjects: int
+    gallery_size: int
+    model_id: str
+    calibration: str
+    expected_fpir: float
+    threshold: float
+    build: str
 
 
 TABLES: Final[tuple[type, ...]] = (
@@ -361,6 +383,7 @@ TABLES: Final[tuple[type, ...]] = (
     Look,
     Verdict,
     Count,
+    Search,
 )
 """Every record that is a table."""
 INDEXES: Final[dict[type, tuple[tuple[str, ...], ...]]] = {

@@ -70,7 +70,9 @@ def _table(record: type) -> Table:
 
 
 def _plural(name: str) -> str:
-    return f"{name[:-1]}ies" if name.endswith("y") else f"{name}s"
+    if name.endswith("y"):
+        return f"{name[:-1]}ies"
+    return f"{name}es" if name.endswith("ch") else f"{name}s"
 
 
 TABLE_OF: Final[dict[type, Table]] = {record: _table(record) for record in TABLES}

@@ -136,7 +136,7 @@ def submit(call: Caller, authorisation_id: str) -> dict[str, object]:
 @routes.post("/authorisations/{authorisation_id}/approve")
 def approve(call: Caller, authorisation_id: str, body: ApproveBody) -> dict[str, object]:
     """Approve what was shown."""
-    with call.command(trusted=True) as (tx, actor):
+    with call.command(trusted=True, witnessed=True) as (tx, actor):
         row = authorisations.approve(tx, call.node.keys, actor, authorisation_id, body.content_hash)
         return reading.summary(tx, row)
 

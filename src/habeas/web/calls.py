@@ -39,11 +39,12 @@ class Call:
     user_id: int
 
     @contextmanager
-    def command(self, *, trusted: bool = False) -> Iterator[tuple[Tx, Actor]]:
+    def command(self, *, trusted: bool = False, witnessed: bool = False) -> Iterator[tuple[Tx, Actor]]:
         """Hand out a writing transaction and who acts in it; a refusal is an entry of its own.
 
         Args:
             trusted: refuse while the clock is in doubt: this starts something, or shows a face.
+            witnessed: refuse while others cannot see what is done here: this starts, lifts or exports something.
 
         Raises:
             RuleError: nobody is logged in, or a rule refuses what the block does.
@@ -52,6 +53,8 @@ class Call:
         try:
             if trusted:
                 self.node.time.require_trust()
+            if witnessed:
+                self.node.log.require_witnessed()
             with self.node.command() as tx:
                 actor = actor_of(tx, self.secret)
                 actor_id = actor.account_id

@@ -59,5 +59,5 @@ def suspend(call: Caller, body: SuspendBody) -> dict[str, object]:
 @routes.post("/suspensions/{suspension_id}/lift")
 def lift(call: Caller, suspension_id: str) -> dict[str, object]:
     """Say that one should end early; the second privacy officer ends it in an hour."""
-    with call.command(trusted=True) as (tx, actor):
+    with call.command(trusted=True, witnessed=True) as (tx, actor):
         return _told(suspensions.propose_lift(tx, actor, suspension_id), tx.now_ns)

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -7,9 +8,9 @@ from tests.databases import new_database
 
 from habeas.clock import ManualClock
 from habeas.engine.messages import Counters
-from habeas.node.counting import Counting, day_text, delivering, false_a_day, write_counts
+from habeas.node.counting import Counting, day_text, delivering, false_a_day, log_counts, write_counts
 from habeas.store import Store, open_store
-from habeas.store.records import Count
+from habeas.store.records import Camera, Count, Entry
 from habeas.types import NS_PER_S
 
 DAY_NS = 24 * 3600 * NS_PER_S
@@ -92,3 +93,28 @@ def test_false_alerts_a_day_follow_the_traffic_of_the_last_week(store: Store, cl
         tx.add(Count("gate", day_text(clock.now_ns() - 8 * DAY_NS), analysed_ns=DAY_NS, tracks=9_000_000))
         tx.add(Count("other", day_text(clock.now_ns()), analysed_ns=1, tracks=9_000_000))
         assert false_a_day(tx, "gate", 1e-4) == pytest.approx(1e-4 * 500 * 24)
+
+
+def entries(store: Store) -> list[dict[str, object]]:
+    with store.read() as tx:
+        return [json.loads(entry.body) for entry in tx.find(Entry, kind="camera.counted")]
+
+
+def test_a_day_that_is_over_is_an_entry_once(store: Store, clock: ManualClock) -> None:
+    with store.write() as tx:
+        tx.add(Camera("gate", "hall", "who comes in", "rtsp://x", b"", None, "k", "d", (), 32, tx.now_ns, "ann"))
+    counting, day = Counting(), day_text(clock.now_ns())
+    counting.heard(counters(1, 10, 4, 5, 1, 2, 1, NS_PER_S))
+    counting.add("gate", searches=3, alerts=1)
+    write(counting, store)
+    for _again in range(2):
+        with store.write() as tx:
+            log_counts(tx)
+        assert entries(store) == []
+    clock.advance(DAY_NS)
+    for _again in range(2):
+        with store.write() as tx:
+            log_counts(tx)
+        (entry,) = entries(store)
+    assert (entry["camera"], entry["zone"], entry["day"]) == ("gate", "hall", day)
+    assert (entry["tracks"], entry["searches"], entry["alerts"], entry["analysed_ns"]) == (1, 3, 1, NS_PER_S)

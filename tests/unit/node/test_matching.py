@@ -15,6 +15,7 @@ from habeas.engine.run import TrackEnd
 from habeas.errors import DiskError, HabeasError
 from habeas.node.counting import Counting
 from habeas.node.matching import _WAITING, Matching
+from habeas.node.searching import Searching
 from habeas.node.timekeeper import Timekeeper
 from habeas.store.records import Alert, Authorisation, Subject
 from habeas.types import NS_PER_S, ClosedTrack, Origin, OriginKind, Probe, Templates
@@ -32,7 +33,7 @@ class Bench:
         self.place = place
         self.problems: list[HabeasError] = []
         self.alerts: list[str] = []
-        self.counting = Counting()
+        self.counting, self.searching = Counting(), Searching()
         self.origin = origin(OriginKind.LIVE, "c1")
         place.gallery.refresh()
         place.gallery.go()
@@ -43,6 +44,7 @@ class Bench:
             CALIBRATION,
             Timekeeper(place.clock, None),
             self.counting,
+            self.searching,
             cooldown_ns=0,
             on_problem=self.problems.append,
             on_alert=self.alerts.append,

@@ -156,6 +156,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a table and its indexes after the othe
         sa.Column("tracks", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("searches", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("alerts", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("logged", sa.Boolean(), autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("camera_id", "day"),
     )
     op.create_table(
@@ -256,6 +257,25 @@ def upgrade() -> None:  # noqa: PLR0915 - a table and its indexes after the othe
     with op.batch_alter_table("references", schema=None) as batch_op:
         batch_op.create_index("ix_references_subject_id", ["subject_id"], unique=False)
 
+    op.create_table(
+        "searches",
+        sa.Column("camera_id", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("view_id", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("hour_ns", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("first_ns", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("last_ns", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("searches", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("alerts", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("authorisations", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("subjects", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("gallery_size", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("model_id", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("calibration", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("expected_fpir", sa.Float(), autoincrement=False, nullable=False),
+        sa.Column("threshold", sa.Float(), autoincrement=False, nullable=False),
+        sa.Column("build", sa.Text(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("camera_id", "view_id", "hour_ns"),
+    )
     op.create_table(
         "sessions",
         sa.Column("session_hash", sa.Text(), autoincrement=False, nullable=False),
