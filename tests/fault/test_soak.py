@@ -1,8 +1,11 @@
 """Sixteen cameras on two workers for ten minutes: memory stays where it is, and every frame is accounted for."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
+from subprocess import PIPE
 from typing import Final
 
 import numpy as np
@@ -30,6 +33,18 @@ WAITING: Final = 8
 """Frames of a camera that may be on their way when counters are told."""
 MAX_GROWTH: Final = 0.02
 """Of resident memory, from the end of the warm-up to the end: the slope of a fitted line, times the time."""
+_KEEPER: Final = (
+    sys.executable,
+    "-c",
+    """
+import sys
+held = [b"." * 320_000_000]
+for frames in sys.stdin:
+    held += [b"." * int(sys.argv[1]) for _ in range(int(frames))]
+    print(flush=True)
+""",
+)
+"""A process as large as a worker; told a number, it keeps as many frames."""
 
 
 @pytest.fixture(scope="module")
@@ -53,17 +68,34 @@ def resident_bytes(pid: int) -> int:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-def slope_a_minute(values: list[float]) -> float:
-    """Slope of the line through values a minute apart."""
-    return float(np.polyfit(np.arange(len(values)), values, 1)[0])
+def growth(values: list[int]) -> float:
+    """Growth over values a minute apart, as a share of the first: of the fitted line, so breathing is not counted."""
+    return float(np.polyfit(np.arange(len(values)), values, 1)[0]) * len(values) / values[0]
 
 
-def test_the_slope_sees_a_leak() -> None:
-    """Control: one megabyte a minute in three hundred is more than is let pass; noise is not."""
-    leaking = [300.0 + minute + (minute % 2) for minute in range(9)]
-    steady = [300.0 + (minute % 2) for minute in range(9)]
-    assert slope_a_minute(leaking) * len(leaking) / leaking[0] > MAX_GROWTH
-    assert slope_a_minute(steady) * len(steady) / steady[0] < MAX_GROWTH
+def resident_of_a_keeper(frames_a_minute: int) -> list[int]:
+    """Memory, minute by minute and without waiting for them, of a process as large as a worker that keeps frames."""
+    width, height = SIZE_WH
+    with subprocess.Popen([*_KEEPER, str(width * height * 3 // 2)], stdin=PIPE, stdout=PIPE, text=True) as keeper:
+        assert keeper.stdin is not None
+        assert keeper.stdout is not None
+        memory = []
+        for _minute in range(MINUTES - WARM_UP_MINUTES):
+            keeper.stdin.write(f"{frames_a_minute}\n")
+            keeper.stdin.flush()
+            keeper.stdout.readline()
+            memory.append(resident_bytes(keeper.pid))
+        return memory
+
+
+def test_a_process_that_keeps_four_frames_a_minute_is_caught_and_one_that_keeps_none_is_not() -> None:
+    """Control: of the thousands that a worker sees in a minute."""
+    assert growth(resident_of_a_keeper(4)) > MAX_GROWTH
+    assert abs(growth(resident_of_a_keeper(0))) < MAX_GROWTH / 10
+
+
+def test_breathing_is_no_leak() -> None:
+    assert growth([300, 303, 300, 303, 300, 303]) < MAX_GROWTH
 
 
 @pytest.mark.long
@@ -93,8 +125,7 @@ def test_sixteen_cameras_leak_nothing_and_lose_no_frame_unseen(clip: Path) -> No
         assert each.analysed > MINUTES * 60 * 0.4  # the idle rate at least, whatever is dropped
     _report(memory, last)
     for pid in memory[-1]:
-        grown = slope_a_minute([minute[pid] for minute in memory[WARM_UP_MINUTES:]]) * (MINUTES - WARM_UP_MINUTES)
-        assert grown / memory[WARM_UP_MINUTES][pid] < MAX_GROWTH
+        assert growth([minute[pid] for minute in memory[WARM_UP_MINUTES:]]) < MAX_GROWTH
 
 
 def _unaccounted(counters: Counters) -> int:

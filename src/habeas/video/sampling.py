@@ -12,8 +12,10 @@ from habeas.types import F32, NS_PER_S
 
 _DETECTOR_FACE_PX: Final = 20.0
 """Width a face should have in the detector's picture; below about 16 its landmarks become too coarse to align by."""
-_STEPS: Final = ((512, 128), (-1, 64))
-"""Above which side of the detector's picture, sides grow in which steps."""
+_STEPS: Final = ((512, 256), (-1, 128))
+"""Above which side of the detector's picture, sides grow in which steps: the network keeps 4 MB for each size that it
+has seen, and takes 30 ms to get ready for it (docs/decisions/0008).
+"""
 _GRID_PX: Final = 64
 """Least side that what moved or is tracked is taken to have, before its margin."""
 _AROUND_MOTION: Final = 0.25
@@ -21,6 +23,8 @@ _AROUND_MOTION: Final = 0.25
 _MAX_PARTS: Final = 6
 _NEARLY_WHOLE: Final = 0.7
 """From this share of the picture on, one look at all of it is simpler."""
+_NEARLY_A_SIDE: Final = 0.9
+"""A part that is so wide or tall is as wide or tall as the picture: one size less."""
 _JOIN_COST: Final = 1.15
 """Two parts are joined where the box around both is hardly larger than they are."""
 
@@ -86,19 +90,19 @@ def regions(plan: StreamPlan, moved: Sequence[Box], tracked_xyxy_px: F32) -> lis
     boxes = [_grown(np.asarray(box, np.float32), _AROUND_MOTION) for box in moved]
     boxes += [_grown(box, 1.0) for box in tracked_xyxy_px]
     inside = [clip_box(box, plan.size_wh) for box in boxes]
-    parts = merged([_on_grid(box, plan) for box in inside if _area(box)])
+    parts = [_on_grid(box, plan) for box in merged([box for box in inside if _area(box)], plan)]
     whole = (0, 0, *plan.size_wh)
     if not parts or len(parts) > _MAX_PARTS or sum(map(_area, parts)) > _NEARLY_WHOLE * _area(whole):
         parts = [whole]
     return [(box, detector_size(plan, box)) for box in parts]
 
 
-def merged(boxes: Sequence[Box]) -> list[Box]:
-    """Join boxes until no two are cheaper to look at as one."""
+def merged(boxes: Sequence[Box], plan: StreamPlan) -> list[Box]:
+    """Join boxes until no two are cheaper to look at as one, once each is on the detector's grid."""
     parts = list(boxes)
     index = 0
     while index < len(parts):
-        other = next((k for k in range(index + 1, len(parts)) if _worth_joining(parts[index], parts[k])), None)
+        other = next((k for k in range(index + 1, len(parts)) if _worth_joining(parts[index], parts[k], plan)), None)
         if other is None:
             index += 1
         else:
@@ -107,8 +111,9 @@ def merged(boxes: Sequence[Box]) -> list[Box]:
     return parts
 
 
-def _worth_joining(one: Box, other: Box) -> bool:
-    return _area(_around(one, other)) <= _JOIN_COST * (_area(one) + _area(other))
+def _worth_joining(one: Box, other: Box, plan: StreamPlan) -> bool:
+    joined, *apart = (_area(_on_grid(box, plan)) for box in (_around(one, other), one, other))
+    return joined <= _JOIN_COST * sum(apart)
 
 
 def _around(one: Box, other: Box) -> Box:
@@ -131,21 +136,27 @@ def _grown(box_xyxy_px: F32, margin: float) -> F32:
 
 
 def _on_ladder(side_px: float) -> int:
-    """Return the next side that the detector's pictures have: steps of 64 px, above 512 of 128.
-
-    The network keeps some megabytes for each size that it has seen.
-    """
+    """Return the next side that the detector's pictures have."""
     step = next(step for above, step in _STEPS if side_px > above)
     return int(-(-side_px // step) * step)
 
 
 def _on_grid(box: Box, plan: StreamPlan) -> Box:
-    """Grow a box to whole steps of the detector's grid, on even pixels, shifted to stay inside the picture."""
-    low: list[int] = []
-    high: list[int] = []
-    for start, end, limit in zip(box[:2], box[2:], plan.size_wh, strict=True):
-        side = min(limit, 2 * round(_on_ladder((end - start) * plan.scale) / plan.scale / 2))
-        first = max(0, min(start, limit - side)) & ~1
-        low.append(first)
-        high.append(first + side)
-    return low[0], low[1], high[0], high[1]
+    """Grow a box to whole steps of the detector's grid, on even pixels, inside the picture."""
+    x0, y0, x1, y1 = box
+    width, height = plan.size_wh
+    left, right = _span(x0, x1, width, plan.scale)
+    top, bottom = _span(y0, y1, height, plan.scale)
+    return left, top, right, bottom
+
+
+def _span(start: int, end: int, limit: int, scale: float) -> tuple[int, int]:
+    """Return a stretch that is one of few lengths in the detector's picture, with all but 3 px of a margin.
+
+    The length is rounded down to even pixels: one pixel more in the detector's picture would be another length there.
+    """
+    side = int(_on_ladder((end - start) * scale) / scale) & ~1
+    if side > _NEARLY_A_SIDE * limit:
+        return 0, limit
+    first = limit - side if end == limit else min(start + start % 2, limit - side)
+    return first, first + side

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.strategies import PROPERTY
 
+from habeas.faces.centerface import MULTIPLE, network_input
 from habeas.settings import DetectSettings
 from habeas.types import NS_PER_S
 from habeas.video import Sampler, StreamPlan, detector_size, plan_stream, regions
@@ -68,10 +69,37 @@ def test_the_detectors_picture_is_never_larger_than_allowed_and_never_enlarged(p
     assert max(detector_size(plan, (0, 0, *plan.size_wh))) <= max(plan.size_wh)
 
 
+def _is_one_of_few(plan: StreamPlan, size_wh: tuple[int, int]) -> bool:
+    """Tell whether the network's input for a part is one of those that a stream may need; its own are the whole's."""
+    few = {128, 256, 384, 512, *range(768, 4097, 256)}
+    whole_wh = detector_size(plan, (0, 0, *plan.size_wh))
+    _, _, *sides = network_input(np.zeros((*size_wh[::-1], 3), np.uint8)).shape
+    return all(
+        side in few | {-(-whole // MULTIPLE) * MULTIPLE} for side, whole in zip(sides[::-1], whole_wh, strict=True)
+    )
+
+
+@given(plans(), st.data())
+@PROPERTY
+def test_however_things_move_the_network_sees_few_sizes(plan: StreamPlan, data: st.DataObject) -> None:
+    moved = data.draw(st.lists(boxes_in(plan.size_wh), max_size=8))
+    parts = regions(plan, moved, np.zeros((0, 4), np.float32))
+    assert all(_is_one_of_few(plan, size_wh) for _box, size_wh in parts)
+
+
+def test_parts_that_were_joined_have_one_of_the_few_sizes_too() -> None:
+    """They once had any: each cost 4 MB, and a worker grew for as long as new ones came."""
+    plan = plan_stream((1920, 1080), 25, DetectSettings())
+    for apart_px in range(60, 400, 20):
+        moved = [(left, 500, left + 60, 560) for left in (300, 300 + apart_px)]
+        parts = regions(plan, moved, np.zeros((0, 4), np.float32))
+        assert all(_is_one_of_few(plan, size_wh) for _box, size_wh in parts)
+
+
 @given(st.lists(boxes_in((300, 200)), max_size=8))
 @PROPERTY
 def test_joining_loses_nothing(boxes: list[Box]) -> None:
-    parts = merged(boxes)
+    parts = merged(boxes, plan_stream((300, 200), 25, DetectSettings()))
     assert len(parts) <= len(boxes)
     for x0, y0, x1, y1 in boxes:
         assert any(p[0] <= x0 and p[1] <= y0 and x1 <= p[2] and y1 <= p[3] for p in parts)
