@@ -191,7 +191,7 @@ class Matching:
                 camera = tx.get(Camera, ended.origin.camera_id)
                 since = suspended(tx.find(Suspension), camera, captured_at_ns)  # may have been imposed meanwhile
                 for alert_id in raised:
-                    track_closed(tx, alert_id, captured_at_ns, suspended=since)
+                    track_closed(tx, self._keys, alert_id, captured_at_ns, suspended=since)
 
     def stop_waiting(self) -> None:
         """Take nothing more that would have to wait, and try to write what could not be written once more only."""

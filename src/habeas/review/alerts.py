@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from habeas.accounts.credentials import new_id
+from habeas.audit.hiding import hide
 from habeas.errors import HabeasError, RuleError
 from habeas.keys import KeyStore, Scope
 from habeas.review.grouping import further_sighting
@@ -66,7 +67,7 @@ def raise_alert(
         cooldown_ns=cooldown_ns,
     )
     if near is not None:
-        return _seen_again(tx, near, match.captured_at_ns)
+        return _seen_again(tx, keys, near, match.captured_at_ns)
     expires_at_ns = min(authorisation.ends_at_ns or 0, tx.now_ns + LONGEST_NS)
     return _insert(tx, keys, match, image, camera, authorisation.authorisation_id, expires_at_ns, false_a_day)
 
@@ -124,54 +125,65 @@ def _insert(
         last_seen_ns=match.captured_at_ns,
     )
     tx.add(alert)
-    tx.entry("alert.raised", ACTOR, _body(alert))
+    tx.entry("alert.raised", ACTOR, _body(alert), hide(keys, key_id, _hidden(alert)))
     return alert
 
 
 def _body(alert: Alert) -> dict[str, object]:
-    """Return what the entry says. Entries are for good: how alike a stranger was does not get into one."""
+    """Return what the entry says for good: what statistics need."""
     return {
         "alert": alert.alert_id,
-        "authorisation": alert.authorisation_id,
-        "camera": alert.camera_id,
-        "captured_at": utc(alert.captured_at_ns),
         "expected_fpir": alert.expected_fpir,
-        "expires_at": utc(alert.expires_at_ns),
         "extrapolated": alert.extrapolated,
         "false_a_day": alert.false_a_day,
         "gallery_size": alert.gallery_size,
         "model": alert.model_id,
         "threshold": alert.threshold,
+        "zone": alert.zone,
+    }
+
+
+def _hidden(alert: Alert) -> dict[str, object]:
+    """Return what goes with the alert's key: whose it was, where and when, and how alike somebody was."""
+    return {
+        "authorisation": alert.authorisation_id,
+        "camera": alert.camera_id,
+        "captured_at": utc(alert.captured_at_ns),
+        "expires_at": utc(alert.expires_at_ns),
+        "similarity": alert.similarity,
         "view": alert.view_id,
     }
 
 
-def _seen_again(tx: Tx, alert: Alert, captured_at_ns: int) -> Alert:
+def _seen_again(tx: Tx, keys: KeyStore, alert: Alert, captured_at_ns: int) -> Alert:
     last_seen_ns = max(alert.last_seen_ns, captured_at_ns)
     alert = tx.change(alert, sightings=alert.sightings + 1, last_seen_ns=last_seen_ns)
-    body = {"alert": alert.alert_id, "last_seen": utc(last_seen_ns), "sightings": alert.sightings}
-    tx.entry("alert.seen-again", ACTOR, body)
+    hidden = hide(keys, alert.key_id, {"last_seen": utc(last_seen_ns), "sightings": alert.sightings})
+    tx.entry("alert.seen-again", ACTOR, {"alert": alert.alert_id}, hidden)
     return alert
 
 
-def track_closed(tx: Tx, alert_id: str, last_seen_ns: int, *, suspended: bool) -> None:
+def track_closed(tx: Tx, keys: KeyStore, alert_id: str, last_seen_ns: int, *, suspended: bool) -> None:
     """Note when the track of an alert was last compared, from where the cooldown counts. A decided one stays as it is.
 
     Args:
         tx: the transaction.
+        keys: hides when that was.
         alert_id: from `raise_alert`.
         last_seen_ns: capture time of the track's last probe. One before what the alert has changes nothing.
         suspended: what its camera captured then is suspended meanwhile: nothing is noted.
 
     Raises:
         InputError: no such alert.
+        KeyDestroyed: its key is gone in this moment.
     """
     alert = tx.get(Alert, alert_id)
     if suspended:
         return
     if alert.state in UNDECIDED and alert.destroyed_at_ns is None and last_seen_ns > alert.last_seen_ns:
         tx.change(alert, last_seen_ns=last_seen_ns)
-        tx.entry("alert.last-seen", ACTOR, {"alert": alert_id, "last_seen": utc(last_seen_ns)})
+        hidden = hide(keys, alert.key_id, {"last_seen": utc(last_seen_ns)})
+        tx.entry("alert.last-seen", ACTOR, {"alert": alert_id}, hidden)
 
 
 def may_be_shown(tx: Tx, alert: Alert) -> bool:

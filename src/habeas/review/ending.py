@@ -18,7 +18,7 @@ from habeas.review.table import UNDECIDED, State
 from habeas.review.verdicts import opening
 from habeas.store import Tx, queries
 from habeas.store.records import Alert, Verdict
-from habeas.types import NS_PER_S, utc
+from habeas.types import NS_PER_S
 
 CALL_NS: Final = 5 * 60 * NS_PER_S
 """An alert that is not decided so long after it was raised: the on-call reviewer is called."""
@@ -217,7 +217,7 @@ def keep_until(tx: Tx, keys: KeyStore, authorisation_id: str, ends_at_ns: int) -
     for alert in (one for one in alerts if tx.now_ns < one.expires_at_ns):  # what is over stays over
         expires_at_ns = min(ends_at_ns, alert.raised_at_ns + LONGEST_NS)
         tx.change(alert, expires_at_ns=expires_at_ns)
-        tx.entry("alert.kept", ACTOR, {"alert": alert.alert_id, "expires_at": utc(expires_at_ns)})
+        tx.entry("alert.kept", ACTOR, {"alert": alert.alert_id})
         moved.append((alert.key_id, expires_at_ns))
     tx.after_commit(lambda: _reschedule(keys, moved))
 

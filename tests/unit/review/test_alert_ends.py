@@ -84,8 +84,8 @@ def test_one_who_stays_is_one_alert(place: Installation, row: Authorisation) -> 
     again = raised(place, row)
     assert (again.alert_id, again.sightings) == (first.alert_id, 2)
     with place.store.write() as tx:
-        alerts.track_closed(tx, first.alert_id, place.clock.now_ns() + 10, suspended=False)
-        alerts.track_closed(tx, first.alert_id, place.clock.now_ns() + 5, suspended=False)
+        alerts.track_closed(tx, place.keys, first.alert_id, place.clock.now_ns() + 10, suspended=False)
+        alerts.track_closed(tx, place.keys, first.alert_id, place.clock.now_ns() + 5, suspended=False)
     place.advance(COOLDOWN + 10)
     assert raised(place, row).sightings == 3
     place.advance(COOLDOWN + 1)
@@ -99,7 +99,7 @@ def test_a_decided_one_is_not_extended(place: Installation, row: Authorisation) 
     rejected(place, first)
     before = now(place, first)
     with place.store.write() as tx:
-        alerts.track_closed(tx, first.alert_id, place.clock.now_ns() + 10, suspended=False)
+        alerts.track_closed(tx, place.keys, first.alert_id, place.clock.now_ns() + 10, suspended=False)
     assert now(place, first) == before
     assert raised(place, row).alert_id != first.alert_id
 
@@ -191,10 +191,10 @@ def test_a_suspension_takes_back_what_was_seen_in_it(place: Installation, row: A
 def test_a_track_that_closes_after_the_suspension_tells_nothing(place: Installation, row: Authorisation) -> None:
     alert = raised(place, row)
     with place.store.write() as tx:
-        alerts.track_closed(tx, alert.alert_id, alert.captured_at_ns + 5, suspended=True)
+        alerts.track_closed(tx, place.keys, alert.alert_id, alert.captured_at_ns + 5, suspended=True)
     assert now(place, alert).last_seen_ns == alert.captured_at_ns
     with place.store.write() as tx:
-        alerts.track_closed(tx, alert.alert_id, alert.captured_at_ns + 5, suspended=False)
+        alerts.track_closed(tx, place.keys, alert.alert_id, alert.captured_at_ns + 5, suspended=False)
     assert now(place, alert).last_seen_ns == alert.captured_at_ns + 5, "control"
 
 

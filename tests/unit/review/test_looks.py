@@ -7,7 +7,8 @@ from tests.installation import DAY, HOUR, Installation, rule_of
 
 from habeas.accounts import people
 from habeas.accounts.roles import Role
-from habeas.errors import RuleError
+from habeas.audit.hiding import uncover
+from habeas.errors import KeyDestroyed, RuleError
 from habeas.review import queue
 from habeas.review.table import Answer
 from habeas.store.records import Alert, Entry, Look, Subject, Verdict
@@ -148,10 +149,25 @@ def test_the_row_of_what_was_not_confirmed_names_nobody(place: Installation, ale
 
 
 @pytest.mark.rule("V12")
-def test_no_entry_says_how_alike_somebody_was(place: Installation, alert: Alert) -> None:
-    (raised,) = (json.loads(entry.body) for entry in place.look(Entry) if entry.kind == "alert.raised")
-    assert raised["threshold"] == alert.threshold
-    assert alert.similarity not in raised.values()
+@pytest.mark.parametrize("answer", [S, D])
+def test_an_entry_says_where_and_how_alike_only_while_the_alert_has_its_key(
+    place: Installation, alert: Alert, answer: Answer
+) -> None:
+    place.alert(alert.authorisation_id, track_id=2)
+    entries = [one for one in place.look(Entry) if one.kind in {"alert.raised", "alert.seen-again"}]
+    told = " ".join(entry.body for entry in entries)
+    assert not [text for text in (alert.authorisation_id, '"c1"', str(alert.similarity)) if text in told]
+    hidden = json.loads(uncover(place.keys, entries[0]))
+    assert (hidden["authorisation"], hidden["camera"]) == (alert.authorisation_id, "c1")
+    assert hidden["similarity"] == alert.similarity
+    for who in ("opal", "otto"):
+        place.judge(who, alert.alert_id, answer)
+    if answer is S:
+        assert uncover(place.keys, entries[0]), "control: a confirmed one is known as long as its authorisation runs"
+        place.revoke(alert.authorisation_id, "rita")
+    for entry in entries:
+        with pytest.raises(KeyDestroyed):
+            uncover(place.keys, entry)
 
 
 def test_a_confirmed_one_is_known_as_long_as_its_row(place: Installation, alert: Alert) -> None:
