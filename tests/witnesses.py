@@ -28,17 +28,17 @@ def down(_body: bytes) -> httpx.Response:
     raise httpx.ConnectError("planted")
 
 
-class Transport(httpx.BaseTransport):
+class Transport(httpx.AsyncBaseTransport):
     """HTTP that leads to witnesses by host name, and nowhere else. `answering` may be changed while it runs."""
 
     def __init__(self, answering: dict[str, Answering]) -> None:
         self.answering = answering
         self.asked = 0
 
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         self.asked += 1
         assert request.url.path == "/add-checkpoint"
-        return self.answering[request.url.host](request.read())
+        return self.answering[request.url.host](await request.aread())
 
 
 def three(folder: Path, clock: Clock) -> list[Witness]:

@@ -3,18 +3,23 @@
 What a witness answers is bounded in time and bytes, and no redirect is followed. A cosignature counts once it verifies
 under the key that the policy names. What is not signed (a size, a refusal) is the word of that witness alone: see
 `doubted` for when the log stops to believe itself.
+
+All are asked at once, as tasks of one thread: a task can be given up wherever it waits. A thread cannot, and the
+timeouts of HTTP clients are for each read: a witness that sends a byte a second never meets them.
 """
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+import asyncio
+import threading
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, Self
 
 import httpx
 
 from habeas.audit.checkpoint import SignedCheckpoint
 from habeas.audit.note import Note, Verified, VerifierKey, verify_note
-from habeas.audit.policy import MAX_WITNESSES, WitnessPolicy
+from habeas.audit.policy import WitnessPolicy
 from habeas.audit.witnessing import MAX_ANSWER_BYTES, SIZE_CONTENT_TYPE, Request, parse_answer, parse_size
 from habeas.errors import HabeasError, ProofError
 
@@ -24,6 +29,8 @@ _CONFLICT: Final = 409
 _UNPROVEN: Final = 422
 _OK: Final = 200
 _MAX_REASON_CHARS: Final = 200
+_FAREWELL_S: Final = 1.0
+"""For the tasks that were given up to close their connections."""
 
 ProofOf = Callable[[int, int], tuple[bytes, ...]]
 """(old size, size) -> the consistency proof between them, from the log's own tiles."""
@@ -47,21 +54,25 @@ class Answer:
 
 
 class Witnesses:
-    """Asks the witnesses of a log. A context manager. One call at a time.
+    """Asks the witnesses of a log. A context manager. One call at a time; `close` may come from another thread.
 
     Args:
         urls: by witness name: the prefix of its API.
-        timeout_s: for all of what one witness is asked at a time. One that takes longer is not asked again meanwhile.
+        timeout_s: for all of what one witness is asked at a time.
         transport: of HTTP; None: the network.
     """
 
-    def __init__(self, urls: dict[str, str], timeout_s: float, transport: httpx.BaseTransport | None = None) -> None:
+    def __init__(
+        self, urls: dict[str, str], timeout_s: float, transport: httpx.AsyncBaseTransport | None = None
+    ) -> None:
         self._urls = dict(urls)
         self._timeout_s = timeout_s
-        self._client = httpx.Client(timeout=timeout_s, transport=transport, follow_redirects=False, trust_env=False)
+        self._transport = transport
+        self._tls = httpx.create_ssl_context(trust_env=False)
         self._sizes: dict[tuple[str, str], int] = {}
-        self._threads = ThreadPoolExecutor(MAX_WITNESSES, "witness")
-        self._asked: dict[str, Future[Answer]] = {}
+        self._turn = threading.Lock()
+        self._closed = False
+        self._give_up: Callable[[], object] = _nobody
 
     def ask(self, signed: SignedCheckpoint, policy: WitnessPolicy, proof_of: ProofOf) -> tuple[Answer, ...]:
         """Ask every witness of a policy to cosign, all at once; takes as long as the slowest, within its time.
@@ -71,44 +82,69 @@ class Witnesses:
             policy: whose witnesses.
             proof_of: of this log.
         """
-        asked = [self._begin(signed, key, proof_of) for key in policy.witnesses]
-        wait(asked, self._timeout_s)
-        late = f"it did not answer within {self._timeout_s:g} s"
-        return tuple(
-            future.result() if future.done() else Answer(key.name, problem=late)
-            for key, future in zip(policy.witnesses, asked, strict=True)
+        if not policy.witnesses:
+            return ()
+        loop = asyncio.new_event_loop()
+        try:
+            return loop.run_until_complete(self._ask_all(signed, policy, proof_of))
+        finally:
+            with self._turn:
+                self._give_up = _nobody
+            loop.run_until_complete(loop.shutdown_asyncgens())
+            loop.close()  # waits for no name server
+
+    async def _ask_all(self, signed: SignedCheckpoint, policy: WitnessPolicy, proof_of: ProofOf) -> tuple[Answer, ...]:
+        async with self._client() as client:
+            asked = [asyncio.create_task(self._exchange(client, signed, key, proof_of)) for key in policy.witnesses]
+            with self._turn:
+                self._give_up = partial(asyncio.get_running_loop().call_soon_threadsafe, _cancel, asked)
+                if self._closed:
+                    _cancel(asked)
+            await asyncio.wait(asked, timeout=self._timeout_s)
+            _cancel(asked)
+            await asyncio.wait(asked, timeout=_FAREWELL_S)
+        return tuple(self._come_of(key, task) for key, task in zip(policy.witnesses, asked, strict=True))
+
+    def _client(self) -> httpx.AsyncClient:
+        return httpx.AsyncClient(
+            timeout=self._timeout_s,
+            transport=self._transport,
+            verify=self._tls,
+            limits=httpx.Limits(max_connections=None),  # a policy has few witnesses, and none waits for another
+            headers={"accept-encoding": "identity"},
+            follow_redirects=False,
+            trust_env=False,
         )
 
-    def _begin(self, signed: SignedCheckpoint, key: VerifierKey, proof_of: ProofOf) -> "Future[Answer]":
-        before = self._asked.get(key.name)
-        if before is not None and not before.done():
-            return _answered(Answer(key.name, problem="it has not answered what it was asked before"))
-        self._asked[key.name] = self._threads.submit(self._answer_of, signed, key, proof_of)
-        return self._asked[key.name]
+    def _come_of(self, key: VerifierKey, task: "asyncio.Task[Answer]") -> Answer:
+        """Return what came of asking a witness: whatever went wrong is its problem alone."""
+        late = Answer(key.name, problem=f"it did not answer within {self._timeout_s:g} s")
+        if not task.done() or task.cancelled():
+            return Answer(key.name, problem="it was given up: this program stops") if self._closed else late
+        error = task.exception()
+        if error is None:
+            return task.result()
+        if isinstance(error, httpx.TimeoutException):
+            return late
+        said = error.message if isinstance(error, HabeasError) else f"it cannot be asked: {type(error).__name__}"
+        return Answer(key.name, problem=said)
 
-    def _answer_of(self, signed: SignedCheckpoint, key: VerifierKey, proof_of: ProofOf) -> Answer:
-        url = self._urls.get(key.name)
-        if url is None:
-            return Answer(key.name, problem="no address is set for it")
-        try:
-            return self._exchange(signed, key, f"{url.rstrip('/')}{PATH}", proof_of)
-        except httpx.TimeoutException:
-            return Answer(key.name, problem=f"it did not answer within {self._timeout_s:g} s")
-        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
-            return Answer(key.name, problem=f"it cannot be asked: {type(error).__name__}")
-        except HabeasError as error:
-            return Answer(key.name, problem=error.message)
-
-    def _exchange(self, signed: SignedCheckpoint, key: VerifierKey, url: str, proof_of: ProofOf) -> Answer:
+    async def _exchange(
+        self, client: httpx.AsyncClient, signed: SignedCheckpoint, key: VerifierKey, proof_of: ProofOf
+    ) -> Answer:
         checkpoint = signed.checkpoint
         place = (key.name, checkpoint.origin)
+        if key.name not in self._urls:
+            return Answer(key.name, problem="no address is set for it")
+        url = f"{self._urls[key.name].rstrip('/')}{PATH}"
         for _try in range(_TRIES):
-            old_size = self._sizes.get(place, 0)
+            old_size = min(self._sizes.get(place, 0), checkpoint.size)
             proof = proof_of(old_size, checkpoint.size) if old_size else ()
-            status, kind, body = self._post(url, Request(old_size, proof, signed).encode())
+            status, kind, body = await _post(client, url, Request(old_size, proof, signed).encode())
             if status == _OK:
+                cosigned = _cosignature(signed.note, key, body)
                 self._sizes[place] = checkpoint.size
-                return Answer(key.name, _cosignature(signed.note, key, body))
+                return Answer(key.name, cosigned)
             if status != _CONFLICT or kind != SIZE_CONTENT_TYPE:
                 return Answer(key.name, problem=_reason(status, body), against=status in {_CONFLICT, _UNPROVEN})
             known = parse_size(body)
@@ -116,27 +152,13 @@ class Witnesses:
                 problem = f"it says that it cosigned {known} entries, this log has {checkpoint.size}"
                 return Answer(key.name, problem=problem, against=True)
             self._sizes[place] = known
-        return Answer(key.name, problem="it says another size each time")
-
-    def _post(self, url: str, data: bytes) -> tuple[int, str, bytes]:
-        """Return status, content type and at most `MAX_ANSWER_BYTES` of the answer.
-
-        Raises:
-            ProofError: it is longer.
-        """
-        with self._client.stream("POST", url, content=data) as response:
-            parts: list[bytes] = []
-            for part in response.iter_raw(8192):
-                parts.append(part)
-                if sum(map(len, parts)) > MAX_ANSWER_BYTES:
-                    raise ProofError("its answer is too long", remedy="ask its operator")
-            kind = response.headers.get("content-type", "").partition(";")[0].strip()
-            return response.status_code, kind, b"".join(parts)
+        return Answer(key.name, problem="it names a size and refuses it")
 
     def close(self) -> None:
-        """Close its connections; whoever is asked at this moment is given up."""
-        self._client.close()
-        self._threads.shutdown(cancel_futures=True)
+        """Give up whoever is asked at this moment, and ask nobody any more."""
+        with self._turn:
+            self._closed = True
+            self._give_up()
 
     def __enter__(self) -> Self:
         return self
@@ -148,10 +170,29 @@ class Witnesses:
         return f"Witnesses({sorted(self._urls)})"
 
 
-def _answered(answer: Answer) -> "Future[Answer]":
-    future: Future[Answer] = Future()
-    future.set_result(answer)
-    return future
+def _nobody() -> None:
+    """Nobody is asked."""
+
+
+def _cancel(asked: Iterable["asyncio.Task[Answer]"]) -> None:
+    for one in asked:
+        one.cancel()
+
+
+async def _post(client: httpx.AsyncClient, url: str, data: bytes) -> tuple[int, str, bytes]:
+    """Return status, content type and at most `MAX_ANSWER_BYTES` of the answer.
+
+    Raises:
+        ProofError: it is longer.
+    """
+    body = bytearray()
+    async with client.stream("POST", url, content=data) as response:
+        async for part in response.aiter_raw():
+            body += part
+            if len(body) > MAX_ANSWER_BYTES:
+                raise ProofError("its answer is too long", remedy="ask its operator")
+    kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return response.status_code, kind, bytes(body)
 
 
 def _cosignature(note: Note, key: VerifierKey, body: bytes) -> Verified:

@@ -8,6 +8,7 @@ witnessed        the last one that had a quorum
 
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -50,8 +51,17 @@ class LogFolder:
         return data
 
     def has(self, name: str) -> bool:
-        """Tell whether there is such a file."""
-        return (self.path / name).is_file()
+        """Tell whether there is such a file.
+
+        Raises:
+            DiskError: that cannot be told, which is not to say that there is none.
+        """
+        try:
+            return stat.S_ISREG((self.path / name).stat().st_mode)
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise _failed(f"look for {name}", error) from error
 
     def write(self, files: Mapping[str, bytes]) -> None:
         """Write files in this order; all are durable, bytes and names, when this returns.

@@ -143,6 +143,9 @@ class Refuse:
     forked: bool = False
 
 
+UNKNOWN_LOG: Final = Refuse(404, "this witness does not know that log")
+
+
 def decide(request: Request, known: KnownLog | None) -> Cosign | Conflict | Refuse:
     """Return what a witness does with a request, by the rules above.
 
@@ -152,7 +155,7 @@ def decide(request: Request, known: KnownLog | None) -> Cosign | Conflict | Refu
             a log that is not known.
     """
     if known is None:  # 2
-        return Refuse(404, "this witness does not know that log")
+        return UNKNOWN_LOG
     try:
         verify_note(request.signed.note, known.keys)
     except ProofError as refused:  # 3

@@ -23,6 +23,7 @@ from habeas.cli.status import status
 from habeas.cli.suspend import app as suspend
 from habeas.cli.user import app as user
 from habeas.cli.watch import watch
+from habeas.cli.witness import app as witness
 
 app = typer.Typer(
     help="Finds the people it is authorised to look for in video, shows a human, keeps nothing about anyone else.",
@@ -52,6 +53,7 @@ app.add_typer(authorise, name="authorise")
 app.add_typer(suspend, name="suspend")
 app.add_typer(review, name="review")
 app.add_typer(clock, name="clock")
+app.add_typer(witness, name="witness")
 
 
 def _version(asked: bool) -> None:
