@@ -107,7 +107,8 @@ class Witnesses:
 
     def _client(self) -> httpx.AsyncClient:
         return httpx.AsyncClient(
-            timeout=self._timeout_s,
+            # A third for each of connecting and TLS: a handshake that is cancelled would leave its socket open.
+            timeout=httpx.Timeout(self._timeout_s, connect=self._timeout_s / 3),
             transport=self._transport,
             verify=self._tls,
             limits=httpx.Limits(max_connections=None),  # a policy has few witnesses, and none waits for another
