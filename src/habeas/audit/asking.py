@@ -152,6 +152,10 @@ class Witnesses:
             if known > checkpoint.size:
                 problem = f"it says that it cosigned {known} entries, this log has {checkpoint.size}"
                 return Answer(key.name, problem=problem, against=True)
+            if known == old_size == checkpoint.size:  # how some say that the roots differ
+                return Answer(
+                    key.name, problem=f"it says that it cosigned another tree of {known} entries", against=True
+                )
             self._sizes[place] = known
         return Answer(key.name, problem="it names a size and refuses it")
 

@@ -200,20 +200,22 @@ class Witness:
                 return _refused(UNKNOWN_LOG)
             kept = self._read(place)
             decided = decide(request, kept.known)
-            if isinstance(decided, Conflict):
-                return Told(409, encode_size(decided.size), is_size=True)
             if isinstance(decided, Cosign):
                 return self._cosign(place, kept, request)
-            evidence = self._keep(place, kept, request) if decided.status in _HISTORY else ""
-            return _refused(decided, evidence)
+            if isinstance(decided, Conflict):
+                evidence = self._keep(place, kept, request, keep=_is_fork(request, kept.known))
+                return Told(409, encode_size(decided.size), is_size=True, evidence=evidence)
+            return _refused(decided, self._keep(place, kept, request, keep=decided.status in _HISTORY))
 
     def _cosign(self, place: str, kept: _Kept, request: Request) -> Told:
         self._files.write({place: _Kept(kept.key, request.signed.note.encode()).dump()})
         signature = cosign(self.name, self._key, request.signed.note.text, self._clock.now_ns() // NS_PER_S)
         return Told(200, encode_answer([signature]))
 
-    def _keep(self, place: str, kept: _Kept, request: Request) -> str:
-        """Keep a refused request beside what was cosigned before; return the file's name, or nothing: it was known."""
+    def _keep(self, place: str, kept: _Kept, request: Request, *, keep: bool) -> str:
+        """Keep a refused request beside what was cosigned before; return the file's name; empty: not kept now."""
+        if not keep:
+            return ""
         text = hashlib.sha256(request.signed.note.text.encode()).hexdigest()
         name = f"{_evidence(place)}-{text[:16]}"
         if self._files.has(name) or len(self._evidence_of(place)) >= MAX_EVIDENCE:
@@ -263,6 +265,11 @@ class Witness:
 def _close(handle: int) -> None:
     if handle >= 0:
         os.close(handle)
+
+
+def _is_fork(request: Request, known: KnownLog) -> bool:
+    checkpoint = request.signed.checkpoint
+    return checkpoint.size == known.size and checkpoint.root != known.root
 
 
 def _refused(decided: Refuse, evidence: str = "") -> Told:

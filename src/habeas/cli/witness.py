@@ -111,7 +111,13 @@ def serve(
 
 def _serve(witness: "Witness", place: str, telling: Telling) -> None:
     from habeas.web.server import serve as answer  # noqa: PLC0415 - loads the web server
-    from habeas.web.witness import MAX_CLIENTS, address_of, listen_at, make_witness_api  # noqa: PLC0415
+    from habeas.web.witness import (  # noqa: PLC0415
+        FAREWELL_S,
+        MAX_CLIENTS,
+        address_of,
+        listen_at,
+        make_witness_api,
+    )
 
     with listen_at(place) as listener:
         logs = witness.logs()
@@ -120,12 +126,12 @@ def _serve(witness: "Witness", place: str, telling: Telling) -> None:
                 telling.tell({"event": "damaged", "file": one.log, "remedy": "see docs/witness.md"})
         ready = {"event": "listening", "witness": witness.name, "address": address_of(listener), "logs": len(logs)}
         telling.tell(ready)
-        answer(make_witness_api(witness, telling.problem, _refused(telling)), listener, MAX_CLIENTS)
+        answer(make_witness_api(witness, telling.problem, _refused(telling)), listener, MAX_CLIENTS, FAREWELL_S)
 
 
 def _refused(telling: Telling) -> "Callable[[Told], None]":
     def tell(told: "Told") -> None:
-        why = told.body.decode("ascii", "replace").strip()
+        why = "another tree of this size" if told.is_size else told.body.decode("ascii", "replace").strip()
         telling.tell({"event": "refused", "status": told.status, "why": why, "evidence": told.evidence})
 
     return tell

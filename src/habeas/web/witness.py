@@ -20,7 +20,9 @@ from habeas.errors import HabeasError, UsageError
 
 MAX_CLIENTS: Final = 256
 """At once; who comes then is answered 503."""
-_BODY_S: Final = 10.0
+_BODY_S: Final = 4.0
+FAREWELL_S: Final = 5
+"""For requests that run when it is asked to stop: longer than any body is waited for, so that none is torn off."""
 _WAITING: Final = 128
 _PLACE: Final = re.compile(r"(?:(?P<host>[^\[\]:\s]+)|\[(?P<v6>[^\[\]\s]+)\]):(?P<port>[0-9]{1,5})")
 _LAST_PORT: Final = 65535
@@ -56,7 +58,7 @@ def make_witness_api(
 
 
 async def _body(request: Request) -> bytes:
-    """Return the body, read no further than a request may be long, and no longer than ten seconds.
+    """Return the body, read no further than a request may be long, and no longer than four seconds.
 
     Raises:
         HTTPException: it is too long, or comes too slowly.

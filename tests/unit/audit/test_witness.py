@@ -132,6 +132,15 @@ def test_a_forked_log_is_refused_and_the_evidence_kept(witness: Witness, folder:
     assert witness.answer(TRUE.request(20, 21)).status == 200, "the true history goes on"
 
 
+def test_two_trees_of_one_size_are_evidence_whatever_old_size_is_named(witness: Witness) -> None:
+    witness.answer(TRUE.request(0, 20))
+    told = witness.answer(FORK.request(0, 20))
+    assert (told.status, told.is_size, told.body) == (409, True, b"20\n")
+    assert told.evidence
+    assert not witness.answer(TRUE.request(0, 20)).evidence, "the control: the same tree"
+    assert not witness.answer(FORK.request(0, 21)).evidence, "a larger one proves nothing yet"
+
+
 def test_no_stranger_fills_the_disk_with_evidence(witness: Witness, folder: Path) -> None:
     witness.answer(TRUE.request(0, 5))
     for number in range(MAX_EVIDENCE + 5):
