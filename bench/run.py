@@ -1,7 +1,7 @@
 """Measure, and write the result with machine and commit: `python bench/run.py NAME... --data DIR`.
 
-Names: open-set, pairs, calibration, sharpness, concert, install, nothing-kept, rtsp, scale.
-Results go to bench/results/NAME.json.
+Names: open-set, pairs, calibration, sharpness, concert, install, nothing-kept, rtsp, scale; and log, which takes no data
+but --entries. Results go to bench/results/NAME.json.
 """
 
 import argparse
@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -141,6 +142,14 @@ def scale(data: Path) -> dict[str, object]:
     return scale(data)
 
 
+def log(_data: Path, entries: int = 1_000_000) -> dict[str, object]:
+    """A log of many entries, verified on one core."""
+    from log import measure
+
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    return measure(entries)
+
+
 BENCHES: dict[str, Callable[[Path], dict[str, object]]] = {
     "open-set": open_set,
     "pairs": pairs,
@@ -151,6 +160,7 @@ BENCHES: dict[str, Callable[[Path], dict[str, object]]] = {
     "nothing-kept": nothing_kept,
     "rtsp": rtsp,
     "scale": scale,
+    "log": log,
 }
 
 
@@ -175,10 +185,12 @@ def commit() -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="+", choices=sorted(BENCHES))
-    parser.add_argument("--data", type=Path, required=True, help="folder with lfw-dev/ and clips/")
+    parser.add_argument("--data", type=Path, default=ROOT / "data", help="folder with lfw-dev/ and clips/")
+    parser.add_argument("--entries", type=int, default=1_000_000, help="of the log")
     given = parser.parse_args()
+    benches = {**BENCHES, "log": partial(log, entries=given.entries)}
     for name in given.names:
-        result = {"bench": name, "commit": commit(), "machine": machine(), "result": BENCHES[name](given.data)}
+        result = {"bench": name, "commit": commit(), "machine": machine(), "result": benches[name](given.data)}
         text = json.dumps(result, indent=1).replace(str(given.data), "DATA")
         (HERE / "results" / f"{name}.json").write_text(text + "\n")
         print(f"{name}: bench/results/{name}.json")

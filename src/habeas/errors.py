@@ -15,7 +15,8 @@
     │   └── NetworkError                       they could not be fetched
     ├── DiskError               exit 6,  507   nowhere to write
     └── ProofError              exit 7,  422   a log, checkpoint or proof does not hold
-        └── FormatError                        it is not of the format that it should be
+        ├── FormatError                        it is not of the format that it should be
+        └── StaleError                         it held once; more of it was seen since
 
 Each carries `remedy`: what the reader can do about it. Errors of other libraries are translated where they enter
 (`video.edge`, `video.image`, `models.pull`, `models.session`); nothing above those files catches them.
@@ -180,6 +181,12 @@ class FormatError(ProofError):
     """Bytes that should prove something are not of the format that they should be."""
 
     kind = "format"
+
+
+class StaleError(ProofError):
+    """A log is shorter than it was when it was seen before: an older copy, or its end was removed."""
+
+    kind = "stale"
 
 
 EXIT_INTERRUPTED = 130

@@ -8,7 +8,7 @@ from habeas.errors import EXIT_INTERRUPTED, EnrolmentRefused, HabeasError, Proof
 
 CLASSES = [thing for thing in vars(errors).values() if inspect.isclass(thing) and issubclass(thing, HabeasError)]
 EXIT_CODES = {"usage": 2, "rule": 3, "input": 4, "source": 4, "image": 4, "reference": 4, "enrolment": 4, "gone": 4}
-EXIT_CODES |= {"model": 5, "network": 5, "disk": 6, "proof": 7, "format": 7, "bug": 70}
+EXIT_CODES |= {"model": 5, "network": 5, "disk": 6, "proof": 7, "format": 7, "stale": 7, "bug": 70}
 """The issue's list, written down a second time."""
 
 

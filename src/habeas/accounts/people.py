@@ -53,17 +53,20 @@ def insert_account(tx: Tx, by: str, name: str, person: str | None = None) -> New
     """Insert an account; `init` does so before anybody could log in."""
     _check_name(name)
     code = new_code()
+    said = _said(person or name)
     account = Account(
         account_id=new_id("acc"),
         name=name,
-        person=_said(person or name),
+        person=said,
         created_at_ns=tx.now_ns,
         created_by=by,
         setup_hash=code_digest(code),
         setup_until_ns=tx.now_ns + SETUP_NS,
     )
+    earlier = tx.find(Account, person=said)
     tx.add(account)
-    tx.entry("account.added", by, {"account": account.account_id})
+    first = min(earlier, key=lambda one: (one.created_at_ns, one.account_id), default=account)
+    tx.entry("account.added", by, {"account": account.account_id, "person": first.account_id})
     return NewAccount(account.account_id, name, code)
 
 

@@ -314,21 +314,27 @@ def verified_entries(size: int, tree_root: bytes, fetch: Fetch) -> Iterator[tupl
     try:
         tiles = VerifiedTiles(size, tree_root, fetch)
     except ProofError:
-        _check_agreement(size, fetch)
+        check_agreement(size, fetch, size)
         raise
     for tile in tiles_of(0, 0, size):
         yield tiles.entries(tile.index)
 
 
-def _check_agreement(size: int, fetch: Fetch) -> None:
+def check_agreement(size: int, fetch: Fetch, released: int) -> None:
     """Find the first place where a log's files disagree among themselves, whatever the root is.
+
+    Args:
+        size: leaves in the tree.
+        fetch: its tiles and bundles.
+        released: leaves whose bundles are there.
 
     Raises:
         ProofError: there is one.
     """
     hashes_of = functools.lru_cache(_CACHED_TILES)(lambda tile: _fetched(tile, fetch))
     for bundle in tiles_of(0, 0, size):
-        _agreed(bundle, hashes_of(bundle), fetch)
+        if bundle.start < released:
+            _agreed(bundle, hashes_of(bundle), fetch)
         for tile in _completed(bundle):
             above = _tile(tile.level + 1, tile.index // TILE_WIDTH, size)
             if root(hashes_of(tile)) != hashes_of(above)[tile.index % TILE_WIDTH]:

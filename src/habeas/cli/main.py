@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from habeas import __version__
+from habeas.cli.audit import app as audit
 from habeas.cli.authorise import app as authorise
 from habeas.cli.backup import backup, restore
 from habeas.cli.camera import app as camera
@@ -54,6 +55,7 @@ app.add_typer(suspend, name="suspend")
 app.add_typer(review, name="review")
 app.add_typer(clock, name="clock")
 app.add_typer(witness, name="witness")
+app.add_typer(audit, name="audit")
 
 
 def _version(asked: bool) -> None:

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.installation import Installation
 
-from habeas.audit.entry import MAX_BYTES, Leaf, leaf_of, opening_of, parse_canonical
+from habeas.audit.entry import Leaf, leaf_of, opening_of
 from habeas.audit.hiding import hide, uncover
+from habeas.audit.tiles import MAX_ENTRY_BYTES
 from habeas.errors import InputError, KeyDestroyed
 from habeas.keys import Scope
 from habeas.store.records import Entry
@@ -52,24 +53,28 @@ def test_every_field_is_committed_to(at_ns: int, actor: str, salt: bytes) -> Non
 
 
 @pytest.mark.parametrize(
-    "data",
+    ("old", "new"),
     [
-        b"",
-        b"\xff",
-        b"[]",
-        b"null",
-        b'{"v": 1}',
-        b'{"v":1,"v":1}',
-        b'{"b":1,"a":1}',
-        b'{"a":1.0}',
-        b'{"a":NaN}',
-        b"[" * 100_000,
-        b'{"a":"' + b"x" * MAX_BYTES + b'"}',
+        (b'"v":1}', b'"v":1} '),
+        (b'"v":1}', b'"v":1,"v":1}'),
+        (b'"v":1}', b'"v": 1}'),
+        (b'"v":1}', b'"v":1.0}'),
+        (b'"v":1}', b'"v":1'),
+        (b"alert.decided", b""),
+        (b"alert.decided", b"Alert decided"),
+        (b"alert.decided", b"a" * 65),
+        (b"alert.decided", b"\xff"),
+        (b"T14:00:00Z", b"T14:15:00Z"),
+        (b"2026", "\uff12026".encode()),
+        (b'{"commitment":"', b'{"commitment":"0'),
+        (b'{"commitment":"', b'\n{"commitment":"'),
     ],
 )
-def test_what_has_no_canonical_form_is_refused(data: bytes) -> None:
+def test_a_leaf_has_one_form_and_no_other(old: bytes, new: bytes) -> None:
+    leaf = leaf_of(PLAIN)
+    assert Leaf.parse(leaf).dump() == leaf
     with pytest.raises(InputError):
-        parse_canonical(data)
+        Leaf.parse(leaf.replace(old, new))
 
 
 @pytest.mark.parametrize(
@@ -121,4 +126,4 @@ def test_a_body_too_long_for_the_log_is_refused(station: Installation) -> None:
         with pytest.raises(InputError, match="too long"):
             tx.entry("test.long", "ann", {"text": "x" * MAX_BODY_BYTES})
         tx.entry("test.long", "ann", {"text": "x" * (MAX_BODY_BYTES - 100)})
-        assert len(opening_of(tx.find(Entry, kind="test.long")[0])) <= MAX_BYTES
+        assert len(opening_of(tx.find(Entry, kind="test.long")[0])) <= MAX_ENTRY_BYTES

@@ -1,0 +1,319 @@
+"""What the openings of a log tell, in their order, as far as a claim is about it.
+
+An operator who cheats writes openings too: nothing here trusts a field to be there, or to be of its kind.
+"""
+
+import hashlib
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import rfc8785
+
+from habeas.audit.entry import VERSION, Leaf
+from habeas.errors import InputError, ProofError
+from habeas.types import NS_PER_S, ns_of_utc
+
+_REMEDY: Final = "ask the operator; keep this copy, it is evidence"
+_FIELDS: Final = {"actor", "at", "body", "hidden", "salt", "seq", "type", "v"}
+_SALT: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
+_SHA256: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_SILENCE_NS: Final = 2 * 60 * NS_PER_S
+"""Without any entry for so long, the node was off."""
+
+
+@dataclass(frozen=True)
+class Said:
+    """An entry that was opened.
+
+    Args:
+        seq: its number.
+        index: in its epoch's log.
+        kind: its type.
+        actor: account id, or the part of the program that acted.
+        at_ns: when, Unix nanoseconds.
+        body: what the opening says, with what it hides, as far as that was opened.
+        sealed: it hides something that was not opened.
+    """
+
+    seq: int
+    index: int
+    kind: str
+    actor: str
+    at_ns: int
+    body: Mapping[str, Any]
+    sealed: bool = False
+
+    def broken(self, what: str) -> ProofError:
+        """Return the error that this entry breaks a claim."""
+        return ProofError(f"entry {self.seq} ({self.kind}): {what}", remedy=_REMEDY, index=self.index)
+
+    def text(self, name: str) -> str:
+        """Return a field.
+
+        Raises:
+            ProofError: there is no such text.
+        """
+        value = self.body.get(name)
+        if not isinstance(value, str):
+            raise self.broken(f"it does not say {name}")
+        return value
+
+    def time_ns(self, name: str) -> int:
+        """Return a time, Unix nanoseconds.
+
+        Raises:
+            ProofError: there is none.
+        """
+        try:
+            return ns_of_utc(self.text(name))
+        except InputError:
+            raise self.broken(f"{name} is no time") from None
+
+    def items(self, name: str) -> list[Any]:
+        """Return a list.
+
+        Raises:
+            ProofError: there is none.
+        """
+        value = self.body.get(name)
+        if not isinstance(value, list):
+            raise self.broken(f"it does not list {name}")
+        return value
+
+    def fields(self, name: str) -> Mapping[str, Any]:
+        """Return an object.
+
+        Raises:
+            ProofError: there is none.
+        """
+        value = self.body.get(name)
+        if not isinstance(value, dict):
+            raise self.broken(f"it has no {name}")
+        return value
+
+
+# --- opening one entry ------------------------------------------------------------------------------------------------
+
+
+def canonical(value: object) -> bytes:
+    """Return canonical JSON (RFC 8785) of what was read from JSON.
+
+    Raises:
+        ValueError: it has none.
+    """
+    return rfc8785.dumps(value)  # type: ignore[arg-type]  # JSON values
+
+
+def _commits(sha256: str, value: object) -> bool:
+    """Tell whether a hash is of this value. The quick form is the canonical one but for fractions and rare keys."""
+    quick = json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    return sha256 == _sha256(quick.encode()) or sha256 == _sha256(canonical(value))
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _no_json(text: str) -> object:
+    raise ValueError(text)
+
+
+_READER: Final = json.JSONDecoder(parse_constant=_no_json)
+
+
+def open_entry(line: bytes, seq: int, index: int, leaf: Leaf) -> tuple[Mapping[str, Any], Mapping[str, Any] | None]:
+    """Return an opening and what it hides, if both are what the leaf committed to.
+
+    Args:
+        line: `{"opening": {...}, "hidden": {...} or null}`.
+        seq: the entry's number.
+        index: of the leaf, in its log.
+        leaf: which is verified.
+
+    Raises:
+        ProofError: they are not.
+    """
+    try:
+        told = _READER.decode(line.decode("utf-8"))
+        opening, hidden = told["opening"], told["hidden"]
+        opened = _commits(leaf.commitment, opening)
+        _check(opening, seq, index, leaf, opened=opened)
+        uncovered = hidden is None or _commits(opening["hidden"] or "", hidden)
+    except (ValueError, TypeError, KeyError, RecursionError):
+        raise _unopened(seq, index, "its opening cannot be read") from None
+    if not uncovered:
+        raise _unopened(seq, index, "what it hides is not what the opening committed to")
+    return opening, hidden
+
+
+def _check(opening: Any, seq: int, index: int, leaf: Leaf, *, opened: bool) -> None:
+    if not opened:
+        raise _unopened(seq, index, "its opening is not what the leaf committed to")
+    fits = (
+        isinstance(opening, dict)
+        and opening.keys() == _FIELDS
+        and opening["v"] == VERSION
+        and all(isinstance(opening[name], str) for name in ("actor", "at", "salt", "type"))
+        and isinstance(opening["body"], dict)
+        and _SALT.fullmatch(opening["salt"])
+        and (opening["hidden"] is None or (isinstance(opening["hidden"], str) and _SHA256.fullmatch(opening["hidden"])))
+    )
+    if not fits:
+        raise _unopened(seq, index, "its opening is not of the form that it should be")
+    if type(opening["seq"]) is not int or opening["seq"] != seq:
+        raise _unopened(seq, index, f"its opening says that it is entry {opening['seq']}")
+    if opening["type"] != leaf.kind or f"{opening['at'][:13]}:00:00Z" != leaf.hour:
+        raise _unopened(seq, index, "leaf and opening say another type or hour")
+
+
+def _unopened(seq: int, index: int, what: str) -> ProofError:
+    return ProofError(f"entry {seq}: {what}", remedy=_REMEDY, index=index)
+
+
+# --- all of them ------------------------------------------------------------------------------------------------------
+
+
+class History:
+    """The entries that claims are about, as they come. Not thread-safe."""
+
+    def __init__(self) -> None:
+        self._by_kind: dict[str, list[Said]] = defaultdict(list)
+        self._by_object: dict[tuple[str, str], list[Said]] = defaultdict(list)
+        self._gaps: list[tuple[int, int]] = []
+        self.until_ns = 0
+        """The latest time that an entry says."""
+
+    def add(self, said: Said) -> None:
+        """Take the next entry.
+
+        Args:
+            said: of a higher number than those before.
+        """
+        if self.until_ns and said.at_ns - self.until_ns > _SILENCE_NS:
+            self._gaps.append((self.until_ns, said.at_ns))
+        self.until_ns = max(self.until_ns, said.at_ns)
+        if said.kind not in KEPT:
+            return
+        self._by_kind[said.kind].append(said)
+        for name in _OBJECTS:
+            value = said.body.get(name)
+            if isinstance(value, str):
+                self._by_object[said.kind, value].append(said)
+
+    def all(self, *kinds: str) -> list[Said]:
+        """Return the entries of these types, in their order."""
+        return sorted((said for kind in kinds for said in self._by_kind.get(kind, ())), key=lambda said: said.seq)
+
+    def about(self, object_id: str, *kinds: str) -> list[Said]:
+        """Return the entries of these types that name this object, in their order."""
+        found = {said.seq: said for kind in kinds for said in self._by_object.get((kind, object_id), ())}
+        return [found[seq] for seq in sorted(found)]
+
+    def person(self, account: str) -> str:
+        """Return the person of an account: the first account of theirs. What is no account stands for itself."""
+        passed = {account}
+        while added := self.about(account, "account.added"):
+            account = added[0].text("person")
+            if account in passed:
+                break
+            passed.add(account)
+        return account
+
+    def persons(self, accounts: Iterable[str]) -> set[str]:
+        """Return the persons of accounts."""
+        return {self.person(account) for account in accounts}
+
+    def held(self, account: str, role: str, at_ns: int, before_seq: int) -> bool:
+        """Tell whether an account held a role at an instant, and nobody took it away before an entry.
+
+        Args:
+            account: which.
+            role: by name.
+            at_ns: when it was used.
+            before_seq: where that still counts.
+        """
+        granted = self.about(account, "role.granted", "role.granted-first")
+        taken = [
+            said.seq
+            for said in self.about(account, "role.revoked", "account.disabled", "account.reset")
+            if said.body.get("role", role) == role and said.seq < before_seq
+        ]
+        return any(
+            said.body.get("role") == role
+            and said.seq < before_seq
+            and (said.kind == "role.granted-first" or said.time_ns("usable_from") <= at_ns)
+            and not any(seq > said.seq for seq in taken)
+            for said in granted
+        )
+
+    def latest_ns(self, due_ns: int, within_ns: int) -> int:
+        """Return until when something that was due had to be done; later where nothing was written meanwhile.
+
+        A node that runs writes entries every half minute, whatever happens. One that was off does what is due when it
+        runs again.
+
+        Args:
+            due_ns: when it was due.
+            within_ns: how long it may take.
+        """
+        latest_ns = due_ns + within_ns
+        for silent_ns, again_ns in self._gaps:
+            if silent_ns < latest_ns and again_ns > due_ns:
+                latest_ns = again_ns + within_ns
+        return latest_ns
+
+
+_OBJECTS: Final = ("account", "alert", "authorisation", "camera", "grant", "object", "policy", "suspension")
+"""Fields of bodies that name what an entry is about."""
+KEPT: Final = frozenset(
+    {
+        "account.added",
+        "account.disabled",
+        "account.reset",
+        "alert.decided",
+        "alert.destroyed",
+        "alert.raised",
+        "approval.given",
+        "authorisation.active",
+        "authorisation.amended",
+        "authorisation.discarded",
+        "authorisation.drafted",
+        "authorisation.expired",
+        "authorisation.refused",
+        "authorisation.revoked",
+        "authorisation.submitted",
+        "camera.added",
+        "log.epoch",
+        "policy.approved",
+        "policy.first",
+        "policy.proposed",
+        "role.granted",
+        "role.granted-first",
+        "role.proposed",
+        "role.revoked",
+        "suspension.imposed",
+        "suspension.lift-proposed",
+        "suspension.lifted",
+        "verdict.given",
+    }
+)
+"""Types of entries that some claim looks at; the others are not kept in memory."""
+
+
+def said_of(opening: Mapping[str, Any], hidden: Mapping[str, Any] | None, index: int) -> Said:
+    """Return an opened entry.
+
+    Raises:
+        ProofError: its time is none.
+    """
+    try:
+        at_ns = ns_of_utc(opening["at"])
+    except InputError:
+        raise _unopened(opening["seq"], index, "its time is none") from None
+    body = {**(hidden if isinstance(hidden, dict) else {}), **opening["body"]}
+    sealed = opening["hidden"] is not None and hidden is None
+    return Said(opening["seq"], index, opening["type"], opening["actor"], at_ns, body, sealed)

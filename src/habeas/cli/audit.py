@@ -1,0 +1,243 @@
+"""`habeas audit`: check a log from its files or address, without asking the node, and without trusting its operator."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from habeas.cli.options import AsJson, Debug
+from habeas.cli.output import bar, check_writable, note, put, reporting, say
+from habeas.errors import DiskError, InputError, UsageError
+
+if TYPE_CHECKING:
+    from habeas.audit.checkpoint import SignedCheckpoint
+    from habeas.audit.inputs import EpochLog
+    from habeas.audit.note import VerifierKey
+    from habeas.audit.policy import WitnessPolicy
+    from habeas.audit.verify import Step, Trust, Verified
+
+app = typer.Typer(
+    help="Check the audit log without trusting whoever keeps it, and prove what is in it.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+)
+
+_MAX_SINCE_BYTES: Final = 64 << 20
+_ENDING: Final = ".tlog-proof"
+
+Keys = Annotated[
+    list[str] | None,
+    typer.Option("--key", help="Key of the log, NAME+ID+KEY, from a place that is not the log; repeat it for epochs."),
+]
+Known = Annotated[list[str] | None, typer.Option("--witness", help="Key of a witness, NAME+ID+KEY; repeat it.")]
+Quorum = Annotated[
+    int | None,
+    typer.Option("--quorum", min=0, help="How many of the witnesses must have signed. Else: more than half."),
+]
+
+
+@app.command(epilog="Example: `habeas audit verify https://example.org/log --key 'example.org/log+...' --since seen`")
+def verify(
+    where: Annotated[
+        str, typer.Argument(metavar="WHERE", help="Folder or web address of a log; or a .tlog-proof file.")
+    ],
+    keys: Keys = None,
+    witnesses: Known = None,
+    quorum: Quorum = None,
+    since: Annotated[
+        Path | None,
+        typer.Option("--since", help="Remembers what was seen: read if it is there, written when all holds."),
+    ] = None,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Check every tile, entry and signature of a log, and of an auditor's export also what the entries say.
+
+    Exit status 7: it does not hold; the first entry or tile is named.
+    """
+    with reporting(as_json=as_json, debug=debug), ExitStack() as stack:
+        pinned, policy = _parsed(keys), _policy(witnesses, quorum)
+        if where.endswith(_ENDING) and "://" not in where:
+            _verify_proof(Path(where), pinned, policy, as_json=as_json)
+            return
+        from habeas.audit.verify import Trust  # noqa: PLC0415 - loads HTTP
+
+        trust = Trust(pinned, policy, _seen(since))
+        found = _verified(where, trust, stack, quiet=as_json)
+        if since is not None:
+            _remember(since, found)
+        if as_json:
+            put(_as_json(where, found))
+        else:
+            pending = f", {found.pending} are not yet public" if found.pending else ""
+            say(f"holds: {found.entries} entries{pending}")
+
+
+@app.command(epilog="Example: `habeas audit prove 7345 --from https://example.org/log --out alert.tlog-proof`")
+def prove(
+    entry: Annotated[int, typer.Argument(metavar="ENTRY", min=0, help="Its number.")],
+    where: Annotated[str, typer.Option("--from", help="Folder or web address of the log.")],
+    out: Annotated[Path, typer.Option("--out", help="The proof file.")],
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Write a proof that an entry is in the log: one small file, checked without the log by `habeas audit verify`."""
+    with reporting(as_json=as_json, debug=debug), ExitStack() as stack:
+        from habeas.audit.proving import prove as make  # noqa: PLC0415 - loads HTTP
+
+        if out.suffix != _ENDING:
+            raise UsageError(f"{out} does not end in {_ENDING}", remedy=f"write --out NAME{_ENDING}")
+        check_writable(out, "--out")
+        proof = make(_logs(where, stack), entry)
+        _write(out, proof.encode())
+        checkpoint = proof.signed.checkpoint
+        if as_json:
+            put({"proof": str(out), "entry": entry, "index": proof.index, "size": checkpoint.size})
+        else:
+            say(f"{out}: entry {entry} is in {checkpoint.origin} of {checkpoint.size} entries")
+
+
+# --- what was given ---------------------------------------------------------------------------------------------------
+
+
+def _parsed(keys: Sequence[str] | None) -> "tuple[VerifierKey, ...]":
+    from habeas.audit.note import parse_key  # noqa: PLC0415 - loads cryptography
+
+    if not keys:
+        raise UsageError(
+            "no key was given: whoever made up a log could sign it too",
+            remedy="give --key NAME+ID+KEY as the operator published it, from a place that is not this log",
+        )
+    return tuple(parse_key(key) for key in keys)
+
+
+def _policy(witnesses: Sequence[str] | None, quorum: int | None) -> "WitnessPolicy":
+    from habeas.audit.note import parse_key  # noqa: PLC0415
+    from habeas.audit.policy import WitnessPolicy  # noqa: PLC0415
+
+    known = tuple(parse_key(one) for one in witnesses or ())
+    needed = (len(known) // 2 + 1 if known else 0) if quorum is None else quorum
+    return WitnessPolicy(known, needed)
+
+
+def _logs(where: str, stack: ExitStack) -> "tuple[EpochLog, ...]":
+    from habeas.audit.fetching import Fetcher, source_at  # noqa: PLC0415
+    from habeas.audit.inputs import logs_at  # noqa: PLC0415
+    from habeas.clock import SystemClock  # noqa: PLC0415
+
+    fetcher = stack.enter_context(Fetcher(SystemClock()))
+    return logs_at(source_at(where, fetcher), lambda name: source_at(f"{where.rstrip('/')}/{name}", fetcher))
+
+
+def _seen(since: Path | None) -> "tuple[SignedCheckpoint, ...]":
+    from habeas.audit.inputs import parse_since  # noqa: PLC0415
+
+    if since is None or not since.exists():
+        return ()
+    return parse_since(_read(since, _MAX_SINCE_BYTES))
+
+
+def _read(path: Path, most: int) -> bytes:
+    try:
+        with path.open("rb") as file:
+            data = file.read(most + 1)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})", remedy="check the name") from None
+    if len(data) > most:
+        raise InputError(f"{path} is longer than {most} bytes", remedy="give the right file")
+    return data
+
+
+# --- checking ---------------------------------------------------------------------------------------------------------
+
+
+def _verified(where: str, trust: "Trust", stack: ExitStack, *, quiet: bool) -> "Verified":
+    from habeas.audit.fetching import openings_at  # noqa: PLC0415
+    from habeas.audit.verify import verify as check  # noqa: PLC0415
+
+    logs = _logs(where, stack)
+    tell = (lambda _step: None) if quiet else _tell
+    with bar("entries", None) as progress:
+        task = progress.task_ids[0]
+        return check(
+            logs,
+            trust,
+            openings_at(where),
+            tell,
+            lambda done, total: progress.update(task, completed=done, total=total),
+        )
+
+
+def _tell(step: "Step") -> None:
+    mark = "ok" if step.checked else "--"
+    remark = f" ({step.note})" if step.note else ""
+    say(f"{mark}  {step.number.ljust(3)} {step.what}: {step.count if step.checked else 'not checked'}{remark}")
+
+
+def _as_json(where: str, found: "Verified") -> dict[str, object]:
+    from habeas.types import utc  # noqa: PLC0415
+
+    return {
+        "event": "verified",
+        "where": where,
+        "entries": found.entries,
+        "pending": found.pending,
+        "witnessed_at": None if found.witnessed_ns is None else utc(found.witnessed_ns),
+        "checkpoints": [
+            {"origin": one.checkpoint.origin, "size": one.checkpoint.size, "root": one.checkpoint.root.hex()}
+            for one in found.checkpoints
+        ],
+        "steps": [
+            {"step": one.number, "what": one.what, "checked": one.checked, "count": one.count, "note": one.note}
+            for one in found.steps
+        ],
+    }
+
+
+def _verify_proof(path: Path, keys: "Sequence[VerifierKey]", policy: "WitnessPolicy", *, as_json: bool) -> None:
+    from habeas.audit.entry import Leaf  # noqa: PLC0415
+    from habeas.audit.proof import MAX_PROOF_BYTES, parse_proof, verify_proof  # noqa: PLC0415
+
+    proof = parse_proof(_read(path, MAX_PROOF_BYTES))
+    if proof.extra is None:
+        raise InputError(f"{path} does not hold its entry", remedy="make it with `habeas audit prove`")
+    key = next((key for key in keys if key.name == proof.signed.checkpoint.origin), keys[0])
+    believed = verify_proof(proof, proof.extra, key, policy)
+    leaf = Leaf.parse(proof.extra)
+    if as_json:
+        put(
+            {
+                "event": "proven",
+                "origin": believed.checkpoint.origin,
+                "index": proof.index,
+                "size": believed.checkpoint.size,
+                "type": leaf.kind,
+                "hour": leaf.hour,
+                "commitment": leaf.commitment,
+                "witnesses": [one.key.name for one in believed.cosignatures],
+            }
+        )
+        return
+    say(f"holds: entry {proof.index} of {believed.checkpoint.origin}, {leaf.kind}, in the hour from {leaf.hour}")
+    say(f"  it commits to the opening with SHA-256 {leaf.commitment}")
+    if not believed.cosignatures:
+        note("no witness signed the checkpoint: nothing here shows that others see the same log")
+
+
+# --- keeping ----------------------------------------------------------------------------------------------------------
+
+
+def _remember(since: Path, found: "Verified") -> None:
+    from habeas.audit.folder import LogFolder  # noqa: PLC0415
+    from habeas.audit.inputs import encode_since  # noqa: PLC0415
+
+    LogFolder(since.resolve().parent).write({since.name: encode_since(found.checkpoints)})
+
+
+def _write(path: Path, data: bytes) -> None:
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        raise DiskError(f"cannot write {path}: {error.strerror}", remedy="choose another place") from error
