@@ -1,7 +1,7 @@
 """Measure, and write the result with machine and commit: `python bench/run.py NAME... --data DIR`.
 
-Names: open-set, pairs, calibration, sharpness, concert, install, nothing-kept, rtsp, scale; and log, which takes no data
-but --entries. Results go to bench/results/NAME.json.
+Names: open-set, pairs, calibration, sharpness, concert, install, nothing-kept, rtsp, scale; log, which takes --entries
+and no data. Results go to bench/results/NAME.json.
 """
 
 import argparse

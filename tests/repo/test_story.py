@@ -116,7 +116,7 @@ def serving(folder: Path, clock: MovedClock, problems: list[HabeasError]) -> Ite
     """Run the node of a workspace in this process."""
     with Node(load_workspace(folder), clock, default_model_id(), problems.append) as node:
         listener = listen(socket_path(folder))
-        server = server_of(make_api(node))
+        server = server_of(make_api(node), listener)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:

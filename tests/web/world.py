@@ -215,8 +215,8 @@ def sqlite_closing(connection: sqlite3.Connection) -> Iterator[sqlite3.Connectio
 @contextmanager
 def served(api: FastAPI, socket_path: Path) -> Iterator[httpx.Client]:
     """Serve an application on a Unix socket, and hand out a client of it."""
-    server = server_of(api)
     with listen(socket_path) as listener:
+        server = server_of(api, listener)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
         deadline = time.monotonic() + 10

@@ -126,15 +126,20 @@ def serve(where: Where = None, as_json: AsJson = False, debug: Debug = False) ->
     Prints a line for each event; where nobody reads them, they are dropped and counted. SIGTERM or Ctrl-C ends it
     within seconds, and loses nothing that was found.
     """
+    with reporting(as_json=as_json, debug=debug), printing(as_json=as_json) as (telling, log):
+        with suppress(KeyboardInterrupt):  # SIGTERM too: being asked to stop is how this ends
+            _serve(where, telling, log)
+        telling.tell({"event": "stopped"})
+
+
+@contextmanager
+def printing(*, as_json: bool) -> Iterator[tuple[Telling, LogLines]]:
+    """Hand out what prints events, and the server's log, so that a server never waits for whoever reads them."""
     with (
-        reporting(as_json=as_json, debug=debug),
         Writer(to_stream(sys.stdout), partial(_dropped, as_json=as_json)) as out,
         Writer(to_stream(sys.stderr), partial(_dropped, as_json=False)) as log,
     ):
-        telling = Telling(as_json=as_json, writer=out)
-        with suppress(KeyboardInterrupt):  # SIGTERM too: being asked to stop is how this ends
-            _serve(where, telling, LogLines(log))
-        telling.tell({"event": "stopped"})
+        yield Telling(as_json=as_json, writer=out), LogLines(log)
 
 
 def _serve(where: Path | None, telling: Telling, log: LogLines) -> None:

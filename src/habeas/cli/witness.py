@@ -9,8 +9,9 @@ import typer
 
 from habeas.cli.options import AsJson, Debug
 from habeas.cli.output import note, put, reporting, say
-from habeas.cli.serve import Telling
+from habeas.cli.serve import Telling, printing
 from habeas.cli.tables import table
+from habeas.cli.writer import LogLines
 
 if TYPE_CHECKING:
     from habeas.audit.witness import Cosigned, Told, Witness
@@ -102,14 +103,13 @@ def serve(
     Prints a line when it is ready, for each request that it refused and kept, and for each problem. SIGTERM or Ctrl-C
     ends it within seconds; killed or without power it loses nothing that it answered.
     """
-    with reporting(as_json=as_json, debug=debug):
-        telling = Telling(as_json=as_json)
+    with reporting(as_json=as_json, debug=debug), printing(as_json=as_json) as (telling, log):
         with suppress(KeyboardInterrupt):  # SIGTERM too: being asked to stop is how this ends
-            _serve(_opened(folder), listen, telling)
+            _serve(_opened(folder), listen, telling, log)
         telling.tell({"event": "stopped"})
 
 
-def _serve(witness: "Witness", place: str, telling: Telling) -> None:
+def _serve(witness: "Witness", place: str, telling: Telling, log: LogLines) -> None:
     from habeas.web.server import serve as answer  # noqa: PLC0415 - loads the web server
     from habeas.web.witness import (  # noqa: PLC0415
         FAREWELL_S,
@@ -126,7 +126,8 @@ def _serve(witness: "Witness", place: str, telling: Telling) -> None:
                 telling.tell({"event": "damaged", "file": one.log, "remedy": "see docs/witness.md"})
         ready = {"event": "listening", "witness": witness.name, "address": address_of(listener), "logs": len(logs)}
         telling.tell(ready)
-        answer(make_witness_api(witness, telling.problem, _refused(telling)), listener, MAX_CLIENTS, FAREWELL_S)
+        api = make_witness_api(witness, telling.problem, _refused(telling))
+        answer(api, listener, log, clients=MAX_CLIENTS, farewell_s=FAREWELL_S)
 
 
 def _refused(telling: Telling) -> "Callable[[Told], None]":

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Final
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.applications import Starlette
 
 from habeas.errors import InputError
 from habeas.web.peers import PeerProtocol
 
-_FAREWELL_S: Final = 2
+FAREWELL_S: Final = 2
 _WAITING: Final = 128
 _OPEN_TO_USERS: Final = 0o666
 """Anybody on the machine may knock; what opens is a login."""
@@ -39,28 +39,40 @@ def listen(path: Path) -> socket.socket:
     return server
 
 
-def serve(api: FastAPI, listener: socket.socket, log: logging.Handler) -> None:
-    """Answer until SIGTERM or SIGINT; requests that run then get two seconds.
+def serve(
+    app: Starlette,
+    listener: socket.socket,
+    log: logging.Handler,
+    *,
+    clients: int | None = None,
+    farewell_s: int = FAREWELL_S,
+) -> None:
+    """Answer until SIGTERM or SIGINT.
 
     Args:
-        api: the application.
-        listener: of `listen`.
+        app: the application.
+        listener: of `listen`, or bound to an address.
         log: takes what the server logs, and never waits.
+        clients: at once; more are answered 503. None: any number.
+        farewell_s: what requests that run then get.
     """
     logger = logging.getLogger("uvicorn")
     logger.handlers, logger.propagate = [log], False
-    server_of(api).run(sockets=[listener])
+    server_of(app, listener, clients=clients, farewell_s=farewell_s).run(sockets=[listener])
 
 
-def server_of(api: FastAPI) -> uvicorn.Server:
-    """Return the server of an application; `run` it with a listening Unix socket."""
+def server_of(
+    app: Starlette, listener: socket.socket, *, clients: int | None = None, farewell_s: int = FAREWELL_S
+) -> uvicorn.Server:
+    """Return the server of an application, to be run with that listener: of a Unix socket it knows who calls."""
     config = uvicorn.Config(
-        api,
-        http=PeerProtocol,
+        app,
+        http=PeerProtocol if listener.family == socket.AF_UNIX else "auto",
+        limit_concurrency=clients,
         log_config=None,
         log_level="warning",
         access_log=False,
-        timeout_graceful_shutdown=_FAREWELL_S,
+        timeout_graceful_shutdown=farewell_s,
         lifespan="off",
         server_header=False,
     )
