@@ -72,7 +72,7 @@ def _table(record: type) -> Table:
 def _plural(name: str) -> str:
     if name.endswith("y"):
         return f"{name[:-1]}ies"
-    return f"{name}es" if name.endswith("ch") else f"{name}s"
+    return f"{name}es" if name.endswith("rch") else f"{name}s"
 
 
 TABLE_OF: Final[dict[type, Table]] = {record: _table(record) for record in TABLES}
