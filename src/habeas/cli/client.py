@@ -189,13 +189,17 @@ class Client:
         more = answer.headers.get("Habeas-More", "0")
         return answer.json(), int(more) if more.isascii() and more.isdigit() else 0
 
-    def content(self, *path: str) -> bytes:
+    def content(self, *path: str, **query: str | int) -> bytes:
         """Return the bytes that the node answers with.
+
+        Args:
+            path: as of `get`.
+            query: as of `get`.
 
         Raises:
             HabeasError: as for `get`.
         """
-        return self._as_somebody("GET", path).content
+        return self._as_somebody("GET", path, params=query).content
 
     def post(self, *path: str, body: Json | None = None, within_s: float = ANSWER_S) -> Json:
         """Give a command, and return what the node answers.

@@ -14,6 +14,7 @@ from habeas.cli.demo import demo
 from habeas.cli.doctor import doctor
 from habeas.cli.evaluate import app as evaluate
 from habeas.cli.init import init
+from habeas.cli.log import app as log
 from habeas.cli.login import login, logout, whoami
 from habeas.cli.models import app as models
 from habeas.cli.parsing import Commands
@@ -55,6 +56,7 @@ app.add_typer(suspend, name="suspend")
 app.add_typer(review, name="review")
 app.add_typer(clock, name="clock")
 app.add_typer(witness, name="witness")
+audit.add_typer(log)
 app.add_typer(audit, name="audit")
 
 
