@@ -138,7 +138,8 @@ def test_it_answers_and_ends_when_asked_whoever_is_still_connected(
     told = [json.loads(line) for line in out.splitlines()]
     assert [event["event"] for event in told] == ["refused", "stopped"]
     assert (folder / told[0]["evidence"]).is_file()
-    assert (running.returncode, err) == (0, "")
+    assert running.returncode == 0
+    assert "Traceback" not in err
     again, address = begun(program, folder)
     assert ask(address, TRUE.request(0, 25)).text == "20\n", "after a start it knows what it cosigned"
     again.kill()

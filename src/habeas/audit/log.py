@@ -182,11 +182,24 @@ class Log:
         with self._turn:
             self._check_memory()
             self._check_stored()
-            checkpoint = Checkpoint(self.origin, self._tree.size, self._tree.root())
-            signed = Signed(self.origin, checkpoint.size, checkpoint.root)
+            signed = Signed(self.origin, self._tree.size, self._tree.root())
             self._memory.remember(signed.dump())
             self._signed = signed
-            return Note(checkpoint.body, (sign(self.origin, self._key, checkpoint.body),))
+            return self._note(signed)
+
+    def sign_again(self) -> Note:
+        """Return the signed checkpoint of the tree that was signed last: a crash may have come before it was published.
+
+        Raises:
+            ProofError: the log does not contain that tree.
+        """
+        with self._turn:
+            self._check_memory()
+            return self._note(self._signed)
+
+    def _note(self, signed: Signed) -> Note:
+        body = Checkpoint(signed.origin, signed.size, signed.root).body
+        return Note(body, (sign(self.origin, self._key, body),))
 
     def _check_stored(self) -> None:
         """Hash the bundles from the last one that was signed on, and compare with the tiles."""

@@ -2,7 +2,7 @@
 
 A beat::
 
-    1. After a start, or in doubt, what was published last is shown to the witnesses; nothing new is signed until a
+    1. After a start, or in doubt, what was signed last is shown to the witnesses; nothing new is signed until a
        quorum has cosigned that. A machine that was set back finds here that they know more than it does.
     2. Padding fills what waits up to a whole batch, so that every beat adds equally much.
     3. The entries are integrated; the tree is signed and remembered.
@@ -149,9 +149,9 @@ class Publishing:
         with self._store.read() as tx:
             policy = ceilings_now(tx).witness_policy()
         tree = self._opened()
-        published = tree.published()
-        if policy.witnesses and not self._heard and published is not None:
-            self._heard = self._show(tree, published, policy)
+        last = tree.signed_last()
+        if policy.witnesses and not self._heard and last is not None:
+            self._heard = self._show(tree, last, policy)
             if not self._heard:
                 return
         self._grow(tree)

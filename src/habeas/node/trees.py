@@ -36,9 +36,15 @@ class Tree:
         """Number of the first entry that is not integrated."""
         return self.epoch.first_seq + self.log.size
 
-    def published(self) -> Note | None:
-        """Return the checkpoint that was published last; None: none was."""
-        return parse_checkpoint(self.files.read(CHECKPOINT)).note if self.files.has(CHECKPOINT) else None
+    def signed_last(self) -> Note | None:
+        """Return the checkpoint that was signed last, and may have been cosigned; None: none was.
+
+        A crash may have come between the witnesses and publishing: they then know more than was published.
+        """
+        published = parse_checkpoint(self.files.read(CHECKPOINT)) if self.files.has(CHECKPOINT) else None
+        if self.log.signed.size > (published.checkpoint.size if published else 0):
+            return self.log.sign_again()
+        return published.note if published else None
 
 
 def files_of(folder: Path, epoch: Epoch) -> LogFolder:

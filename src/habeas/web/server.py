@@ -67,7 +67,7 @@ def server_of(
     """Return the server of an application, to be run with that listener: of a Unix socket it knows who calls."""
     config = uvicorn.Config(
         app,
-        http=PeerProtocol if listener.family == socket.AF_UNIX else "auto",
+        http=PeerProtocol if listener.family == socket.AF_UNIX else "h11",  # both bound what they take of a head
         limit_concurrency=clients,
         log_config=None,
         log_level="warning",

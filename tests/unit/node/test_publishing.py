@@ -15,7 +15,7 @@ from habeas.audit.asking import Witnesses
 from habeas.audit.checkpoint import parse_checkpoint
 from habeas.audit.entry import PADDING, Leaf
 from habeas.audit.folder import LogFolder
-from habeas.audit.log import CHECKPOINT
+from habeas.audit.log import CHECKPOINT, WITNESSED
 from habeas.audit.note import parse_key
 from habeas.audit.policy import WitnessPolicy, verify_checkpoint
 from habeas.audit.tiles import verified_entries
@@ -334,3 +334,16 @@ def test_before_the_witnesses_know_the_log_only_its_beginning_is_signed(tmp_path
 def test_a_witness_that_is_found_twice_keeps_its_key(tmp_path: Path, station: Station) -> None:
     with pytest.raises(HabeasError, match="there is a witness"):
         Witness.found(tmp_path / "witnesses" / "w0", "w0.example", station.here.clock)
+
+
+def test_a_crash_after_the_witnesses_signed_and_before_it_was_published_is_no_doubt(station: Station) -> None:
+    before = {name: station.files().read(name) for name in (CHECKPOINT, WITNESSED)}
+    station.act(3)
+    station.log.beat()
+    station.files().write(before)
+    again = station.publishing()
+    again.beat()
+    assert again.state.doubt == ""
+    assert station.kinds().count("test.act") == 3
+    again.beat()
+    again.require_witnessed()
