@@ -12,12 +12,13 @@ from typing import Any
 import rfc8785
 
 from habeas.audit.entry import PADDING, Leaf
-from habeas.audit.fetching import OPENINGS_PER_FILE, OpeningsFolder
+from habeas.audit.fetching import OpeningsFolder
 from habeas.audit.folder import LogFolder
 from habeas.audit.inputs import EpochLog
 from habeas.audit.log import Log
 from habeas.audit.merkle import MAX_PROOF_HASHES
 from habeas.audit.note import Algorithm, Note, VerifierKey, cosign
+from habeas.audit.openings import A_FILE
 from habeas.audit.policy import WitnessPolicy
 from habeas.audit.proof import verify_proof
 from habeas.audit.proving import prove
@@ -100,9 +101,9 @@ def write_openings(path: Path, entries: int) -> list[bytes]:
     """Write the openings of an export; return the leaves that commit to them."""
     leaves = []
     (path / "openings").mkdir()
-    for start in range(0, entries, OPENINGS_PER_FILE):
-        with (path / "openings" / f"{start // OPENINGS_PER_FILE:06d}.jsonl").open("wb") as file:
-            for seq in range(start, min(start + OPENINGS_PER_FILE, entries)):
+    for start in range(0, entries, A_FILE):
+        with (path / "openings" / f"{start // A_FILE:06d}.jsonl").open("wb") as file:
+            for seq in range(start, min(start + A_FILE, entries)):
                 opening = opening_of(seq)
                 data = rfc8785.dumps(opening)
                 leaves.append(leaf_of(opening, data))

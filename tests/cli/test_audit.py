@@ -40,7 +40,7 @@ def test_a_log_that_holds_is_a_numbered_list(habeas: Habeas, log: Path) -> None:
 
 def test_json_says_the_same_to_programs(habeas: Habeas, log: Path) -> None:
     (event,) = habeas("audit", "verify", str(log), *TRUST, "--json").events
-    assert (event["event"], event["entries"], event["pending"]) == ("verified", 600, 0)
+    assert (event["event"], event["entries"], event["pending"]) == ("audit-verified", 600, 0)
     assert event["checkpoints"][0]["size"] == 600
     assert [step["step"] for step in event["steps"]] == list("12345678")
 
@@ -102,7 +102,7 @@ def test_a_proof_is_one_file(habeas: Habeas, log: Path, tmp_path: Path) -> None:
     assert ran.status == 0
     assert ran.out.startswith("holds: entry 300 of example.org/log, padding, in the hour from 2026-11-26T16:00:00Z")
     (event,) = habeas("audit", "verify", str(out), *TRUST, "--json").events
-    assert (event["event"], event["index"], len(event["witnesses"])) == ("proven", 300, 3)
+    assert (event["event"], event["index"], len(event["witnesses"])) == ("audit-proven", 300, 3)
     out.write_bytes(out.read_bytes().replace(b"index 300", b"index 301"))
     assert habeas("audit", "verify", str(out), *TRUST).status == 7
 

@@ -12,6 +12,8 @@ from types import ModuleType
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
+from tests.unit.audit.exports import files_of, plain_leaves
+from tests.unit.audit.signers import LOG, WITNESSES
 from typer.testing import CliRunner
 
 import habeas
@@ -153,6 +155,15 @@ def calibration_report() -> CalibrationReport:
     return CalibrationReport("made", table, table, (Suspect("a", "b", 0.6),), (Promise(10, 0.01, 0.01, 0.009, 0.011),))
 
 
+def audited(folder: Path) -> list[str]:
+    """A log in a folder; the command that verifies it."""
+    for name, data in files_of(plain_leaves(3)).items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+    known = [word for witness in WITNESSES[:3] for word in ("--witness", witness.verifier.encode())]
+    return ["audit", "verify", str(folder), "--key", LOG.verifier.encode(), *known]
+
+
 @pytest.fixture(scope="module")
 def real(workshop: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Shape]:
     """The shape of every object Habeas prints, from real runs."""
@@ -167,6 +178,7 @@ def real(workshop: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
         *run(workshop, "evaluate", "open-set", "people"),
         *run(workshop, "models", "list"),
         *run(workshop, "models", "verify"),
+        *run(workshop, *audited(tmp_path_factory.mktemp("log"))),
         calibration_report().as_json(),
         json.loads(to_json(calibration_report().whole)),
         scene_truth(tmp_path_factory.mktemp("scene")),

@@ -9,7 +9,7 @@ Each returns how many entries it is about, and raises `ProofError` at the first 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from habeas.audit.history import History, Said, canonical
 from habeas.errors import ProofError
@@ -170,12 +170,12 @@ def policy(history: History) -> int:
     return len(taken)
 
 
-def tightens(new: Mapping[str, Any], old: Mapping[str, Any]) -> bool:
+def tightens(new: Mapping[str, object], old: Mapping[str, object]) -> bool:
     """Tell whether a policy allows nothing that another did not; what is not known here counts as allowing more."""
     return new.keys() == old.keys() and all(_tighter(name, new, old) for name in new)
 
 
-def _tighter(name: str, new: Mapping[str, Any], old: Mapping[str, Any]) -> bool:
+def _tighter(name: str, new: Mapping[str, object], old: Mapping[str, object]) -> bool:
     mine, theirs = new[name], old[name]
     if mine == theirs and name != "quorum":
         return True
@@ -184,10 +184,12 @@ def _tighter(name: str, new: Mapping[str, Any], old: Mapping[str, Any]) -> bool:
     if isinstance(mine, list) and isinstance(theirs, list):
         fewer, more = (theirs, mine) if name == "witnesses" else (mine, theirs)
         return set(map(str, fewer)) <= set(map(str, more))
-    return all(type(value) in {int, float} for value in (mine, theirs)) and bool(mine <= theirs)
+    if isinstance(mine, bool) or not isinstance(mine, int | float) or not isinstance(theirs, int | float):
+        return False
+    return mine <= theirs
 
 
-def _quorum(ceilings: Mapping[str, Any]) -> int:
+def _quorum(ceilings: Mapping[str, object]) -> int:
     witnesses, quorum = ceilings.get("witnesses"), ceilings.get("quorum")
     count = len(witnesses) if isinstance(witnesses, list) else 0
     return quorum if isinstance(quorum, int) and quorum else (count // 2 + 1 if count else 0)
@@ -214,7 +216,7 @@ def roles(history: History) -> int:
     return len(granted)
 
 
-def _grant(said: Said) -> dict[str, Any]:
+def _grant(said: Said) -> dict[str, object]:
     return {"account": said.text("account"), "role": said.text("role"), "zones": said.items("zones")}
 
 
@@ -334,18 +336,18 @@ CLAIMS: Final[Mapping[str, Claim]] = {
 # --- epochs -----------------------------------------------------------------------------------------------------------
 
 
-def epoch_approved(history: History, facts: Mapping[str, Any]) -> None:
+def epoch_approved(history: History, number: int, facts: Mapping[str, object]) -> None:
     """Check the entry that begins an epoch: it says what the list of epochs says, and two persons approved that.
 
     Args:
         history: all entries.
+        number: of the epoch, from 1.
         facts: `first_seq`, `number`, `origin`, `prior`, `vkey`.
 
     Raises:
         ProofError: it is not there, says another thing, or was not approved.
     """
     same = [said for said in history.all("log.epoch") if said.body == {**said.body, **facts}]
-    number = int(facts["number"])
     if not same:
         stated = [one for one in history.all("log.epoch") if one.body.get("number") == number]
         raise _no_epoch(number, stated)

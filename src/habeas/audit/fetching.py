@@ -13,6 +13,7 @@ import httpx
 from habeas.audit.folder import LogFolder
 from habeas.audit.merkle import HASH_BYTES
 from habeas.audit.note import MAX_NOTE_BYTES
+from habeas.audit.openings import A_FILE, openings_file
 from habeas.audit.text import shown
 from habeas.audit.tiles import MAX_BUNDLE_BYTES, TILE_WIDTH
 from habeas.errors import FormatError, InputError, ProofError
@@ -20,8 +21,6 @@ from habeas.ports import Clock
 from habeas.types import NS_PER_S
 
 EPOCHS: Final = "epochs.json"
-OPENINGS: Final = "openings"
-OPENINGS_PER_FILE: Final = 1 << 16
 MAX_EPOCHS_BYTES: Final = 4 << 20
 MAX_LINE_BYTES: Final = 4 * ((1 << 16) - 1)
 """Of an opening with what is hidden: two texts of 64 KiB, and what JSON puts around them."""
@@ -222,7 +221,7 @@ class OpeningsFolder:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path / OPENINGS
+        self._path = path
 
     def lines(self, seq: int) -> Iterator[bytes]:
         """Yield the line of each entry, from this number on.
@@ -232,18 +231,16 @@ class OpeningsFolder:
             ProofError: a file has fewer lines than it should, and another follows.
             InputError: a file cannot be read.
         """
-        number, skip = divmod(seq, OPENINGS_PER_FILE)
-        while (path := self._path / f"{number:06d}.jsonl").is_file():
+        skip = seq % A_FILE
+        while (path := self._path / openings_file(seq)).is_file():
             count = 0
             for line in _lines(path):
                 count += 1
                 if count > skip:
                     yield line
-            if count < OPENINGS_PER_FILE and (self._path / f"{number + 1:06d}.jsonl").is_file():
-                raise ProofError(
-                    f"{path.name} has {count} lines, not {OPENINGS_PER_FILE}", remedy="ask for the export again"
-                )
-            number, skip = number + 1, 0
+            seq, skip = seq + A_FILE, 0
+            if count < A_FILE and (self._path / openings_file(seq)).is_file():
+                raise ProofError(f"{path.name} has {count} lines, not {A_FILE}", remedy="ask for the export again")
 
 
 def _lines(path: Path) -> Iterator[bytes]:
@@ -259,6 +256,6 @@ def _lines(path: Path) -> Iterator[bytes]:
 
 def openings_at(where: str) -> OpeningsFolder | None:
     """Return the openings beside a log; None: it is a public copy, which has none."""
-    if is_url(where) or not (Path(where) / OPENINGS).is_dir():
+    if is_url(where) or not (Path(where) / openings_file(0)).is_file():
         return None
     return OpeningsFolder(Path(where))

@@ -91,7 +91,7 @@ def logs_at(source: Source, below: Callable[[str], Source]) -> tuple[EpochLog, .
     return logs
 
 
-def _epoch(told: dict[str, Any], below: Callable[[str], Source]) -> EpochLog:
+def _epoch(told: Any, below: Callable[[str], Source]) -> EpochLog:
     number, first_seq = told["number"], told["first_seq"]
     texts = [told[name] for name in ("prior", "vkey", "origin")]
     if not (type(number) is int and type(first_seq) is int and all(isinstance(text, str) for text in texts)):

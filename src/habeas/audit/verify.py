@@ -312,7 +312,7 @@ def _epochs_step(trees: Sequence[_Tree], read: Sequence[Read], reading: Reading,
         _check_prior(before, tree)
     for tree, one in zip(trees, read, strict=True):
         if opened and tree.log.vkey:
-            epoch_approved(reading.history, tree.log.facts)
+            epoch_approved(reading.history, tree.log.number, tree.log.facts)
         elif not one.begins and one.released == tree.head.size and tree.log.vkey:
             raise ProofError(f"no entry of its log begins epoch {tree.log.number}", remedy=_EVIDENCE)
     note = f"{reading.left_behind} entries of earlier epochs are in no later one" if reading.left_behind else ""

@@ -180,7 +180,7 @@ def _as_json(where: str, found: "Verified") -> dict[str, object]:
     from habeas.types import utc  # noqa: PLC0415
 
     return {
-        "event": "verified",
+        "event": "audit-verified",
         "where": where,
         "entries": found.entries,
         "pending": found.pending,
@@ -209,7 +209,7 @@ def _verify_proof(path: Path, keys: "Sequence[VerifierKey]", policy: "WitnessPol
     if as_json:
         put(
             {
-                "event": "proven",
+                "event": "audit-proven",
                 "origin": believed.checkpoint.origin,
                 "index": proof.index,
                 "size": believed.checkpoint.size,

@@ -11,7 +11,6 @@ from tests.unit.audit.exports import POLICY, Book, files_of, plain_leaves, verif
 
 from habeas.audit.fetching import (
     MAX_LINE_BYTES,
-    OPENINGS_PER_FILE,
     Fetcher,
     LogUrl,
     OpeningsFolder,
@@ -20,6 +19,7 @@ from habeas.audit.fetching import (
 )
 from habeas.audit.inputs import logs_at
 from habeas.audit.note import MAX_NOTE_BYTES
+from habeas.audit.openings import A_FILE
 from habeas.audit.tiles import MAX_BUNDLE_BYTES
 from habeas.clock import ManualClock
 from habeas.errors import FormatError, InputError, ProofError
@@ -187,13 +187,13 @@ def write(path: Path, number: int, lines: list[bytes]) -> None:
 def test_openings_go_on_over_their_files(tmp_path: Path) -> None:
     assert openings_at(str(tmp_path)) is None
     assert openings_at(URL) is None
-    write(tmp_path, 0, [b"%d\n" % seq for seq in range(OPENINGS_PER_FILE)])
-    write(tmp_path, 1, [b"%d\n" % seq for seq in range(OPENINGS_PER_FILE, OPENINGS_PER_FILE + 5)])
+    write(tmp_path, 0, [b"%d\n" % seq for seq in range(A_FILE)])
+    write(tmp_path, 1, [b"%d\n" % seq for seq in range(A_FILE, A_FILE + 5)])
     openings = openings_at(str(tmp_path))
     assert openings is not None
-    for first in (0, 7, OPENINGS_PER_FILE - 1, OPENINGS_PER_FILE, OPENINGS_PER_FILE + 2):
+    for first in (0, 7, A_FILE - 1, A_FILE, A_FILE + 2):
         read = [int(line) for line in openings.lines(first)]
-        assert read == list(range(first, OPENINGS_PER_FILE + 5))
+        assert read == list(range(first, A_FILE + 5))
 
 
 def test_files_of_openings_that_are_none_are_refused(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from habeas.audit.inputs import EpochLog
 from habeas.audit.verify import Step
 from habeas.clock import ManualClock
 from habeas.errors import KeyDestroyed, ProofError
+from habeas.review.queue import show
 from habeas.review.table import Answer
 from habeas.review.verdicts import give_verdict
 from habeas.store.records import Entry
@@ -54,6 +55,7 @@ def place(tmp_path: Path) -> Iterator[Installation]:
 
 
 def judge(place: Installation, alert_id: str, who: str, answer: Answer) -> None:
+    place.do(who, lambda tx, actor: show(tx, place.keys, actor, alert_id))
     place.do(who, lambda tx, actor: give_verdict(tx, place.keys, actor, alert_id, answer))
 
 
@@ -91,6 +93,19 @@ def test_the_entries_of_an_installation_hold(place: Installation) -> None:
     assert (counts["8.1"], counts["8.2"], counts["8.3"], counts["8.4"]) == (2, 1, 3, 3)
     assert (counts["8.5"], counts["8.6"], counts["8.7"]) == (2, 1, 1)
     assert counts["8.9"] >= 1
+    assert "were destroyed when due" in steps["7"].note, "what the false alert hid"
+    assert counts["8.8"] == 0, "all are over: none is judged any more"
+
+
+def test_an_alert_is_judged_while_what_it_hides_is_there(place: Installation) -> None:
+    running = place.started()
+    place.alert(running.authorisation_id)
+    steps = Export(place, place.look(Entry)).verify()
+    assert (steps["7"].count, steps["7"].note, steps["8.8"].count) == (1, "", 1)
+    raised = place.look(Entry)[-1]
+    place.keys.destroy([raised.hidden_key or ""])
+    with pytest.raises(ProofError, match="nothing says that this was due"):
+        Export(place, place.look(Entry)).verify()
 
 
 def test_an_approval_fewer_breaks_them(place: Installation) -> None:
