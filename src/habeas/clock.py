@@ -1,9 +1,12 @@
-"""Clocks: the machine's, and one that tests and replays move by hand."""
+"""Clocks: the machine's, and one that tests and replays move by hand; and times read from text."""
 
+import re
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+from habeas.errors import InputError
 from habeas.types import NS_PER_S
 
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
@@ -79,3 +82,22 @@ class ManualClock:
         self._now_ns += off_ns
         self._passed_ns = 0
         self._boots += 1
+
+
+_UTC: Final = re.compile(r"(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})(?:\.(\d{9}))?Z", re.ASCII)
+
+
+def ns_of_utc(text: str) -> int:
+    """Return the Unix nanoseconds of a text that `utc` wrote, or of one in whole seconds.
+
+    Raises:
+        InputError: it is neither.
+    """
+    found = _UTC.fullmatch(text)
+    try:
+        moment = datetime.fromisoformat(f"{found[1]}+00:00") if found else None
+    except ValueError:
+        moment = None
+    if found is None or moment is None:
+        raise InputError("this is no time in UTC", remedy="write it as 2026-11-26T14:00:00Z")
+    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(seconds=1) * NS_PER_S + int(found[2] or 0)

@@ -10,7 +10,6 @@ runs in the same process and rewrites Python objects is outside what it can stop
 """
 
 import enum
-import re
 import sys
 from dataclasses import InitVar, dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -594,22 +593,3 @@ def utc(ns: int) -> str:
     whole_s, rest_ns = divmod(ns, NS_PER_S)
     moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=whole_s)
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{rest_ns:09d}Z"
-
-
-_UTC: Final = re.compile(r"(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})(?:\.(\d{9}))?Z", re.ASCII)
-
-
-def ns_of_utc(text: str) -> int:
-    """Return the Unix nanoseconds of a text that `utc` wrote, or of one in whole seconds.
-
-    Raises:
-        InputError: it is neither.
-    """
-    found = _UTC.fullmatch(text)
-    try:
-        moment = datetime.fromisoformat(f"{found[1]}+00:00") if found else None
-    except ValueError:
-        moment = None
-    if found is None or moment is None:
-        raise InputError("this is no time in UTC", remedy="write it as 2026-11-26T14:00:00Z")
-    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(seconds=1) * NS_PER_S + int(found[2] or 0)

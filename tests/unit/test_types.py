@@ -16,7 +16,6 @@ from habeas import types
 from habeas.authority.views import build_view
 from habeas.errors import HabeasError, InputError, RuleError
 from habeas.types import (
-    NS_PER_S,
     Alert,
     AlertEnd,
     Basis,
@@ -33,10 +32,8 @@ from habeas.types import (
     Threshold,
     Tracks,
     claim_seal,
-    ns_of_utc,
     seconds,
     unit_rows,
-    utc,
 )
 from habeas.video import ArrayPicture
 from habeas.video.edge import origin
@@ -505,17 +502,3 @@ def test_a_frame_gives_its_picture() -> None:
 def test_seconds_are_rounded_to_the_millisecond() -> None:
     assert seconds(1_234_567_890) == 1.235
     assert ClosedTrack(1, 0, 5).last_seen_ns == 5
-
-
-@given(st.integers(0, 2**62))
-def test_times_are_read_as_they_were_written(ns: int) -> None:
-    assert ns_of_utc(utc(ns)) == ns
-    assert ns_of_utc(f"{utc(ns)[:19]}Z") == ns - ns % NS_PER_S
-
-
-@pytest.mark.parametrize(
-    "text", ["", "2026-11-26", "2026-13-26T14:00:00Z", "2026-11-26T14:00:00", "2026-11-26T14:00:00.1Z"]
-)
-def test_what_is_no_time_is_refused(text: str) -> None:
-    with pytest.raises(InputError):
-        ns_of_utc(text)

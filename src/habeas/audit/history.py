@@ -14,8 +14,9 @@ from typing import Any, Final
 import rfc8785
 
 from habeas.audit.entry import VERSION, Leaf
+from habeas.clock import ns_of_utc
 from habeas.errors import InputError, ProofError
-from habeas.types import NS_PER_S, ns_of_utc
+from habeas.types import NS_PER_S
 
 _REMEDY: Final = "ask the operator; keep this copy, it is evidence"
 _FIELDS: Final = {"actor", "at", "body", "hidden", "salt", "seq", "type", "v"}

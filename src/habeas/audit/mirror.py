@@ -13,8 +13,9 @@ from habeas.audit.entry import Leaf
 from habeas.audit.folder import LogFolder
 from habeas.audit.log import CHECKPOINT
 from habeas.audit.tiles import TILE_WIDTH, Tile, decode_bundle, written_tiles
+from habeas.clock import ns_of_utc
 from habeas.errors import DiskError
-from habeas.types import DAY_NS, HOUR_NS, ns_of_utc
+from habeas.types import DAY_NS, HOUR_NS
 
 DELAY_NS: Final = DAY_NS
 """From the end of the hour of a bundle's last entry until it is public."""

@@ -9,8 +9,9 @@ from habeas.audit.fetching import Openings, Source
 from habeas.audit.history import History, Said, open_entry, said_of
 from habeas.audit.text import shown
 from habeas.audit.tiles import TILE_WIDTH, Tile, VerifiedTiles, tiles_of
+from habeas.clock import ns_of_utc
 from habeas.errors import FormatError, InputError, ProofError
-from habeas.types import HOUR_NS, ns_of_utc
+from habeas.types import HOUR_NS
 
 EPOCH: Final = "log.epoch"
 """Type of the entry that begins an epoch."""

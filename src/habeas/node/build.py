@@ -5,15 +5,13 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-import habeas
-
 _KINDS: Final = frozenset({".py", ".json", ".mako"})
 
 
 @cache
 def build_digest() -> str:
     """Return the SHA-256 over names and contents of this program's files, in the order of their names; hexadecimal."""
-    return digest_of(Path(habeas.__file__).parent)
+    return digest_of(Path(__file__).resolve().parents[1])
 
 
 def digest_of(folder: Path) -> str:
