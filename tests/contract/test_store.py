@@ -555,7 +555,7 @@ def test_commits_are_counted_by_the_kinds_they_may_have_changed(store: Store) ->
     assert told == [counted()] == [(1, 1)]
     with store.write() as tx:
         tx.find(Meta)
-        tx.change(account("ann"), failures=1)
+        tx.change(account("ann"), setup_until_ns=1)
     assert counted() == (1, 2)
     with pytest.raises(ZeroDivisionError):
         fail()

@@ -37,6 +37,7 @@ from habeas.errors import (
     ReferenceRefused,
     RuleError,
     SourceError,
+    StaleError,
     UsageError,
 )
 
@@ -67,7 +68,9 @@ _PLAIN_KINDS: Final[Mapping[str, type[HabeasError]]] = {
     )
 }
 """Errors that are made of a message and a remedy. The others carry more."""
-_PROOF_KINDS: Final[Mapping[str, type[ProofError]]] = {kind.kind: kind for kind in (ProofError, FormatError)}
+_PROOF_KINDS: Final[Mapping[str, type[ProofError]]] = {
+    kind.kind: kind for kind in (ProofError, FormatError, StaleError)
+}
 Json = dict[str, Any]
 P = ParamSpec("P")
 

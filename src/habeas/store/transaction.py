@@ -2,7 +2,7 @@
 
 import dataclasses
 import secrets
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any, Final, TypeVar, cast
 
@@ -66,6 +66,8 @@ class Tx:
         self._connection = connection
         self._writes = writes
         self._broken = False
+        self._seq: int | None = None
+        self._entries: list[dict[str, object]] = []
         self._after: list[Callable[[], None]] = []
 
     def add(self, record: object) -> None:
@@ -170,35 +172,34 @@ class Tx:
         Raises:
             InputError: the body has no canonical form (RFC 8785): a number beyond 2^53, half a character; or too long.
         """
-        entry = self._made(self.next_seq(), kind, actor, body)
+        self._check_writes()
+        seq = self.next_seq()
+        entry = Entry(seq, self.now_ns, kind, actor, _canonical(kind, body), secrets.token_bytes(_SALT_BYTES))
         if hidden is not None:
             entry = dataclasses.replace(
                 entry, hidden_sha256=hidden.sha256, hidden_key=hidden.key_id, hidden_sealed=hidden.sealed
             )
-        self.add(entry)
-        return entry.seq
+        self._entries.append(checked(Entry, vars(entry)))
+        self._seq = seq + 1
+        return seq
 
     def next_seq(self) -> int:
         """Return the number of the next entry: how many there are."""
-        column = TABLE_OF[Entry].c.seq
-        return int(self.execute(select(func.coalesce(func.max(column) + 1, 0))).scalar_one())
+        if self._seq is None:
+            column = TABLE_OF[Entry].c.seq
+            self._seq = int(self.execute(select(func.coalesce(func.max(column) + 1, 0))).scalar_one())
+        return self._seq
 
-    def _made(self, seq: int, kind: str, actor: str, body: Mapping[str, object]) -> Entry:
-        return Entry(seq, self.now_ns, kind, actor, _canonical(kind, body), secrets.token_bytes(_SALT_BYTES))
+    def entries(self, kind: str, actor: str, bodies: Iterable[Mapping[str, object]]) -> None:
+        """Write that something happened many times, as `entry` does."""
+        for body in bodies:
+            self.entry(kind, actor, body)
 
-    def entries(self, kind: str, actor: str, bodies: Sequence[Mapping[str, object]]) -> None:
-        """Write that something happened many times, as `entry` does, with few statements.
-
-        Raises:
-            InputError: as of `entry`.
-        """
-        if not bodies:
-            return
-        first = self.next_seq()
-        made = (self._made(first + number, kind, actor, body) for number, body in enumerate(bodies))
-        rows = [checked(Entry, vars(one)) for one in made]
-        for start in range(0, len(rows), _MANY):
-            self._write(Entry, insert(TABLE_OF[Entry]), rows[start : start + _MANY])
+    def _write_entries(self) -> None:
+        """Write the entries that wait, many with a statement: before anything is read, and before the commit."""
+        waiting, self._entries = self._entries, []
+        for start in range(0, len(waiting), _MANY):
+            self._write(Entry, insert(TABLE_OF[Entry]), waiting[start : start + _MANY])
 
     def after_commit(self, tell: Callable[[], None]) -> None:
         """Call `tell` once this is durable; never if it is not.
@@ -215,15 +216,20 @@ class Tx:
         Raises:
             DiskError: the database failed, now or before in this transaction.
         """
+        self._write_entries()
         with translated(), self._watched():
             return self._connection.execute(statement)
 
     def check(self) -> None:
-        """Check before the commit that every statement held, whoever caught the error of one that did not.
+        """Write what waits, and check before the commit that every statement held, whoever caught the error of one.
 
         Raises:
             DiskError: one failed.
         """
+        self._check_whole()
+        self._write_entries()
+
+    def _check_whole(self) -> None:
         if self._broken:
             raise DiskError("the database failed earlier in this step", remedy=NOT_KEPT)
 
@@ -236,7 +242,7 @@ class Tx:
     @contextmanager
     def _watched(self) -> Iterator[None]:
         """Let nothing follow a statement that failed: SQLite may have rolled back, and what followed would be kept."""
-        self.check()
+        self._check_whole()
         try:
             yield
         except SQLAlchemyError:
