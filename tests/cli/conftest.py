@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from tests.cli.nodes import PASSWORD, RunningNode, new_workspace
+from tests.cli.nodes import RunningNode, new_workspace
 from typer.testing import CliRunner
 
 from habeas.app import App
@@ -174,9 +174,7 @@ def node(app: App, settings: Settings, tmp_path_factory: pytest.TempPathFactory)
     running = RunningNode(folder, home, settings)
     try:
         running.wait_ready()
-        for name, code in codes.items():
-            words = ["login", name, "--password-stdin", "--setup-code", code]
-            assert running.run(*words, stdin=PASSWORD + "\n").row["name"] == name
+        running.login(codes)
         yield running
     finally:
         running.process.kill()

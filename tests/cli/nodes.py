@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -33,6 +33,7 @@ PEOPLE: Final[Mapping[str, Role | None]] = {
     "paul": Role.PRIVACY,
     "olga": Role.OPERATOR,
     "otto": Role.OPERATOR,
+    "aud": Role.AUDITOR,
     "nora": None,
 }
 _READY_S: Final = 60
@@ -112,6 +113,20 @@ class RunningNode:
         status = self.process.wait(20)
         return status, time.monotonic() - began
 
+    def restart(self, meanwhile: Callable[[], object]) -> None:
+        """Stop it, do something to its files, and start it again; what it printed before is forgotten."""
+        assert self.stop()[0] == 0
+        meanwhile()
+        self.log.unlink()
+        self.process = self._start(None)
+        self.wait_ready()
+
+    def login(self, codes: Mapping[str, str]) -> None:
+        """Let people set their password and log in, side by side."""
+        for name, code in codes.items():
+            words = ["login", name, "--password-stdin", "--setup-code", code]
+            assert self.run(*words, stdin=PASSWORD + "\n").row["name"] == name
+
     def run(self, *arguments: str | Path, who: str = "", stdin: str | bytes = "", json_too: bool = True) -> Said:
         """Run a client in this process."""
         texts = [str(one) for one in arguments] + (["--as", who] if who else []) + (["--json"] if json_too else [])
@@ -175,5 +190,8 @@ def new_workspace(parent: Path) -> tuple[Path, dict[str, str]]:
     done = found(parent / "workspace", people, SystemClock(), keys=parent / "keys")
     (parent / "video").mkdir()
     with (done.workspace.folder / SETTINGS).open("a") as file:
-        file.write(f"\ncameras: {{networks: [127.0.0.1/32], folders: [{parent / 'video'}]}}\nworkers: {{count: 1}}\n")
+        file.write(
+            f"\ncameras: {{networks: [127.0.0.1/32], folders: [{parent / 'video'}]}}\nworkers: {{count: 1}}\n"
+            "log: {beat_s: 1}\n"
+        )
     return done.workspace.folder, {account.name: account.setup_code for account in done.accounts}

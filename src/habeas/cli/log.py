@@ -93,7 +93,7 @@ def _said(body: Json, hidden: Json | None, commitment: str | None) -> str:
 # --- an auditor's export ----------------------------------------------------------------------------------------------
 
 
-@app.command(epilog="Example: `habeas audit export audit-2026-11 && habeas audit verify audit-2026-11 --key ...`")
+@app.command(epilog="Example: `habeas audit export audit-2026-11`")
 @connected
 def export(
     client: Client, folder: Annotated[Path, typer.Argument(metavar="DIR", help="New, or of an export to go on with.")]
