@@ -35,6 +35,7 @@ class Gallery:
         self._lock = threading.Lock()
         self._views: dict[str, GalleryView] = {}
         self._stopped = True
+        self._apart_ns = 0
         self._known = Known()
 
     def refresh(self) -> None:
@@ -113,7 +114,7 @@ class Gallery:
         if not rows:
             return None
         known = self._known
-        edges = [moment for one in known.covered[camera_id] for moment in (one.from_ns, one.until_ns)]
+        edges = [moment for one in known.covered[camera_id] for moment in self._window(one)]
         camera = known.cameras[camera_id]
         edges += [next_change_ns(known.suspensions.of(camera), camera, now_ns) or NEVER_NS, known.policy_until_ns]
         return build_view(
@@ -131,8 +132,25 @@ class Gallery:
     def _compared(self, camera_id: str, now_ns: int) -> list[Listing]:
         """Return what may be compared on a camera at this moment."""
         here = () if self._stopped else self._known.covered.get(camera_id, ())
-        rows = [one for one in here if one.from_ns <= now_ns < one.until_ns]
+        windows = ((one, *self._window(one)) for one in here)
+        rows = [one for one, from_ns, until_ns in windows if from_ns <= now_ns < until_ns]
         return rows if rows and self.captured_freely(camera_id, now_ns) else []
+
+    def _window(self, one: Listing) -> tuple[int, int]:
+        """Return when somebody may be compared, by own time: begun by both clocks, and ended by neither."""
+        return one.from_ns + max(0, -self._apart_ns), one.until_ns - max(0, self._apart_ns)
+
+    def note_apart(self, apart_ns: int) -> None:
+        """Compare from now on only within windows that have begun, and not ended, by the witnesses' clocks too.
+
+        Args:
+            apart_ns: how far their median time is ahead of the time that `view` is asked with; within the seconds that
+                their answers are exact to, 0.
+        """
+        with self._lock:
+            if apart_ns != self._apart_ns:
+                self._apart_ns = apart_ns
+                self._drop_views()
 
     def watched(self, now_ns: int) -> frozenset[str]:
         """Return the cameras on which anything may be compared now: the only ones that are analysed."""

@@ -37,6 +37,7 @@ from habeas.node.refusals import Refusals
 from habeas.node.searching import Searching, write_searches
 from habeas.node.tick import tick
 from habeas.node.timekeeper import Timekeeper, last_beat, restored
+from habeas.node.witnessed import hear_time
 from habeas.node.workspace import Workspace
 from habeas.ports import Clock
 from habeas.store import Store, Tx, open_store
@@ -145,6 +146,7 @@ class Node:
             settings.origin or f"habeas/{workspace_id}",
             Witnesses(settings.witness_urls, settings.witness_timeout_s),
             self._guarded,
+            lambda now_ns: hear_time(now_ns, self.time, self.gallery, self.store),
         )
 
     @property

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Self
 
-from habeas.audit.asking import Answer, Witnesses, cosigned, doubted, has_quorum
+from habeas.audit.asking import Answer, Witnesses, cosigned, doubted, has_quorum, median_time_s
 from habeas.audit.checkpoint import SignedCheckpoint, parse_checkpoint
 from habeas.audit.entry import PADDING, leaf_of
 from habeas.audit.log import WITNESSED
@@ -83,6 +83,7 @@ class Publishing:
         origin: of the installation's log.
         witnesses: where they answer; closed with this.
         guarded: runs a step, and tells of its failure.
+        on_time: hears what time it is by the witnesses that made a quorum, their median, Unix ns.
     """
 
     def __init__(
@@ -95,6 +96,7 @@ class Publishing:
         origin: str,
         witnesses: Witnesses,
         guarded: Callable[[Step], None],
+        on_time: Callable[[int], None] = lambda _now_ns: None,
     ) -> None:
         self._store = store
         self._keys = keys
@@ -103,6 +105,7 @@ class Publishing:
         self._settings = settings
         self.origin: Final = origin
         self._guarded = guarded
+        self._on_time = on_time
         self._witnesses = witnesses
         self._beating = threading.Lock()
         self._tree: Tree | None = None
@@ -211,6 +214,9 @@ class Publishing:
                 remedy="is this a copy, or an older state, of another machine? If it is not: habeas audit epoch",
             )
         tree.log.publish(cosigned(bare.note, answers), witnessed=quorum)
+        told_s = median_time_s(answers) if quorum else None
+        if told_s is not None:
+            self._on_time(told_s * NS_PER_S)
         return quorum
 
     def _note(self, tree: Tree, policy: WitnessPolicy, answers: tuple[Answer, ...], *, quorum: bool) -> None:

@@ -121,6 +121,16 @@ class Timekeeper:
                 remedy=f"set the clock right; then {CONFIRM}",
             )
 
+    def jumped_rightly(self, witnessed_ns: int) -> bool:
+        """Tell whether the wall clock is in doubt only because it jumped, and says what the witnesses say.
+
+        Args:
+            witnessed_ns: their median time, Unix ns. They say nothing of a database that was restored.
+        """
+        with self._lock:
+            near = abs(self._clock.now_ns() - witnessed_ns) <= TOLERANCE_NS
+            return self._jumped and not self._restored and near
+
     def distrust(self) -> None:
         """Take the time for doubtful until two people confirm it: the database is an old one."""
         with self._lock:
