@@ -58,6 +58,7 @@ def test_an_auditor_takes_the_log_along_and_verifies_it(node: RunningNode, tmp_p
     assert (refused.status, refused.error["kind"]) == (7, "proof")
 
 
+@pytest.mark.rule("L10")
 def test_who_looks_is_in_the_log_and_others_may_not(node: RunningNode, tmp_path: Path) -> None:
     rows = node.run("audit", "show", "--limit", "3", who="aud").rows
     assert [row["opening"]["seq"] for row in rows] == [0, 1, 2]
@@ -92,6 +93,8 @@ def own(app: App, settings: Settings, tmp_path: Path) -> Iterator[RunningNode]:
         running.process.wait(20)
 
 
+@pytest.mark.rule("L5")
+@pytest.mark.rule("L7")
 def test_a_log_that_was_set_back_begins_anew_with_two_approvals(own: RunningNode, tmp_path: Path) -> None:
     """The log's folder is an older copy; the key store remembers what was signed since."""
     node = own

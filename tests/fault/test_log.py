@@ -71,6 +71,7 @@ def test_the_check_sees_what_is_there_and_what_is_missing(tmp_path: Path) -> Non
     assert goes_on(whole, ["entry:1"]) != []
 
 
+@pytest.mark.rule("L2")
 @NEEDS_STRACE
 def test_a_power_cut_at_some_calls_loses_nothing(tmp_path: Path) -> None:
     disks, problems = powerless(tmp_path, every=60)
@@ -78,6 +79,7 @@ def test_a_power_cut_at_some_calls_loses_nothing(tmp_path: Path) -> None:
     assert problems == []
 
 
+@pytest.mark.rule("L2")
 @NEEDS_STRACE
 @pytest.mark.parametrize("fault", ["signal=KILL", "error=EIO"])
 def test_a_log_struck_at_some_renames_loses_nothing(tmp_path: Path, fault: str) -> None:

@@ -272,6 +272,7 @@ def test_the_untouched_log_passes() -> None:
     assert refusal(FILES, since=(OLD,)) is None, "it goes on from what was seen before"
 
 
+@pytest.mark.rule("L3")
 def test_500_mutations_of_a_witnessed_log_are_noticed() -> None:
     seen = _check_mutations(1, 500)
     assert len(seen) == len(MUTATIONS), "of every kind"

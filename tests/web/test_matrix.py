@@ -28,6 +28,7 @@ def on(world: World, api: FastAPI, *paths: str) -> Report:
         return run(world, client, rows_of(*paths))
 
 
+@pytest.mark.rule("L1")
 @pytest.mark.timeout(900)
 @pytest.mark.rule("O1")
 @pytest.mark.rule("O2")

@@ -321,6 +321,7 @@ def test_what_is_not_known_of_a_policy_counts_as_allowing_more() -> None:
     assert not tightens({**with_three, "witnesses": ["a", "b"]}, with_three)
 
 
+@pytest.mark.rule("L9")
 def test_what_an_alert_hides_is_due_when_the_log_says_that_it_ended() -> None:
     for ended, due in (
         ({}, False),

@@ -96,6 +96,7 @@ def station(tmp_path: Path) -> Installation:
     return Installation(tmp_path)
 
 
+@pytest.mark.rule("L8")
 def test_what_is_hidden_goes_with_its_key_and_the_leaf_stays(station: Installation) -> None:
     with station:
         key_id = station.keys.new(Scope.ALERT, AT_NS)

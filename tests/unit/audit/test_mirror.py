@@ -32,6 +32,7 @@ def bundles(public: Path) -> list[str]:
     return sorted(name for name in files_of(public) if "entries" in name)
 
 
+@pytest.mark.rule("L4")
 def test_hashes_are_public_at_once_and_leaves_a_day_after_their_hour(tmp_path: Path) -> None:
     grown(tmp_path / "log", 600)
     log, public = LogFolder(tmp_path / "log"), tmp_path / "public"

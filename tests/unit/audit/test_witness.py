@@ -108,6 +108,7 @@ def test_409_with_the_size_where_the_log_knows_another(witness: Witness) -> None
         assert (told.status, told.is_size, parse_size(told.body)) == (409, True, 5)
 
 
+@pytest.mark.rule("L6")
 def test_a_log_that_was_set_back_is_refused(witness: Witness) -> None:
     witness.answer(TRUE.request(0, 20))
     for old in range(20):
@@ -117,6 +118,7 @@ def test_a_log_that_was_set_back_is_refused(witness: Witness) -> None:
     assert witness.logs()[0].size == 20
 
 
+@pytest.mark.rule("L6")
 @pytest.mark.parametrize(("size", "status"), [(20, 409), (21, 422), (40, 422)])
 def test_a_forked_log_is_refused_and_the_evidence_kept(witness: Witness, folder: Path, size: int, status: int) -> None:
     witness.answer(TRUE.request(0, 20))

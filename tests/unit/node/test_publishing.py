@@ -133,6 +133,7 @@ def test_every_entry_gets_into_the_witnessed_log(station: Station) -> None:
     assert len(kinds) == station.log.state.integrated == station.log.state.signed
 
 
+@pytest.mark.rule("L4")
 @pytest.mark.parametrize("acts", [0, 1, 5, 8])
 def test_every_beat_adds_equally_much(station: Station, acts: int) -> None:
     station.log.beat()
@@ -190,6 +191,7 @@ def test_an_outage_of_witnesses_publishes_unwitnessed_and_alarms(station: Statio
     station.log.require_witnessed()
 
 
+@pytest.mark.rule("L7")
 def test_after_a_day_unwitnessed_nothing_is_started(station: Station) -> None:
     station.transport.answering = dict.fromkeys(station.transport.answering, down)
     station.here.clock.advance(24 * HOUR - NS_PER_S)
@@ -236,6 +238,7 @@ def set_back(station: Station) -> Publishing:
     return station.publishing("older")
 
 
+@pytest.mark.rule("L5")
 def test_a_machine_that_was_set_back_signs_nothing(station: Station) -> None:
     older = set_back(station)
     memory = station.here.keys.recall()
@@ -261,6 +264,7 @@ def test_a_copy_that_goes_on_beside_the_original_is_noticed(station: Station) ->
         station.log.beat()
 
 
+@pytest.mark.rule("L5")
 def test_an_older_database_under_the_log_is_noticed(station: Station) -> None:
     """The own memory and the log's files are enough: no witness is asked."""
     station.transport.answering = dict.fromkeys(station.transport.answering, down)
@@ -276,6 +280,7 @@ def test_an_older_database_under_the_log_is_noticed(station: Station) -> None:
     assert station.transport.asked == asked
 
 
+@pytest.mark.rule("L5")
 def test_a_new_epoch_takes_two_approvals_of_what_is_known(station: Station) -> None:
     with station.here.store.write() as tx:
         for entry in tx.find(Entry)[-3:]:
