@@ -26,8 +26,9 @@ from habeas.clock import ManualClock
 from habeas.errors import HabeasError, RuleError
 from habeas.keys import KeyStore, MasterKey, MemoryDisk
 from habeas.node.tick import tick
-from habeas.review import alerts, queue
+from habeas.review import alerts, queue, receipts
 from habeas.review.queue import Shown
+from habeas.review.receipts import Standing
 from habeas.review.table import Answer
 from habeas.review.verdicts import give_verdict
 from habeas.store import Store, Tx, open_store
@@ -385,6 +386,20 @@ class Installation:
             with suppress(HabeasError):  # the verdict is refused by the same rule, or another
                 self.see(who, alert_id)
         self.do(who, lambda tx, actor: give_verdict(tx, self.keys, actor, alert_id, answer, lookalike=lookalike))
+
+    def receipt(self, alert_id: str, who: str = "opal") -> str:
+        """Make a receipt, and return its code."""
+        return self.do(who, lambda tx, actor: receipts.make_receipt(tx, actor, alert_id))
+
+    def freeze(self, code: str) -> Standing:
+        """Freeze with a code."""
+        with self.store.write() as tx:
+            return receipts.freeze(tx, self.keys, code)
+
+    def dispute(self, code: str, why: str = "It was not me.") -> Standing:
+        """Dispute with a code."""
+        with self.store.write() as tx:
+            return receipts.dispute(tx, self.keys, code, why)
 
     def close(self) -> None:
         """Close everything."""

@@ -12,16 +12,22 @@ from habeas.accounts.credentials import code_digest, digest, new_id
 from habeas.accounts.roles import Role
 from habeas.authority import authorisations
 from habeas.authority.epochs import current_epoch, epoch_hash
+from habeas.keys import new_identity
 from habeas.node.trees import ended_epoch
+from habeas.review import receipts
+from habeas.review.images import OVERSIGHT
 from habeas.store import Tx
 from habeas.store.records import (
     Account,
     Alert,
     Approval,
     Authorisation,
+    Dispute,
     Grant,
     Look,
+    Meta,
     Policy,
+    Receipt,
     Suspension,
     Token,
     Verdict,
@@ -363,6 +369,30 @@ def _decided(world: World, tx: Tx, _who: Who) -> None:
 
 def _consented(world: World, tx: Tx, _who: Who) -> None:
     tx.change(tx.get(Authorisation, world.ids["active"]), consent_code_hash=code_digest(CODE))
+
+
+def _receipted(world: World, tx: Tx, _who: Who) -> None:
+    """Somebody holds a receipt of the alert."""
+    tx.add(Receipt("receipt-1", world.ids["alert"], code_digest(CODE), "acc", tx.now_ns))
+
+
+def _frozen(world: World, tx: Tx, who: Who) -> None:
+    _receipted(world, tx, who)
+    receipts.freeze(tx, world.node.keys, CODE)
+
+
+def _with_oversight(_world: World, tx: Tx, _who: Who) -> None:
+    tx.add(Meta(OVERSIGHT, new_identity().recipient))
+
+
+def _disputed(world: World, tx: Tx, who: Who) -> None:
+    _receipted(world, tx, who)
+    receipts.dispute(tx, world.node.keys, CODE, "It was not me.")
+
+
+def _corrected(world: World, tx: Tx, who: Who) -> None:
+    _disputed(world, tx, who)
+    tx.change(tx.get(Dispute, world.ids["alert"]), corrected_at_ns=tx.now_ns, why_sealed=None)
 
 
 def _said_clock(by: str) -> Callable[[World, Tx, Who], None]:

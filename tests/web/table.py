@@ -11,9 +11,12 @@ from tests.web.cases import (
     Row,
     _consented,
     _content,
+    _corrected,
     _decided,
+    _disputed,
     _each,
     _ended_hash,
+    _frozen,
     _holds_operator,
     _judged,
     _lift,
@@ -25,10 +28,12 @@ from tests.web.cases import (
     _policy_by,
     _policy_hash,
     _policy_void,
+    _receipted,
     _said_clock,
     _said_epoch,
     _second,
     _seen,
+    _with_oversight,
     a_draft,
     a_scope,
     a_suspension,
@@ -522,4 +527,76 @@ REVIEW_ROWS = (
         ),
     ),
 )
-TABLE = (*PEOPLE_ROWS, *POLICY_ROWS, *LOG_ROWS, *AUTHORISATION_ROWS, *REVIEW_ROWS)
+_CODE = says(code=CODE)
+_NO_CODE = says(code="23456")
+_NO_SUCH = always("receipt-code")
+corrector = both(holds("approver", "privacy"), login)
+RECEIPT_ROWS = (
+    Row(
+        "POST",
+        "/alerts/{alert_id}/receipt",
+        reviewer,
+        (
+            Case("open", path=_ALERT),
+            Case("decided", given=_decided, path=_ALERT),
+            unknown("alert_id", "alert-0"),
+        ),
+    ),
+    Row(
+        "POST",
+        "/receipts/show",
+        open_to_all,
+        (
+            Case("right code", given=_receipted, body=_CODE, callers=FEW),
+            Case("wrong code", _NO_SUCH, body=_NO_CODE, callers=FEW),
+        ),
+        open_to_all=True,
+    ),
+    Row(
+        "POST",
+        "/receipts/freeze",
+        open_to_all,
+        (
+            Case("right code", given=_receipted, body=_CODE, callers=FEW),
+            Case("with oversight", given=_each(_with_oversight, _receipted), body=_CODE, callers=FEW),
+            Case("wrong code", _NO_SUCH, body=_NO_CODE, callers=FEW),
+        ),
+        open_to_all=True,
+    ),
+    Row(
+        "POST",
+        "/receipts/dispute",
+        open_to_all,
+        (
+            Case("right code", given=_receipted, body=says(code=CODE, why="not me"), callers=FEW),
+            Case("disputed", always("state"), _disputed, body=says(code=CODE, why="not me"), callers=FEW),
+            Case("wrong code", _NO_SUCH, body=says(code="23456", why="not me"), callers=FEW),
+        ),
+        open_to_all=True,
+    ),
+    Row(
+        "POST",
+        "/receipts/record",
+        open_to_all,
+        (
+            Case("sealed", given=_each(_with_oversight, _frozen), body=_CODE, callers=FEW),
+            Case("nothing sealed", given=_frozen, body=_CODE, callers=FEW, absent=410),
+            Case("not frozen", always("state"), _receipted, body=_CODE, callers=FEW),
+            Case("wrong code", _NO_SUCH, body=_NO_CODE, callers=FEW),
+        ),
+        open_to_all=True,
+    ),
+    Row("GET", "/disputes", corrector, (Case("some", given=_disputed), Case("none"))),
+    Row(
+        "POST",
+        "/alerts/{alert_id}/correct",
+        corrector,
+        (
+            Case("due", given=_disputed, path=_ALERT, body=says(recipients=["Patrol 7"])),
+            Case("not disputed", always("state"), path=_ALERT, body=says(recipients=["Patrol 7"])),
+            Case("corrected", always("state"), _corrected, _ALERT, says(recipients=["Patrol 7"])),
+            unknown("alert_id", "alert-0", body=says(recipients=["Patrol 7"])),
+        ),
+    ),
+)
+TABLE = (*PEOPLE_ROWS, *POLICY_ROWS, *LOG_ROWS, *AUTHORISATION_ROWS, *REVIEW_ROWS, *RECEIPT_ROWS)

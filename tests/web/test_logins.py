@@ -71,3 +71,13 @@ def test_somebody_who_is_logged_in_is_told_of_each_time(world: World, client: ht
         headers = {"authorization": f"Bearer {world.secrets['norole']}"}
         assert problem(client.get(f"{PREFIX}/status", headers=headers))["rule"] == "role"
     assert len(world.entries(before)) == 3
+
+
+@pytest.mark.rule("V15")
+def test_guesses_at_receipts_wait_like_guesses_at_passwords(world: World, client: httpx.Client) -> None:
+    def told_of_receipt() -> str:
+        answer = client.post("/api/v1/receipts/show", json={"code": "23456-789AB-CDEFG-HJKLM"})
+        return str(answer.json()["error"]["rule"])
+
+    assert [told_of_receipt() for _ in range(FREE + 1)] == ["receipt-code"] * FREE + ["login-locked"]
+    assert told(client, "x" * 20) == "login", "passwords are slowed apart from codes"

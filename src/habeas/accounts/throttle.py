@@ -68,7 +68,7 @@ class Throttle:
             if now_ns < made.free_from_ns:
                 wait_s = -(-(made.free_from_ns - now_ns) // NS_PER_S)
                 raise RuleError(
-                    "too many failed logins: this one waits", rule="login-locked", remedy=f"try again in {wait_s} s"
+                    "too many attempts failed: this one waits", rule="login-locked", remedy=f"try again in {wait_s} s"
                 )
             count = made.count + 1
             tries[who] = _Tries(count, now_ns + _wait_ns(count), now_ns)

@@ -13,7 +13,7 @@ from habeas.errors import DiskError, InputError
 
 MAX_BYTES: Final = 20 << 20
 _SAFE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
-_KINDS: Final = ((b"\xff\xd8\xff", ".jpg"), (b"\x89PNG\r\n\x1a\n", ".png"))
+_KINDS: Final = ((b"\xff\xd8\xff", ".jpg"), (b"\x89PNG\r\n\x1a\n", ".png"), (b"age-encryption.org/", ".age"))
 
 
 def file_text(path: Path) -> str:

@@ -19,6 +19,7 @@ from habeas.cli.login import login, logout, whoami
 from habeas.cli.models import app as models
 from habeas.cli.parsing import Commands
 from habeas.cli.policy import app as policy
+from habeas.cli.receipt import app as receipt
 from habeas.cli.review import app as review
 from habeas.cli.serve import serve
 from habeas.cli.status import status
@@ -54,6 +55,7 @@ app.add_typer(policy, name="policy")
 app.add_typer(authorise, name="authorise")
 app.add_typer(suspend, name="suspend")
 app.add_typer(review, name="review")
+app.add_typer(receipt, name="receipt")
 app.add_typer(clock, name="clock")
 app.add_typer(witness, name="witness")
 audit.add_typer(log)

@@ -155,3 +155,41 @@ def search(
     asked |= {name: parse_moment(text, now_ns) for name, text in (("from_ns", from_text), ("until_ns", until)) if text}
     alerts: list[Json] = client.get("alerts", **asked)
     client.tell_all(alerts, lambda: table(_COLUMNS, _rows(alerts), none="no such alert"))
+
+
+@app.command(epilog="Example: `habeas review receipt alert-0123456789abcdef`")
+@connected
+def receipt(client: Client, alert_id: AlertId) -> None:
+    """Make a receipt for whoever was stopped after an alert: a code, shown once, that freezes and disputes it."""
+    done = client.post("alerts", alert_id, "receipt")
+
+    def text() -> None:
+        say(f"code for the person stopped, shown once: {done['code']}")
+        say("  it needs no account: habeas receipt show | freeze | dispute | record CODE")
+
+    client.tell(done, text)
+
+
+@app.command(epilog="Example: `habeas review disputes`")
+@connected
+def disputes(client: Client) -> None:
+    """List disputed alerts of which everybody who was told is still to be corrected."""
+    duties: list[Json] = client.get("disputes")
+    rows = [
+        (one["alert_id"], one["outcome"], one["zone"], show_told(one["at"]), one["why"] or "gone") for one in duties
+    ]
+    client.tell_all(
+        duties, lambda: table(("id", "outcome", "zone", "disputed", "why"), rows, none="no correction is due")
+    )
+
+
+@app.command(epilog="Example: `habeas review correct alert-0123456789abcdef --recipient 'Patrol 7'`")
+@connected
+def correct(
+    client: Client,
+    alert_id: AlertId,
+    recipients: Annotated[list[str], typer.Option("--recipient", help="Who was told; repeat it for each of them.")],
+) -> None:
+    """Note that everybody who was told of a disputed alert was told how it stands. It closes the duty."""
+    done = client.post("alerts", alert_id, "correct", body={"recipients": recipients})
+    client.tell(done, lambda: say(f"{alert_id} is corrected"))

@@ -70,10 +70,34 @@ def sealed_for_oversight(
     if not found or alert.image_sealed is None:
         return {}
     image = keys.decrypt(alert.key_id, alert.image_sealed, image_context(alert.alert_id))
+    return _wrapped(tx, keys, alert, seal(found[0].value, _record(alert, image, verdicts)))
+
+
+def sealed_anew(tx: Tx, keys: KeyStore, alert: Alert) -> dict[str, object]:
+    """Keep what is sealed to oversight for six months from now; return the fields that hold it, none if it is gone.
+
+    It gets another key, and the older one goes: no step between leaves the record under a key that ends too early.
+
+    Raises:
+        DiskError: the key could not be made durable.
+    """
+    record = sealed_record(tx, keys, alert)
+    return {} if record is None else _wrapped(tx, keys, alert, record)
+
+
+def sealed_record(tx: Tx, keys: KeyStore, alert: Alert) -> bytes | None:
+    """Return what only oversight's identity opens: an age file. None: there is none, or its time is over."""
+    if alert.oversight_key_id is None or tx.now_ns >= (alert.oversight_until_ns or 0):
+        return None
+    return opened(keys, alert.oversight_key_id, alert.oversight_sealed, oversight_context(alert.alert_id))
+
+
+def _wrapped(tx: Tx, keys: KeyStore, alert: Alert, record: bytes) -> dict[str, object]:
     until_ns = tx.now_ns + OVERSIGHT_NS
-    record = seal(found[0].value, _record(alert, image, verdicts))
-    key_id = keys.new(Scope.ALERT, until_ns)
+    key_id, earlier = keys.new(Scope.ALERT, until_ns), alert.oversight_key_id
     wrapped = keys.encrypt(key_id, record, oversight_context(alert.alert_id))
+    if earlier is not None:
+        tx.after_commit(lambda: keys.destroy([earlier]))
     return {"oversight_sealed": wrapped, "oversight_key_id": key_id, "oversight_until_ns": until_ns}
 
 

@@ -16,6 +16,8 @@ class Act(enum.Enum):
     SEE_FACE = "see the faces of an alert"
     QUEUE = "see which alerts wait"
     SEARCH = "search past alerts"
+    RECEIPT = "make a receipt"
+    CORRECT = "see and correct disputes"
 
 
 MAY: Final[Mapping[Act, tuple[Role, ...]]] = MappingProxyType(
@@ -24,6 +26,8 @@ MAY: Final[Mapping[Act, tuple[Role, ...]]] = MappingProxyType(
         Act.SEE_FACE: (Role.OPERATOR,),
         Act.QUEUE: (Role.OPERATOR,),
         Act.SEARCH: (Role.OPERATOR, Role.AUDITOR, Role.PRIVACY),
+        Act.RECEIPT: (Role.OPERATOR,),
+        Act.CORRECT: (Role.APPROVER, Role.PRIVACY),
     }
 )
 """Each in the zones of that role. No answer but `SEE_FACE` carries a face."""

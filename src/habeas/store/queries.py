@@ -5,7 +5,7 @@ from typing import Final
 
 from sqlalchemy import ColumnElement, func, select, union_all
 
-from habeas.store.records import Alert, Authorisation, Camera, Count, Entry, Look, Search, Verdict
+from habeas.store.records import Alert, Authorisation, Camera, Count, Dispute, Entry, Look, Search, Verdict
 from habeas.store.schema import TABLE_OF
 from habeas.store.transaction import Tx
 from habeas.store.values import matching
@@ -17,6 +17,7 @@ _MANY: Final = 500
 _LAST_NS: Final = (1 << 63) - 1
 """No column holds a later time, and no driver takes one; whoever searches may ask for any."""
 _ALERTS: Final = TABLE_OF[Alert].c
+_DISPUTES: Final = TABLE_OF[Dispute].c
 _KEPT: Final = _ALERTS.destroyed_at_ns.is_(None)
 _SEALED: Final = (_ALERTS.oversight_until_ns > 0) & _ALERTS.oversight_key_id.is_not(None)
 """The first half makes SQLite use the index."""
@@ -141,8 +142,12 @@ def _some(ids: Sequence[str]) -> Iterator[list[str]]:
 
 
 def alert_keys(tx: Tx) -> set[str]:
-    """Return the ids of the keys that alerts still need: of images, and of oversight's copies."""
-    named = union_all(select(_ALERTS.key_id).where(_KEPT), select(_ALERTS.oversight_key_id).where(_SEALED))
+    """Return the ids of the keys that alerts still need: of images, of oversight's copies, and of disputes."""
+    named = union_all(
+        select(_ALERTS.key_id).where(_KEPT),
+        select(_ALERTS.oversight_key_id).where(_SEALED),
+        select(_DISPUTES.key_id).where(_DISPUTES.until_ns > tx.now_ns),
+    )
     return set(tx.execute(named).scalars())
 
 

@@ -325,6 +325,33 @@ class Verdict:
 
 
 @dataclass(frozen=True)
+class Receipt:
+    """A code that somebody holds who was stopped after an alert; only its hash is kept."""
+
+    receipt_id: str = field(metadata=KEY)
+    alert_id: str = field(metadata=INDEX)
+    code_hash: str = field(metadata=UNIQUE)
+    made_by: str
+    made_at_ns: int
+
+
+@dataclass(frozen=True)
+class Dispute:
+    """What the holder of a receipt says against an alert, once; open until the recipients have a correction.
+
+    `key_id` lasts until `until_ns`.
+    """
+
+    alert_id: str = field(metadata=KEY)
+    receipt_id: str
+    at_ns: int
+    key_id: str
+    until_ns: int
+    why_sealed: bytes | None
+    corrected_at_ns: int | None = None
+
+
+@dataclass(frozen=True)
 class Count:
     """What a camera came to on a day (UTC). Counters only: nobody can be found in them."""
 
@@ -363,6 +390,24 @@ class Search:
     build: str
 
 
+@dataclass(frozen=True)
+class Drift:
+    """How far the bets of a monitor have come (`review.drift`). A few numbers; nobody can be found in them.
+
+    `log_bets` are its bets, and `steps` how often they were placed; `expected` and `false_alerts` what came since it
+    began; `waiting` false alerts whose day is not over.
+    """
+
+    monitor: str = field(metadata=KEY)
+    began_at_ns: int
+    steps: int
+    log_bets: tuple[float, ...]
+    expected: float = 0.0
+    false_alerts: int = 0
+    waiting: int = 0
+    alarmed_at_ns: int | None = None
+
+
 TABLES: Final[tuple[type, ...]] = (
     Entry,
     Epoch,
@@ -382,8 +427,11 @@ TABLES: Final[tuple[type, ...]] = (
     Alert,
     Look,
     Verdict,
+    Receipt,
+    Dispute,
     Count,
     Search,
+    Drift,
 )
 """Every record that is a table."""
 INDEXES: Final[dict[type, tuple[tuple[str, ...], ...]]] = {

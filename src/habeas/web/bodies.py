@@ -155,9 +155,22 @@ class DeferBody(Body):
 
 
 class CodeBody(Body):
-    """The code that the subject of a consent holds."""
+    """A code that somebody holds: the subject of a consent, or whoever was given a receipt."""
 
     code: Secret
+
+
+class DisputeBody(Body):
+    """What the holder of a receipt says against an alert."""
+
+    code: Secret
+    why: Text
+
+
+class CorrectBody(Body):
+    """Who was told that an alert is disputed."""
+
+    recipients: list[Text] = Field(min_length=1, max_length=50)
 
 
 class SuspendBody(Body):

@@ -92,6 +92,23 @@ class Call:
             yield tx
 
     @contextmanager
+    def holder(self, what: str) -> Iterator[Tx]:
+        """As `anonymous`, for whoever holds a code; attempts of one caller are slowed, as with passwords.
+
+        Args:
+            what: of what kind the code is.
+
+        Raises:
+            RuleError: too early, or a rule refuses what the block does.
+        """
+        with self.noting("refused", UNKNOWN):
+            now_ns = self.node.time.monotonic_ns()
+            self.node.throttle.attempt(f"code of a {what}", known=True, caller=self.user_id, now_ns=now_ns)
+            with self.node.command() as tx:
+                yield tx
+        self.node.throttle.succeeded(f"code of a {what}", caller=self.user_id)
+
+    @contextmanager
     def noting(self, kind: str, actor_id: str) -> Iterator[None]:
         """Let a refusal of a caller whom nobody knows become an entry, of its own or counted with others.
 

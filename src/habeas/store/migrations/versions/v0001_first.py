@@ -160,6 +160,29 @@ def upgrade() -> None:  # noqa: PLR0915 - a table and its indexes after the othe
         sa.PrimaryKeyConstraint("camera_id", "day"),
     )
     op.create_table(
+        "disputes",
+        sa.Column("alert_id", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("receipt_id", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("at_ns", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("key_id", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("until_ns", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("corrected_at_ns", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("why_sealed", sa.LargeBinary(), autoincrement=False, nullable=True),
+        sa.PrimaryKeyConstraint("alert_id"),
+    )
+    op.create_table(
+        "drifts",
+        sa.Column("monitor", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("began_at_ns", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("steps", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("log_bets", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("expected", sa.Float(), autoincrement=False, nullable=False),
+        sa.Column("false_alerts", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("waiting", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("alarmed_at_ns", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.PrimaryKeyConstraint("monitor"),
+    )
+    op.create_table(
         "entries",
         sa.Column("seq", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("at_ns", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -242,6 +265,19 @@ def upgrade() -> None:  # noqa: PLR0915 - a table and its indexes after the othe
     )
     with op.batch_alter_table("policies", schema=None) as batch_op:
         batch_op.create_index("ix_policies_state", ["state"], unique=False)
+
+    op.create_table(
+        "receipts",
+        sa.Column("receipt_id", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("alert_id", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("code_hash", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("made_by", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("made_at_ns", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("receipt_id"),
+        sa.UniqueConstraint("code_hash", name="uq_receipts_code_hash"),
+    )
+    with op.batch_alter_table("receipts", schema=None) as batch_op:
+        batch_op.create_index("ix_receipts_alert_id", ["alert_id"], unique=False)
 
     op.create_table(
         "references",
