@@ -74,7 +74,7 @@ def test_somebody_who_is_logged_in_is_told_of_each_time(world: World, client: ht
 
 
 @pytest.mark.rule("V15")
-def test_guesses_at_receipts_wait_like_guesses_at_passwords(world: World, client: httpx.Client) -> None:
+def test_guesses_at_receipts_wait_like_guesses_at_passwords(client: httpx.Client) -> None:
     def told_of_receipt() -> str:
         answer = client.post("/api/v1/receipts/show", json={"code": "23456-789AB-CDEFG-HJKLM"})
         return str(answer.json()["error"]["rule"])

@@ -58,7 +58,7 @@ def verify(
     Exit status 7: it does not hold; the first entry or tile is named.
     """
     with reporting(as_json=as_json, debug=debug), ExitStack() as stack:
-        pinned, policy = _parsed(keys), _policy(witnesses, quorum)
+        pinned, policy = given_keys(keys), given_policy(witnesses, quorum)
         if where.endswith(_ENDING) and "://" not in where:
             _verify_proof(Path(where), pinned, policy, as_json=as_json)
             return
@@ -91,7 +91,7 @@ def prove(
             raise UsageError(f"{out} does not end in {_ENDING}", remedy=f"write --out NAME{_ENDING}")
         check_writable(out, "--out")
         proof = make(_logs(where, stack), entry)
-        _write(out, proof.encode())
+        write_file(out, proof.encode())
         checkpoint = proof.signed.checkpoint
         if as_json:
             put({"proof": str(out), "entry": entry, "index": proof.index, "size": checkpoint.size})
@@ -102,7 +102,13 @@ def prove(
 # --- what was given ---------------------------------------------------------------------------------------------------
 
 
-def _parsed(keys: Sequence[str] | None) -> "tuple[VerifierKey, ...]":
+def given_keys(keys: Sequence[str] | None) -> "tuple[VerifierKey, ...]":
+    """Return the keys of a log that were given.
+
+    Raises:
+        UsageError: none was.
+        InputError: one is no key.
+    """
     from habeas.audit.note import parse_key  # noqa: PLC0415 - loads cryptography
 
     if not keys:
@@ -113,7 +119,12 @@ def _parsed(keys: Sequence[str] | None) -> "tuple[VerifierKey, ...]":
     return tuple(parse_key(key) for key in keys)
 
 
-def _policy(witnesses: Sequence[str] | None, quorum: int | None) -> "WitnessPolicy":
+def given_policy(witnesses: Sequence[str] | None, quorum: int | None) -> "WitnessPolicy":
+    """Return the witnesses that were given, and how many must have signed.
+
+    Raises:
+        InputError: one is no key.
+    """
     from habeas.audit.note import parse_key  # noqa: PLC0415
     from habeas.audit.policy import WitnessPolicy  # noqa: PLC0415
 
@@ -136,10 +147,15 @@ def _seen(since: Path | None) -> "tuple[SignedCheckpoint, ...]":
 
     if since is None or not since.exists():
         return ()
-    return parse_since(_read(since, _MAX_SINCE_BYTES))
+    return parse_since(read_file(since, _MAX_SINCE_BYTES))
 
 
-def _read(path: Path, most: int) -> bytes:
+def read_file(path: Path, most: int) -> bytes:
+    """Return the bytes of a file.
+
+    Raises:
+        InputError: it cannot be read, or is longer than that.
+    """
     try:
         with path.open("rb") as file:
             data = file.read(most + 1)
@@ -200,7 +216,7 @@ def _verify_proof(path: Path, keys: "Sequence[VerifierKey]", policy: "WitnessPol
     from habeas.audit.entry import Leaf  # noqa: PLC0415
     from habeas.audit.proof import MAX_PROOF_BYTES, parse_proof, verify_proof  # noqa: PLC0415
 
-    proof = parse_proof(_read(path, MAX_PROOF_BYTES))
+    proof = parse_proof(read_file(path, MAX_PROOF_BYTES))
     if proof.extra is None:
         raise InputError(f"{path} does not hold its entry", remedy="make it with `habeas audit prove`")
     key = next((key for key in keys if key.name == proof.signed.checkpoint.origin), keys[0])
@@ -236,7 +252,12 @@ def _remember(since: Path, found: "Verified") -> None:
     LogFolder(since.resolve().parent).write({since.name: encode_since(found.checkpoints)})
 
 
-def _write(path: Path, data: bytes) -> None:
+def write_file(path: Path, data: bytes) -> None:
+    """Write a file.
+
+    Raises:
+        DiskError: it cannot be written.
+    """
     try:
         path.write_bytes(data)
     except OSError as error:

@@ -8,6 +8,7 @@ from habeas import __version__
 from habeas.cli.audit import app as audit
 from habeas.cli.authorise import app as authorise
 from habeas.cli.backup import backup, restore
+from habeas.cli.bundle import app as bundle
 from habeas.cli.camera import app as camera
 from habeas.cli.clock import app as clock
 from habeas.cli.demo import demo
@@ -59,6 +60,7 @@ app.add_typer(receipt, name="receipt")
 app.add_typer(clock, name="clock")
 app.add_typer(witness, name="witness")
 audit.add_typer(log)
+audit.add_typer(bundle)
 app.add_typer(audit, name="audit")
 
 

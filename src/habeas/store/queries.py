@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
-from sqlalchemy import ColumnElement, func, select, union_all
+from sqlalchemy import ColumnElement, func, or_, select, union_all
 
 from habeas.store.records import Alert, Authorisation, Camera, Count, Dispute, Entry, Look, Search, Verdict
 from habeas.store.schema import TABLE_OF
@@ -26,6 +26,20 @@ _SEALED: Final = (_ALERTS.oversight_until_ns > 0) & _ALERTS.oversight_key_id.is_
 def entries_from(tx: Tx, seq: int, limit: int) -> list[Entry]:
     """Return entries in their order, from number `seq` on, at most `limit`."""
     return tx.select(Entry, TABLE_OF[Entry].c.seq >= seq, limit=limit)
+
+
+def entries_of(tx: Tx, *kinds: str) -> list[Entry]:
+    """Return all entries of these types, in their order."""
+    return tx.find(Entry, kind=set(kinds))
+
+
+def entries_naming(tx: Tx, texts: Sequence[str]) -> list[Entry]:
+    """Return the entries whose body names one of these ids or hashes, in their order. It looks through all entries."""
+    found: dict[int, Entry] = {}
+    for some in _some(texts):
+        named = or_(*(TABLE_OF[Entry].c.body.contains(f'"{text}"', autoescape=True) for text in some))
+        found |= {entry.seq: entry for entry in tx.select(Entry, named)}
+    return [found[seq] for seq in sorted(found)]
 
 
 def cameras_last_heard(tx: Tx, *, after_ns: int, until_ns: int) -> list[Camera]:

@@ -8,13 +8,14 @@ from habeas.accounts.roles import Role
 from habeas.audit.openings import open_entry
 from habeas.authority.epochs import Ended, approve_epoch, epoch_hash
 from habeas.errors import InputError
+from habeas.node.bundling import Gathered, bundle_of, gather
 from habeas.node.publishing import LogState
 from habeas.node.trees import files_of
 from habeas.store import queries
 from habeas.store.records import Epoch
 from habeas.types import utc
 from habeas.web.bodies import ApproveBody
-from habeas.web.calls import Caller
+from habeas.web.calls import Call, Caller
 from habeas.web.strict import StrictRoute
 
 routes = APIRouter(route_class=StrictRoute)
@@ -94,6 +95,27 @@ def _plain(name: str) -> bool:
     parts = name.split("/")
     digits = all(part.removeprefix("x").removesuffix(".p").isdecimal() or part == "entries" for part in parts[1:])
     return name in {"checkpoint", "witnessed"} or (parts[0] == "tile" and len(parts) > 1 and digits)
+
+
+@routes.post("/alerts/{alert_id}/bundle")
+def bundle_of_alert(call: Caller, alert_id: str) -> Response:
+    """Return what the log holds of an alert, with proofs, for auditors and approvers; an entry says so before."""
+    with call.command() as (tx, actor):
+        gathered = gather(tx, actor, alert_id=alert_id)
+    return _bundle(call, gathered)
+
+
+@routes.post("/authorisations/{authorisation_id}/bundle")
+def bundle_of_authorisation(call: Caller, authorisation_id: str) -> Response:
+    """Return what the log holds of an authorisation and all its searches, also those that found nothing."""
+    with call.command() as (tx, actor):
+        gathered = gather(tx, actor, authorisation_id=authorisation_id)
+    return _bundle(call, gathered)
+
+
+def _bundle(call: Call, gathered: Gathered) -> Response:
+    data = bundle_of(gathered, call.node.keys, call.node.log_folder)
+    return Response(data, media_type="application/zip", headers={"Cache-Control": "no-store"})
 
 
 @routes.get("/log/epoch")
