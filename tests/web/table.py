@@ -531,6 +531,21 @@ _CODE = says(code=CODE)
 _NO_CODE = says(code="23456")
 _NO_SUCH = always("receipt-code")
 corrector = both(holds("approver", "privacy"), login)
+BUNDLER = both(holds("auditor", "approver"), login)
+BUNDLE_ROWS = (
+    Row(
+        "POST",
+        "/alerts/{alert_id}/bundle",
+        BUNDLER,
+        (Case("there", path=_ALERT), unknown("alert_id", "alert-0")),
+    ),
+    Row(
+        "POST",
+        "/authorisations/{authorisation_id}/bundle",
+        BUNDLER,
+        (Case("active", path=at("active")), Case("ended", path=at("revoked")), unknown()),
+    ),
+)
 RECEIPT_ROWS = (
     Row(
         "POST",
@@ -599,4 +614,4 @@ RECEIPT_ROWS = (
         ),
     ),
 )
-TABLE = (*PEOPLE_ROWS, *POLICY_ROWS, *LOG_ROWS, *AUTHORISATION_ROWS, *REVIEW_ROWS, *RECEIPT_ROWS)
+TABLE = (*PEOPLE_ROWS, *POLICY_ROWS, *LOG_ROWS, *AUTHORISATION_ROWS, *REVIEW_ROWS, *BUNDLE_ROWS, *RECEIPT_ROWS)

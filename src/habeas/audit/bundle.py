@@ -22,6 +22,7 @@ import hashlib
 import io
 import json
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -43,6 +44,8 @@ _README: Final = "README.txt"
 _JSON: Final = "bundle.json"
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 """The time of every file in it: the same content makes the same bytes."""
+_UNREADABLE: Final = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, ValueError, OSError)
+"""What `zipfile` raises at what is no archive, is damaged, or of a kind that it does not know."""
 _COPY: Final = "ask for the bundle again; keep this one, it is evidence"
 
 
@@ -208,7 +211,7 @@ def _unzipped(data: bytes) -> dict[str, bytes]:
             if too_much or len({one.filename for one in infos}) != len(infos):
                 raise _no_bundle("it holds too much, or a name twice")
             return {one.filename: archive.read(one) for one in infos}
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError, OSError) as error:
+    except _UNREADABLE as error:
         raise _no_bundle(f"no archive that can be read ({type(error).__name__})") from None
 
 
