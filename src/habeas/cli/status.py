@@ -26,6 +26,9 @@ def _say_status(told: Json) -> None:
             ("faces never compared", told["probes_dropped"]),
         ]
     )
+    for one in told["drift"]:
+        alarmed = f", alarmed {show_told(one['alarmed'])}" if one["alarmed"] else ""
+        say(f"{one['monitor']}: wealth 10^{one['wealth_log10']:.1f} of the 10^2 of an alarm{alarmed}")
     say("")
     rows = [(name, state_text(state)) for name, state in sorted(told["cameras"].items())]
     table(("camera", "state"), rows, none="no camera is watched")

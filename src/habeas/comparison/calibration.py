@@ -70,14 +70,33 @@ class Calibration:
             RuleError: an FPIR above 1e-3, or a gallery larger than the table covers.
         """
         check_fpir(fpir)
+        return _between(self._points(gallery_size), fpir, gallery_size)
+
+    def _points(self, gallery_size: int) -> tuple[Point, ...]:
         for size, points in self.rows:
             if size >= gallery_size:
-                return _between(points, fpir, gallery_size)
+                return points
         raise RuleError(
             f"a gallery of {gallery_size} references is larger than the calibration covers ({self.rows[-1][0]})",
             rule="calibration",
             remedy="enrol fewer references, or calibrate for more",
         )
+
+    def fpir(self, similarity: float, gallery_size: int) -> float:
+        """Return the share of strangers' tracks that reach a similarity: `threshold`, the other way round.
+
+        Beyond the table's ends it is that of its end: no share is told that nothing stands behind.
+
+        Raises:
+            RuleError: a gallery larger than the table covers.
+        """
+        points = self._points(gallery_size)
+        for upper, lower in pairwise(points):
+            if upper.similarity <= similarity <= lower.similarity:
+                width = lower.similarity - upper.similarity
+                share = (similarity - upper.similarity) / width if width else 0.0
+                return _mixed(upper.fpir, lower.fpir, share)
+        return points[0].fpir if similarity < points[0].similarity else points[-1].fpir
 
 
 def check_fpir(fpir: float) -> None:

@@ -24,6 +24,7 @@ from habeas.errors import DiskError, HabeasError, UsageError
 from habeas.keys import KeyStore
 from habeas.models.pack import default_model_id
 from habeas.node.comparing import OF_BACKUP, settings_difference
+from habeas.node.drifting import REMEDY
 from habeas.node.findings import Finding, fail, guarded, ok, warn
 from habeas.node.founding import Founder, advisable_people, missing_people
 from habeas.node.inspecting import INSPECT_S, camera_facts
@@ -38,14 +39,16 @@ from habeas.store import Store, open_store
 from habeas.store.connection import database_file
 from habeas.store.health import health
 from habeas.store.place import check_place
-from habeas.store.records import Account, Camera
-from habeas.types import NS_PER_S
+from habeas.store.records import Account, Camera, Drift
+from habeas.types import DAY_NS, NS_PER_S, utc
 from habeas.video.address import parse_address
 
 AskNode = Callable[[str], Mapping[str, object]]
 """Camera's name -> what the running node says of it (`Node.test_camera`). Raises `HabeasError` where it does not."""
 AGAIN: Final = "it begins anew when the node starts, or once another authorisation names it; or remove it"
 _OTHERS: Final = 0o077
+_ALARMED_NS: Final = 31 * DAY_NS
+"""An alarm of drift is told for so long."""
 _LITTLE_MB: Final = 1000
 _TOO_LITTLE_MB: Final = 100
 
@@ -78,6 +81,7 @@ class Doctor:
             yield from guarded("database", self._check_database(self._workspace))
             yield from guarded("free space", self._check_space(self._workspace))
             yield from guarded("keys", self._check_keys(self._workspace))
+            yield from guarded("drift", self._check_drift())
         if settings is None and not settings_problems():
             settings = load_settings()
         if settings is not None:
@@ -163,6 +167,19 @@ class Doctor:
             return
         self._keys = self._open.enter_context(workspace.open_keys())
         yield ok("keys", f"{folder} opens: {len(self._keys.ids())} keys", keys=len(self._keys.ids()))
+
+    def _check_drift(self) -> Iterator[Finding]:
+        if self._store is None:
+            return
+        with self._store.read() as tx:
+            rows = tx.find(Drift)
+        since_ns = self._clock.now_ns() - _ALARMED_NS
+        alarmed = [row for row in rows if row.alarmed_at_ns is not None and row.alarmed_at_ns > since_ns]
+        for row in alarmed:
+            when = utc(row.alarmed_at_ns or 0)
+            yield warn("drift", f"the monitor of {row.monitor} alarmed at {when}", REMEDY, monitor=row.monitor)
+        if not alarmed:
+            yield ok("drift", "false alerts come as the policy and the calibration promise, as far as is known")
 
     def _check_calibration(self) -> Iterator[Finding]:
         model_id = default_model_id()

@@ -29,6 +29,7 @@ from habeas.engine.supervisor import Supervisor
 from habeas.errors import HabeasError, InputError, UsageError
 from habeas.node.build import build_digest
 from habeas.node.counting import Counting, delivering, log_counts, write_counts
+from habeas.node.drifting import step_days, told_drift
 from habeas.node.inspecting import INSPECT_S, camera_facts
 from habeas.node.liveness import PAUSE_S, Liveness
 from habeas.node.matching import Matching
@@ -78,7 +79,7 @@ class Node:
         on_alert: Callable[[str, str], None] = lambda _what, _alert_id: None,
     ) -> None:
         self.workspace = workspace
-        self._on_problem = on_problem
+        self.tell: Final = on_problem
         self._on_alert = on_alert
         self._wake = threading.Event()
         self._ending = threading.Event()
@@ -92,7 +93,7 @@ class Node:
             self.time = _time_of(workspace, clock)
             self.store: Store = stack.enter_context(open_store(workspace.database_url, self.time))
             self.gallery = Gallery(self.store, self.keys, model_id)
-            self._calibration = calibration_digest(model_id)
+            self.calibration, self._calibration = load_calibration(model_id), calibration_digest(model_id)
             self.counting, self.searching = Counting(), Searching()
             self.throttle = Throttle()
             self.refusals = Refusals(self.store, self.time)
@@ -103,7 +104,7 @@ class Node:
                     self.store,
                     self.keys,
                     self.gallery,
-                    load_calibration(model_id),
+                    self.calibration,
                     self.time,
                     self.counting,
                     self.searching,
@@ -213,9 +214,9 @@ class Node:
         try:
             step()
         except HabeasError as error:
-            self._on_problem(error)
+            self.tell(error)
         except Exception as error:  # noqa: BLE001 - scheduler top loop: deadlines are kept whatever else fails
-            self._on_problem(HabeasError(f"{type(error).__name__}: {error}", remedy="report this bug"))
+            self.tell(HabeasError(f"{type(error).__name__}: {error}", remedy="report this bug"))
 
     def _check_clock(self) -> None:
         if self.time.check():
@@ -295,6 +296,7 @@ class Node:
             write_counts(tx, counted)
             log_counts(tx)
             write_searches(tx, searched, calibration=self._calibration, build=build_digest())
+            step_days(tx, self.tell)
             for camera_id in delivering(counted):
                 note_delivery(tx, camera_id)
             yield tx
@@ -346,6 +348,8 @@ class Node:
         states = self.camera_states()
         over = {name for name, report in states.items() if report.state is CameraState.ENDED}
         watched = self.gallery.watched(self.time.now_ns()) - over
+        with self.store.read() as tx:
+            drift = told_drift(tx)
         return {
             "clock": {
                 "now": utc(self.time.now_ns()),
@@ -358,6 +362,7 @@ class Node:
             "probes_dropped": self.matching.dropped,
             "cameras": {name: report.state.value for name, report in states.items()},
             "watched": sorted(watched),
+            "drift": drift,
             "workers": [
                 {"worker": one.worker, "pid": one.pid, "cameras": one.cameras, "starts": one.starts, "kills": one.kills}
                 for one in self.supervisor.workers()

@@ -60,6 +60,12 @@ def counts_before(tx: Tx, day: str) -> list[Count]:
     return tx.select(Count, table.day < day, matching(Count, {"logged": False}), order=[table.day])
 
 
+def counts_between(tx: Tx, after: str, before: str) -> list[Count]:
+    """Return the counters of the days between two, neither of which is among them."""
+    table = TABLE_OF[Count].c
+    return tx.select(Count, table.day > after, table.day < before, order=[table.day])
+
+
 def alerts_between(
     tx: Tx,
     *,

@@ -395,7 +395,7 @@ class Drift:
     """How far the bets of a monitor have come (`review.drift`). A few numbers; nobody can be found in them.
 
     `log_bets` are its bets, and `steps` how often they were placed; `expected` and `false_alerts` what came since it
-    began; `waiting` false alerts whose day is not over.
+    began; `through` the last day (UTC) that it has taken.
     """
 
     monitor: str = field(metadata=KEY)
@@ -404,7 +404,7 @@ class Drift:
     log_bets: tuple[float, ...]
     expected: float = 0.0
     false_alerts: int = 0
-    waiting: int = 0
+    through: str = ""
     alarmed_at_ns: int | None = None
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from habeas.errors import InputError
+from habeas.node.drifting import step_decided
 from habeas.review import queue
 from habeas.review.queue import MOST_FOUND, Facts
 from habeas.review.table import Answer, State
@@ -92,8 +93,9 @@ def _pictures_until(tx: Tx, alert_id: str) -> int:
 @routes.post("/alerts/{alert_id}/verdict")
 def verdict(call: Caller, alert_id: str, body: VerdictBody) -> dict[str, object]:
     """Say whether it is the same person. What others said stays unseen."""
+    answer = Answer(body.verdict.replace("-", " "))
     with call.command(trusted=True) as (tx, actor):
-        give_verdict(
-            tx, call.node.keys, actor, alert_id, Answer(body.verdict.replace("-", " ")), lookalike=body.lookalike
-        )
+        before = tx.get(Alert, alert_id)
+        give_verdict(tx, call.node.keys, actor, alert_id, answer, lookalike=body.lookalike)
+        step_decided(tx, call.node.calibration, before, call.node.tell)
     return {"alert": alert_id, "taken": True}

@@ -180,3 +180,12 @@ def test_the_shipped_table_is_ordered_measured_and_covers_the_default() -> None:
             assert -1 < point.similarity < 1
     for size in (1, 3, 100):
         assert 0.2 < shipped().threshold(DEFAULT_FPIR, size).similarity < 0.8
+
+
+def test_the_share_above_a_similarity_is_the_threshold_read_the_other_way(app: App) -> None:
+    table = app.calibration
+    for size in (1, 3, 100):
+        for fpir in (1e-3, 3e-4, 1e-4):
+            assert table.fpir(table.threshold(fpir, size).similarity, size) == pytest.approx(fpir)
+    points = table.rows[0][1]
+    assert (table.fpir(-1.0, 1), table.fpir(1.0, 1)) == (points[0].fpir, points[-1].fpir)

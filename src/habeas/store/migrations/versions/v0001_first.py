@@ -178,7 +178,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a table and its indexes after the othe
         sa.Column("log_bets", sa.Text(), autoincrement=False, nullable=False),
         sa.Column("expected", sa.Float(), autoincrement=False, nullable=False),
         sa.Column("false_alerts", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("waiting", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("through", sa.Text(), autoincrement=False, nullable=False),
         sa.Column("alarmed_at_ns", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.PrimaryKeyConstraint("monitor"),
     )
