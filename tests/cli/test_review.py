@@ -129,3 +129,34 @@ def test_a_film_that_is_over_does_not_look_healthy(node: RunningNode, alert: str
     by_check = {row.get("check"): row for row in node.run("doctor", "-w", node.folder, who="adam").rows}
     assert by_check["camera film"]["health"] == "warn"
     assert "its file is over" in by_check["camera film"]["text"]
+
+
+def test_whoever_was_stopped_uses_a_receipt_without_an_account(node: RunningNode, alert: str, tmp_path: Path) -> None:
+    code = str(node.run("review", "receipt", alert, who="olga").row["code"])
+    assert node.run("review", "receipt", alert, who="ann").status == 3
+    assert node.run("receipt", "show", code).row["alert_id"] == alert
+    assert node.run("receipt", "freeze", code).row["frozen_at"] is not None
+    assert "recipients corrected" in node.text("receipt", "dispute", code, "--why", "It was not me.")
+    gone = node.run("receipt", "record", code, "--save", tmp_path)
+    assert gone.status == 4, "no oversight is configured here"
+    assert node.run("receipt", "show", "23456-789AB-CDEFG-HJKLM").error["rule"] == "receipt-code"
+    (due,) = node.run("review", "disputes", who="pia").rows
+    assert (due["alert_id"], due["why"]) == (alert, "It was not me.")
+    assert node.run("review", "correct", alert, "--recipient", "Patrol 7", who="pia").row["corrected"] is True
+    assert "no correction is due" in node.text("review", "disputes", who="pia")
+
+
+def test_a_bundle_is_made_here_and_checked_anywhere(node: RunningNode, alert: str, tmp_path: Path) -> None:
+    out = tmp_path / "alert.zip"
+    deadline = time.monotonic() + _ALERT_S
+    while not (keys := node.run("audit", "key", who="ann").rows):
+        assert time.monotonic() < deadline
+        threading.Event().wait(0.2)
+    assert node.run("audit", "bundle", alert, "--out", out, who="olga").status == 3
+    assert node.run("audit", "bundle", "--out", out, who="ann").status == 2
+    assert node.run("audit", "bundle", alert, "--out", out, who="ann").row["bundle"] == str(out)
+    said = node.run("audit", "open-bundle", out, "--key", str(keys[0]["vkey"])).row
+    assert (said["of"], said["entries"]) == ({"alert": alert}, said["proven"] + len(said["unproven"]))
+    assert alert in said["abstract"]["alerts"]
+    out.write_bytes(out.read_bytes()[:-100])
+    assert node.run("audit", "open-bundle", out, "--key", str(keys[0]["vkey"])).status == 7

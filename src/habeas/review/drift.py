@@ -2,8 +2,9 @@
 
 A monitor bets against its promise. Its wealth begins at 1; while the promise is kept it is a supermartingale, whatever
 happens and whenever somebody looks, so that it *ever* reaches 1/alpha with a chance of at most alpha (Ville 1939).
-These are e-processes: Waudby-Smith and Ramdas, "Estimating means of bounded random variables by betting", JRSS B 86 (2024);
-Ramdas, Gruenwald, Vovk and Shafer, "Game-theoretic statistics and safe anytime-valid inference", Stat. Sci. 38 (2023).
+These are e-processes: Waudby-Smith and Ramdas, "Estimating means of bounded random variables by betting", JRSS B 86
+(2024); Ramdas, Gruenwald, Vovk and Shafer, "Game-theoretic statistics and safe anytime-valid inference", Stat. Sci. 38
+(2023).
 
 Rate
     A track of a stranger raises a false alert with a chance of at most `expected_fpir`. For a block of tracks with
