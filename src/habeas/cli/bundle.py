@@ -69,7 +69,7 @@ def open_bundle(
 def _as_json(found: "Checked") -> dict[str, object]:
     told = found.told
     return {
-        "event": "bundle",
+        "event": "audit-bundle",
         "of": told["of"],
         "made_at": told["made_at"],
         "entries": len(told["entries"]),

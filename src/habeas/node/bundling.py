@@ -13,13 +13,14 @@ from habeas.audit.inputs import EpochLog
 from habeas.audit.openings import open_entry
 from habeas.audit.proof import InclusionProof
 from habeas.audit.proving import prove
+from habeas.clock import ns_of_utc
 from habeas.errors import InputError
 from habeas.keys import KeyStore
 from habeas.node.build import build_digest
 from habeas.node.trees import files_of
 from habeas.store import Tx, queries
 from habeas.store.records import Alert, Authorisation, Entry, Epoch
-from habeas.types import HOUR_NS, ns_of_utc, utc
+from habeas.types import HOUR_NS, utc
 
 _POLICY: Final = ("policy.first", "policy.proposed", "policy.approved")
 _STARTED: Final = ("node.started",)
