@@ -33,14 +33,15 @@ def test_the_log_is_signed_and_nobody_has_to_ask_for_it(node: RunningNode) -> No
     signed(node, 1)
     told = node.run("audit", "status", who="pia").row
     assert told["doubt"] is None
-    assert told["entries"] >= told["integrated"] >= told["signed"] > 0
+    assert told["integrated"] >= told["signed"] > 0
+    assert "entries" not in told, "how many wait would tell when somebody looks or judges"
     assert "self-witnessed" in node.text("audit", "status", who="pia")
     assert key_of(node) in node.text("audit", "key", who="pia")
 
 
 def test_an_auditor_takes_the_log_along_and_verifies_it(node: RunningNode, tmp_path: Path) -> None:
     node.camera("for-the-log")
-    entries = node.run("audit", "status", who="pia").row["entries"]
+    entries = node.run("audit", "status", who="pia").row["signed"] + 16
     signed(node, entries)
     done = node.run("audit", "export", tmp_path / "export", who="aud").row
     assert done["entries"] >= entries

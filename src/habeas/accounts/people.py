@@ -1,10 +1,10 @@
 """Accounts: made by an admin without any role, opened by their holder with a code, closed by an admin."""
 
-import unicodedata
 from dataclasses import dataclass
 from typing import Final
 
 from habeas.accounts.credentials import code_digest, hash_password, new_code, new_id
+from habeas.accounts.naming import words_of
 from habeas.accounts.roles import Actor, Role
 from habeas.errors import InputError, RuleError
 from habeas.store import Tx
@@ -53,7 +53,7 @@ def insert_account(tx: Tx, by: str, name: str, person: str | None = None) -> New
     """Insert an account; `init` does so before anybody could log in."""
     _check_name(name)
     code = new_code()
-    said = _said(person or name)
+    said = words_of(person or name)
     account = Account(
         account_id=new_id("acc"),
         name=name,
@@ -68,11 +68,6 @@ def insert_account(tx: Tx, by: str, name: str, person: str | None = None) -> New
     first = min(earlier, key=lambda one: (one.created_at_ns, one.account_id), default=account)
     tx.entry("account.added", by, {"account": account.account_id, "person": first.account_id})
     return NewAccount(account.account_id, name, code)
-
-
-def _said(person: str) -> str:
-    """Return who it is, however it was typed: case, width and spaces make nobody a second person."""
-    return " ".join(unicodedata.normalize("NFKC", person).casefold().split())
 
 
 def _check_name(name: str) -> None:

@@ -31,9 +31,15 @@ def check_combination(roles: Iterable[Role]) -> None:
     """Check that one person may hold these together.
 
     Raises:
-        RuleError: `admin` or `privacy` with another.
+        RuleError: `admin` or `privacy` with another; `operator` with `auditor`, who sees in the log who has judged.
     """
     held = set(roles)
+    if {Role.OPERATOR, Role.AUDITOR} <= held:
+        raise RuleError(
+            "whoever gives verdicts does not read the log",
+            rule="role-combination",
+            remedy="give one of the two roles to another person",
+        )
     lonely = sorted(role.value for role in held & ALONE)
     if lonely and len(held) > 1:
         raise RuleError(

@@ -36,6 +36,7 @@ class Gallery:
         self._views: dict[str, GalleryView] = {}
         self._stopped = True
         self._apart_ns = 0
+        self._closed_ns: int | None = None
         self._known = Known()
 
     def refresh(self) -> None:
@@ -133,7 +134,8 @@ class Gallery:
         """Return what may be compared on a camera at this moment."""
         here = () if self._stopped else self._known.covered.get(camera_id, ())
         windows = ((one, *self._window(one)) for one in here)
-        rows = [one for one, from_ns, until_ns in windows if from_ns <= now_ns < until_ns]
+        closed_ns = NEVER_NS if self._closed_ns is None else self._closed_ns
+        rows = [one for one, from_ns, until_ns in windows if from_ns <= now_ns < until_ns and one.from_ns < closed_ns]
         return rows if rows and self.captured_freely(camera_id, now_ns) else []
 
     def _window(self, one: Listing) -> tuple[int, int]:
@@ -150,6 +152,13 @@ class Gallery:
         with self._lock:
             if apart_ns != self._apart_ns:
                 self._apart_ns = apart_ns
+                self._drop_views()
+
+    def close_starts(self, closed_ns: int | None) -> None:
+        """Look for nobody whose window begins at this instant or later, until told otherwise; None: for all."""
+        with self._lock:
+            if closed_ns != self._closed_ns:
+                self._closed_ns = closed_ns
                 self._drop_views()
 
     def watched(self, now_ns: int) -> frozenset[str]:

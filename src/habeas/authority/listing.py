@@ -4,12 +4,12 @@ A new key each day; each is destroyed after 12 months, and with it every link ol
 each day that its listing goes on, so that each listed day is linked for the 365 days that chains are counted over.
 """
 
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Final
 
+from habeas.accounts.naming import words_of
 from habeas.authority.purposes import Purpose
 from habeas.errors import InputError
 from habeas.keys import KeyStore, Scope
@@ -20,8 +20,6 @@ from habeas.types import DAY_NS, HOUR_NS, NS_PER_S
 TAG_LIFE_NS: Final = 365 * DAY_NS
 ADULT_YEARS: Final = 18
 _OLDEST: Final = date(1890, 1, 1)
-_FILLERS: Final = "\u115f\u1160"
-"""Letters by their category, and invisible."""
 
 
 def day_of(ns: int) -> date:
@@ -46,17 +44,7 @@ def is_minor(born: date, at_ns: int) -> bool:
 
 
 def _said(name: str, born: date) -> bytes:
-    letters = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", name).casefold())
-    words = "".join(_kept(char) for char in letters).split()
-    return f"{' '.join(sorted(words))}|{born.isoformat()}".encode()
-
-
-def _kept(char: str) -> str:
-    """Keep letters and numbers; drop marks and what nobody sees; everything else separates words."""
-    kind = unicodedata.category(char)
-    if kind == "Cf" or kind[0] == "M" or char in _FILLERS:
-        return ""
-    return char if kind[0] in "LN" else " "
+    return f"{words_of(name)}|{born.isoformat()}".encode()
 
 
 def current_key(tx: Tx, keys: KeyStore) -> str:

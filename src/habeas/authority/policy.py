@@ -101,9 +101,14 @@ class Ceilings:
             all(getattr(self, name) <= getattr(old, name) for name in _MAXIMA)
             and set(self.purposes) <= set(old.purposes)
             and (self.model_id, self.calibration) == (old.model_id, old.calibration)
-            and set(self.witnesses) >= set(old.witnesses)
-            and self.witness_policy().quorum >= old.witness_policy().quorum
+            and self._witnessed_as_well_as(old)
         )
+
+    def _witnessed_as_well_as(self, old: "Ceilings") -> bool:
+        """Tell whether every quorum holds a quorum of the old set: whoever adds own witnesses outvotes nobody."""
+        added = set(self.witnesses) - set(old.witnesses)
+        quorum = self.witness_policy().quorum - len(added)
+        return set(self.witnesses) >= set(old.witnesses) and quorum >= old.witness_policy().quorum
 
     def witness_policy(self) -> WitnessPolicy:
         """Return whose cosignatures a checkpoint needs.
@@ -132,6 +137,27 @@ def first_policy(tx: Tx, ceilings: Ceilings) -> None:
     policy = Policy(new_id("pol"), 1, 0, ceilings.dump(), "active", "init", tx.now_ns, tx.now_ns)
     tx.add(policy)
     tx.entry("policy.first", "init", _facts(policy))
+
+
+def carry_policy(tx: Tx, then: Policy, since: Ceilings, number: int) -> bool:
+    """Put in force what both a restored policy and the one in force before allow; return whether that is another.
+
+    Args:
+        tx: the transaction that restores.
+        then: of the older database, in force in it.
+        since: of the newer one. Its model pack, calibration, witnesses and quorum hold.
+        number: of the policy to be made.
+    """
+    old = Ceilings.load(then.body)
+    lower = {name: min(getattr(old, name), getattr(since, name)) for name in _MAXIMA}
+    purposes = tuple(purpose for purpose in old.purposes if purpose in since.purposes)
+    both = replace(since, purposes=purposes, **lower)
+    if both == old:
+        return False
+    policy = Policy(new_id("pol"), number, then.number, both.dump(), "active", "restore", tx.now_ns, tx.now_ns)
+    tx.add(policy)
+    tx.entry("policy.carried", "restore", _facts(policy))
+    return True
 
 
 def policy_now(tx: Tx) -> Policy:

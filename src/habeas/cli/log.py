@@ -32,13 +32,11 @@ def status(client: Client) -> None:
     told: Json = client.get("log")
 
     def text() -> None:
-        witnessed = show_told(told["witnessed"]) if told["witnessed"] else "self-witnessed: the policy names nobody"
         facts(
             [
                 ("log", told["origin"]),
-                ("entries", told["entries"]),
                 ("signed", told["signed"]),
-                ("witnessed", witnessed),
+                ("witnessed", _witnessed(told)),
                 ("in doubt", told["doubt"] or False),
             ]
         )
@@ -46,6 +44,14 @@ def status(client: Client) -> None:
             say(f"  {one['name']}: {'cosigned' if one['cosigned'] else one['problem']}")
 
     client.tell(told, text)
+
+
+def _witnessed(told: Json) -> str:
+    if not told["quorum"]:
+        return "self-witnessed: the policy names nobody"
+    signed = sum(one["cosigned"] for one in told["witnesses"])
+    last = show_told(told["witnessed"]) if told["witnessed"] else "never"
+    return f"{last} ({signed} of {len(told['witnesses'])} cosigned the last checkpoint, {told['quorum']} are needed)"
 
 
 @app.command(epilog="Example: `habeas audit key`")

@@ -14,6 +14,7 @@ import yaml
 from pydantic import BaseModel
 
 from habeas.accounts.grants import grant_first
+from habeas.accounts.naming import words_of
 from habeas.accounts.people import NewAccount, insert_account
 from habeas.accounts.roles import EVERYWHERE, ZONED, Role, check_combination
 from habeas.authority.policy import Ceilings, first_policy
@@ -132,7 +133,7 @@ def advisable_people(people: Sequence[Founder]) -> list[str]:
 
 
 def _person(founder: Founder) -> str:
-    return (founder.person or founder.name).strip().casefold()
+    return words_of(founder.person or founder.name)
 
 
 def check_people(people: Sequence[Founder]) -> None:

@@ -131,15 +131,15 @@ class Matching:
         if key in self._captured:
             self._captured[key] = probe.captured_at_ns
         matches = self._matches(probe)
-        self._count(probe, len(matches))
+        self._count(probe)
         for match in matches:
             with suppress(RuleError):  # not of this person, at this moment: dropped; the others are written
                 self._raise(match)
 
-    def _count(self, probe: Probe, alerts: int) -> None:
+    def _count(self, probe: Probe) -> None:
         self._counting.add(probe.origin.camera_id, searches=1)
         if self._matcher.last is not None:
-            self._searching.add(*self._matcher.last, self._time.now_ns(), alerts)
+            self._searching.add(*self._matcher.last, self._time.now_ns())
 
     def _matches(self, probe: Probe) -> list[Alert]:
         """Compare, again where the view was replaced in that very moment: what may be compared is asked for anew."""

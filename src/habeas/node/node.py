@@ -148,6 +148,7 @@ class Node:
             Witnesses(settings.witness_urls, settings.witness_timeout_s),
             self._guarded,
             lambda now_ns: hear_time(now_ns, self.time, self.gallery, self.store),
+            self.gallery.close_starts,
         )
 
     @property

@@ -22,15 +22,15 @@ from typing import Final, Self
 from habeas.audit.asking import Answer, Witnesses, cosigned, doubted, has_quorum, median_time_s
 from habeas.audit.checkpoint import SignedCheckpoint, parse_checkpoint
 from habeas.audit.entry import PADDING, leaf_of
-from habeas.audit.log import WITNESSED
 from habeas.audit.merkle import consistency_proof
-from habeas.audit.note import Note, parse_key
-from habeas.audit.policy import WitnessPolicy, believe
+from habeas.audit.note import Note
+from habeas.audit.policy import WitnessPolicy
 from habeas.audit.tiles import tile_reader
 from habeas.authority.epochs import Ended, current_epoch, first_epoch
 from habeas.authority.policy import ceilings_now
-from habeas.errors import FormatError, HabeasError, InputError, ProofError, RuleError
+from habeas.errors import DiskError, HabeasError, ProofError, RuleError
 from habeas.keys import KeyStore
+from habeas.node.quorums import last_quorum_ns, note_named, note_quorum, unwitnessed_since_ns
 from habeas.node.trees import Tree, ended_epoch, open_tree
 from habeas.ports import Clock
 from habeas.settings import LogSettings
@@ -58,7 +58,8 @@ class LogState:
         integrated: entries in its tiles.
         signed: entries of the last signed tree.
         doubt: why nothing more is signed; empty: it is.
-        witnessed_at_ns: when a quorum last cosigned, or was first asked to; None: no witnesses are named.
+        witnessed_at_ns: when a quorum last cosigned; None: none ever did.
+        needed: how many witnesses make a quorum; 0: none are named.
         answers: of the witnesses, last time.
     """
 
@@ -68,6 +69,7 @@ class LogState:
     signed: int = 0
     doubt: str = ""
     witnessed_at_ns: int | None = None
+    needed: int = 0
     answers: tuple[Answer, ...] = ()
 
 
@@ -84,6 +86,7 @@ class Publishing:
         witnesses: where they answer; closed with this.
         guarded: runs a step, and tells of its failure.
         on_time: hears what time it is by the witnesses that made a quorum, their median, Unix ns.
+        on_closed: hears after each beat from when on nothing may start, Unix ns; None: everything may.
     """
 
     def __init__(
@@ -97,6 +100,7 @@ class Publishing:
         witnesses: Witnesses,
         guarded: Callable[[Step], None],
         on_time: Callable[[int], None] = lambda _now_ns: None,
+        on_closed: Callable[[int | None], None] = lambda _closed_ns: None,
     ) -> None:
         self._store = store
         self._keys = keys
@@ -106,6 +110,10 @@ class Publishing:
         self.origin: Final = origin
         self._guarded = guarded
         self._on_time = on_time
+        self._on_closed = on_closed
+        self._checked = False
+        """The log was opened since this start, and is what was signed."""
+        self._doubted_ns: int | None = None
         self._witnesses = witnesses
         self._beating = threading.Lock()
         self._tree: Tree | None = None
@@ -143,10 +151,13 @@ class Publishing:
         with self._beating:
             try:
                 self._beat()
-            except (ProofError, FormatError) as error:
-                self._heard = False
-                self._state = replace(self._state, doubt=error.message)
+            except HabeasError as error:
+                if self._tree is None or not isinstance(error, DiskError):  # what cannot be opened, cannot be trusted
+                    self._heard = False
+                    self._state = replace(self._state, doubt=error.message)
                 raise
+            finally:
+                self._on_closed(self._closed_ns())
 
     def _beat(self) -> None:
         with self._store.read() as tx:
@@ -165,6 +176,7 @@ class Publishing:
         if self._tree is None or self._tree.epoch != epoch:
             self._tree, self._heard = None, False
             self._tree = tree = open_tree(self._folder, epoch, self._keys, self._store)
+            self._checked = True
             self._state = LogState(epoch.origin, epoch.vkey, tree.log.size, tree.log.signed.size)
         return self._tree
 
@@ -220,29 +232,32 @@ class Publishing:
         return quorum
 
     def _note(self, tree: Tree, policy: WitnessPolicy, answers: tuple[Answer, ...], *, quorum: bool) -> None:
-        now_ns, since_ns = self._clock.now_ns(), self._state.witnessed_at_ns
-        if quorum:
-            since_ns = now_ns
-        elif since_ns is None and policy.witnesses:
-            since_ns = _witnessed_ns(tree, policy) or now_ns
+        with self._store.write() as tx:
+            if quorum:
+                note_quorum(tx)
+            elif policy.witnesses:
+                note_named(tx)
+            witnessed_at_ns = last_quorum_ns(tx)
         self._state = replace(
             self._state,
             integrated=tree.log.size,
             signed=tree.log.signed.size,
             doubt="",
             answers=answers,
-            witnessed_at_ns=since_ns if policy.witnesses else None,
+            witnessed_at_ns=witnessed_at_ns,
+            needed=policy.quorum,
         )
-        self._alarm(now_ns)
+        self._alarm()
 
-    def _alarm(self, now_ns: int) -> None:
-        since_ns = self._state.witnessed_at_ns
-        unwitnessed = since_ns is not None and now_ns - since_ns >= ALARM_NS
+    def _alarm(self) -> None:
+        with self._store.read() as tx:
+            since_ns = unwitnessed_since_ns(tx)
+            unwitnessed = since_ns is not None and tx.now_ns - since_ns >= ALARM_NS
         if unwitnessed is not self._alarmed:
             self._alarmed = unwitnessed
             kind = "log.unwitnessed" if unwitnessed else "log.witnessed"
             with self._store.write() as tx:
-                tx.entry(kind, ACTOR, {"since": utc(since_ns or now_ns)})
+                tx.entry(kind, ACTOR, {"since": utc(since_ns or tx.now_ns)})
             if unwitnessed:
                 self._guarded(self._raise_alarm)
 
@@ -258,17 +273,32 @@ class Publishing:
         Raises:
             RuleError: the log is in doubt, or no quorum of the named witnesses has cosigned it for 24 hours.
         """
-        state = self._state
-        if state.doubt:
+        unchecked = "" if self._checked else "it was not checked yet since this start"
+        if self._state.doubt or unchecked:
             raise RuleError(
-                f"the audit log is in doubt: {state.doubt}", rule="log-in-doubt", remedy="see `habeas audit status`"
+                f"the audit log is in doubt: {self._state.doubt or unchecked}",
+                rule="log-in-doubt",
+                remedy="see `habeas audit status`",
             )
-        if state.witnessed_at_ns is not None and self._clock.now_ns() - state.witnessed_at_ns >= BOUND_NS:
+        with self._store.read() as tx:
+            since_ns = unwitnessed_since_ns(tx)
+            over = since_ns is not None and tx.now_ns - since_ns >= BOUND_NS
+        if over:
             raise RuleError(
-                f"no quorum of witnesses has seen the log since {utc(state.witnessed_at_ns)}",
+                f"no quorum of witnesses has seen the log since {utc(since_ns or 0)}",
                 rule="unwitnessed",
                 remedy="ask the witnesses, or change the witness set by policy",
             )
+
+    def _closed_ns(self) -> int | None:
+        """Return from when on nothing may start: since the log is in doubt, or a day without a quorum is over."""
+        now_ns = self._clock.now_ns()
+        self._doubted_ns = (self._doubted_ns or now_ns) if self._state.doubt else None
+        with suppress(HabeasError), self._store.read() as tx:
+            since_ns = unwitnessed_since_ns(tx)
+            if since_ns is not None and now_ns - since_ns >= BOUND_NS:
+                return min(since_ns + BOUND_NS, self._doubted_ns or now_ns)
+        return self._doubted_ns
 
     def ended(self) -> Ended:
         """Return how far the epoch in force was seen: what two approvers name to begin another.
@@ -305,12 +335,3 @@ def _bare(note: Note, origin: str) -> SignedCheckpoint:
     """Return a checkpoint with the log's own signature only: what a witness is shown."""
     own = Note(note.text, tuple(one for one in note.signatures if one.name == origin))
     return parse_checkpoint(own.encode())
-
-
-def _witnessed_ns(tree: Tree, policy: WitnessPolicy) -> int | None:
-    """Return when a quorum last cosigned, by the earliest of the witnesses' own times; None: that is not known."""
-    with suppress(InputError, ProofError, FormatError):
-        signed = parse_checkpoint(tree.files.read(WITNESSED))
-        known = believe(signed, parse_key(tree.epoch.vkey), policy).cosignatures
-        return min(one.time_s or 0 for one in known) * NS_PER_S
-    return None

@@ -1,7 +1,7 @@
-"""Entries of refusals of callers nobody knows: the first of a kind at once, then how many came, once a minute.
+"""Entries of refusals: the first of a caller by a rule at once, then how many came, once a minute.
 
-Whoever reaches the socket can be refused as often as they like; so many entries they cannot write. Refusals of somebody
-who is logged in are an entry each (`web.calls`). A node that is killed loses up to a minute of these counts.
+Whoever reaches the socket, or is logged in without any role, can be refused as often as they like; so many entries they
+cannot write. A node that is killed loses up to a minute of these counts.
 """
 
 import threading

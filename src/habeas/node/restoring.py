@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 
 from habeas.authority.authorisations import NOTIFY_NS
+from habeas.authority.policy import Ceilings, carry_policy, policy_now
 from habeas.authority.requests import OVER, State
 from habeas.errors import DiskError, InputError
 from habeas.node.comparing import OF_BACKUP, settings_difference
@@ -23,7 +24,18 @@ from habeas.ports import Clock
 from habeas.store import Tx, open_store
 from habeas.store.archive import backup, on_disk
 from habeas.store.connection import database_file
-from habeas.store.records import Account, Authorisation, Grant, Meta, Reference, Session, Subject, Suspension, Token
+from habeas.store.records import (
+    Account,
+    Authorisation,
+    Grant,
+    Meta,
+    Policy,
+    Reference,
+    Session,
+    Subject,
+    Suspension,
+    Token,
+)
 from habeas.store.restore import restore
 
 _OVER: Final = {state.value for state in OVER}
@@ -123,6 +135,7 @@ class _Present:
     accounts: list[Account]
     authorisations: list[Authorisation]
     grants: list[Grant]
+    policies: list[Policy]
     subjects: list[Subject]
     suspensions: list[Suspension]
 
@@ -139,6 +152,7 @@ def _read_present(workspace: Workspace, clock: Clock) -> _Present | None:
                     accounts=tx.find(Account),
                     authorisations=tx.find(Authorisation),
                     grants=tx.find(Grant),
+                    policies=tx.find(Policy),
                     subjects=tx.find(Subject, without=("identity_sealed",)),
                     suspensions=tx.find(Suspension),
                 )
@@ -176,6 +190,7 @@ def _carry(tx: Tx, present: _Present) -> dict[str, int]:
     return {
         "accounts": sum(_carry_account(tx, accounts.get(one.account_id), one) for one in present.accounts),
         "authorisations": len(ended),
+        "policies": int(_carry_policy(tx, present.policies)),
         "grants": sum(_carry_grant(tx, grants.get(one.grant_id), one) for one in _replaced(present.grants, tx.now_ns)),
         "subjects": _carry_subjects(tx, present.subjects, {row.authorisation_id for row in ended}),
         "suspensions": sum(
@@ -232,6 +247,17 @@ def _replaced(grants: list[Grant], now_ns: int) -> list[Grant]:
     last = {(one.account_id, one.role): one.zones for one in sorted(usable, key=lambda one: one.usable_from_ns or 0)}
     other = {one.grant_id for one in usable if last[one.account_id, one.role] != one.zones}
     return [replace(one, revoked_at_ns=now_ns) if one.grant_id in other else one for one in grants]
+
+
+def _carry_policy(tx: Tx, present: list[Policy]) -> bool:
+    """Put the stricter of both policies in force: the lower ceilings, and the witnesses that were named since."""
+    due = [row for row in present if row.state == "active" and (row.effective_from_ns or 0) <= tx.now_ns]
+    newest = max(due, key=lambda row: (row.effective_from_ns or 0, row.number), default=None)
+    then = policy_now(tx)
+    if newest is None or newest.body == then.body:
+        return False
+    number = max(row.number for row in (*tx.find(Policy), *present)) + 1
+    return carry_policy(tx, then, Ceilings.load(newest.body), number)
 
 
 def _carry_grant(tx: Tx, then: Grant | None, now: Grant) -> bool:

@@ -1,7 +1,8 @@
 """What was searched: counted per camera, gallery view and hour, and an entry once the hour is over.
 
 Who may be looked for changes the view, and so does anything else that decides what a search is: from these entries it
-can be told what was compared with whom, also where nothing was found. Nobody who was compared can be found in them.
+can be told what was compared with whom, also where nothing was found. Nobody who was compared can be found in them, and
+no time of less than an hour: one search would be one passer-by. That there was an alert is the alert's entry.
 """
 
 import threading
@@ -30,10 +31,7 @@ class _Tally:
 
     view: GalleryView
     threshold: Threshold
-    first_ns: int
-    last_ns: int
     searches: int = 0
-    alerts: int = 0
 
 
 class Searching:
@@ -43,21 +41,17 @@ class Searching:
         self._lock = threading.Lock()
         self._tallies: dict[_Key, _Tally] = {}
 
-    def add(self, view: GalleryView, threshold: Threshold, at_ns: int, alerts: int) -> None:
+    def add(self, view: GalleryView, threshold: Threshold, at_ns: int) -> None:
         """Count one search.
 
         Args:
             view: what was compared.
             threshold: what a similarity had to exceed.
             at_ns: when, Unix ns.
-            alerts: subjects above the threshold.
         """
         key = _Key(view.camera_id or "", view.view_id, at_ns - at_ns % HOUR_NS)
         with self._lock:
-            tally = self._tallies.setdefault(key, _Tally(view, threshold, at_ns, at_ns))
-            tally.last_ns = at_ns
-            tally.searches += 1
-            tally.alerts += alerts
+            self._tallies.setdefault(key, _Tally(view, threshold)).searches += 1
 
     @contextmanager
     def taken(self) -> Iterator[Mapping[_Key, _Tally]]:
@@ -71,9 +65,7 @@ class Searching:
                 for key, tally in taken.items():
                     later = self._tallies.get(key)
                     if later is not None:
-                        tally.last_ns = later.last_ns
                         tally.searches += later.searches
-                        tally.alerts += later.alerts
                     self._tallies[key] = tally
             raise
 
@@ -90,9 +82,7 @@ def write_searches(tx: Tx, taken: Mapping[_Key, _Tally], *, calibration: str, bu
     for key, tally in taken.items():
         found = tx.find(Search, camera_id=key.camera_id, view_id=key.view_id, hour_ns=key.hour_ns)
         if found:
-            row = found[0]
-            searches, alerts = row.searches + tally.searches, row.alerts + tally.alerts
-            tx.change(row, last_ns=tally.last_ns, searches=searches, alerts=alerts)
+            tx.change(found[0], searches=found[0].searches + tally.searches)
         else:
             tx.add(_row(key, tally, calibration, build))
     for row in queries.searches_before(tx, tx.now_ns - tx.now_ns % HOUR_NS):
@@ -106,10 +96,7 @@ def _row(key: _Key, tally: _Tally, calibration: str, build: str) -> Search:
         camera_id=key.camera_id,
         view_id=key.view_id,
         hour_ns=key.hour_ns,
-        first_ns=tally.first_ns,
-        last_ns=tally.last_ns,
         searches=tally.searches,
-        alerts=tally.alerts,
         authorisations=tuple(sorted(set(view.authorisation_ids.tolist()))),
         subjects=len(view.subjects),
         gallery_size=len(view),
@@ -124,19 +111,17 @@ def _row(key: _Key, tally: _Tally, calibration: str, build: str) -> Search:
 def _body(tx: Tx, row: Search) -> dict[str, object]:
     zones = [camera.zone for camera in tx.find(Camera, without=("record_sealed",), camera_id=row.camera_id)]
     return {
-        "alerts": row.alerts,
         "authorisations": list(row.authorisations),
         "build": row.build,
         "calibration": row.calibration,
         "camera": row.camera_id,
         "expected_fpir": row.expected_fpir,
-        "from": utc(row.first_ns),
         "gallery_size": row.gallery_size,
+        "hour": utc(row.hour_ns),
         "model": row.model_id,
         "searches": row.searches,
         "subjects": row.subjects,
         "threshold": row.threshold,
-        "until": utc(row.last_ns),
         "view": row.view_id,
         "zone": next(iter(zones), ""),
     }

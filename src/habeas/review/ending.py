@@ -129,7 +129,7 @@ def _destroy(tx: Tx, alerts: Sequence[Alert], why: Why) -> list[str]:
     states = {alert.alert_id: _ended_state(tx, alert) for alert in alerts}
     alike: dict[tuple[tuple[str, object], ...], list[Alert]] = {}
     for alert in alerts:
-        fields = _ended_fields(alert, states[alert.alert_id], tx.now_ns, why)
+        fields = _ended_fields(alert, states[alert.alert_id], tx.now_ns)
         alike.setdefault(tuple(sorted(fields.items())), []).append(alert)
     for same, ending in alike.items():
         tx.change_all(ending, **dict(same))
@@ -156,11 +156,9 @@ def _said_of(tx: Tx, alert_ids: Sequence[str]) -> dict[str, list[Verdict]]:
     return said
 
 
-def _ended_fields(alert: Alert, state: str, now_ns: int, why: Why) -> dict[str, object]:
+def _ended_fields(alert: Alert, state: str, now_ns: int) -> dict[str, object]:
     """Return the fields of an alert's row once its image is gone: coarse, so that many have the same."""
     ended: dict[str, object] = {"image_sealed": None, "destroyed_at_ns": now_ns, "state": state}
-    if state == State.CONFIRMED.value and why is not Why.SUSPENSION:
-        return ended
     return {**ended, **forgotten(replace(alert, destroyed_at_ns=now_ns))}
 
 

@@ -1,7 +1,8 @@
-"""What a row keeps of an alert that was not confirmed, once its image is gone. Pure.
+"""What a row keeps of an alert once its image is gone. Pure.
 
-It was most likely a stranger, and a stranger's similarity to a subject, at a place and an instant, is nobody's
-business. What statistics need stays: camera, zone, hour, outcome, gallery size, model, threshold and what it promised.
+Not confirmed, it was most likely a stranger, whose likeness to a subject, at a place and an instant, is nobody's
+business. Confirmed, it is a result, which goes with its authorisation; oversight has its copy. What statistics need
+stays: camera, zone, hour, outcome, gallery size, model, threshold and what it promised.
 """
 
 from typing import Final

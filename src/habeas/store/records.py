@@ -376,10 +376,7 @@ class Search:
     camera_id: str = field(metadata=KEY)
     view_id: str = field(metadata=KEY)
     hour_ns: int = field(metadata=KEY)
-    first_ns: int
-    last_ns: int
     searches: int
-    alerts: int
     authorisations: tuple[str, ...]
     subjects: int
     gallery_size: int

@@ -123,11 +123,7 @@ class Call:
             raise
 
     def _note_refusal(self, actor_id: str, error: RuleError) -> None:
-        if actor_id == UNKNOWN:
-            self.node.refusals.note("refused", actor_id, error.rule)
-            return
-        with self.node.store.write() as tx:
-            tx.entry("refused", actor_id, {"rule": error.rule})
+        self.node.refusals.note("refused", actor_id, error.rule)
 
 
 def call_of(request: Request) -> Call:

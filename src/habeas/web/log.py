@@ -1,5 +1,6 @@
 """Routes of the audit log: how it stands, for everybody; what is in it, for auditors; a new epoch, by two approvers."""
 
+import re
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Response
@@ -8,19 +9,19 @@ from habeas.accounts.roles import Role
 from habeas.audit.openings import open_entry
 from habeas.authority.epochs import Ended, approve_epoch, epoch_hash
 from habeas.errors import InputError
-from habeas.node.bundling import Gathered, bundle_of, gather
 from habeas.node.publishing import LogState
 from habeas.node.trees import files_of
 from habeas.store import queries
 from habeas.store.records import Epoch
 from habeas.types import utc
 from habeas.web.bodies import ApproveBody
-from habeas.web.calls import Call, Caller
+from habeas.web.calls import Caller
 from habeas.web.strict import StrictRoute
 
 routes = APIRouter(route_class=StrictRoute)
 MOST: Final = 4096
 """Entries in one answer."""
+_FILE: Final = re.compile(r"checkpoint|witnessed|tile/([0-9]|entries)/(x[0-9]{3}/)*[0-9]{3}(\.p/[0-9]{1,3})?", re.ASCII)
 
 
 def told_state(state: LogState) -> dict[str, object]:
@@ -32,6 +33,7 @@ def told_state(state: LogState) -> dict[str, object]:
         "signed": state.signed,
         "doubt": state.doubt or None,
         "witnessed": None if state.witnessed_at_ns is None else utc(state.witnessed_at_ns),
+        "quorum": state.needed,
         "witnesses": [
             {"name": answer.witness, "cosigned": answer.cosigned is not None, "problem": answer.problem or None}
             for answer in state.answers
@@ -42,11 +44,10 @@ def told_state(state: LogState) -> dict[str, object]:
 @routes.get("/log")
 def state(call: Caller) -> dict[str, object]:
     """Say how the log stands, for anybody with a role."""
-    with call.look() as (tx, actor):
+    with call.look() as (_tx, actor):
         actor.require(*Role)
         actor.require_scope("read")
-        entries = tx.next_seq()
-    return {"entries": entries, **told_state(call.node.log.state)}
+    return told_state(call.node.log.state)  # not how many entries wait: that tells when somebody looks or judges
 
 
 @routes.get("/log/epochs")
@@ -65,7 +66,7 @@ def epochs(call: Caller) -> list[dict[str, object]]:
 @routes.get("/log/entries")
 def entries(
     call: Caller,
-    first: Annotated[int, Query(ge=0, lt=2**62)] = 0,
+    first: Annotated[int, Query(ge=0, lt=2**53)] = 0,
     limit: Annotated[int, Query(ge=1, le=MOST)] = 100,
 ) -> list[dict[str, object]]:
     """Return entries with what they open to, for auditors. Who reads is an entry, made before anything is returned."""
@@ -79,43 +80,17 @@ def entries(
 
 @routes.get("/log/epochs/{number}/file")
 def file(call: Caller, number: int, name: Annotated[str, Query(max_length=200)]) -> Response:
-    """Return a file of an epoch's tree, for auditors; leaves are public after a day, to auditors at once."""
-    with call.look() as (tx, actor):
+    """Return a file of an epoch's tree, for auditors. That they read leaves, public a day later, is an entry."""
+    with call.command() as (tx, actor):
         actor.require(Role.AUDITOR)
         actor.require_scope("read")
         epoch = tx.get(Epoch, number)
-    if not _plain(name):
-        raise InputError("the log has no such file", remedy="ask for checkpoint or tile/...")
+        if not _FILE.fullmatch(name):
+            raise InputError("the log has no such file", remedy="ask for checkpoint or tile/...")
+        if "entries" in name:
+            tx.entry("log.read", actor.account_id, {"file": name})
     data = files_of(call.node.log_folder, epoch).read(name)
     return Response(data, media_type="application/octet-stream")
-
-
-def _plain(name: str) -> bool:
-    """Tell whether this can only be a file of a log."""
-    parts = name.split("/")
-    digits = all(part.removeprefix("x").removesuffix(".p").isdecimal() or part == "entries" for part in parts[1:])
-    return name in {"checkpoint", "witnessed"} or (parts[0] == "tile" and len(parts) > 1 and digits)
-
-
-@routes.post("/alerts/{alert_id}/bundle")
-def bundle_of_alert(call: Caller, alert_id: str) -> Response:
-    """Return what the log holds of an alert, with proofs, for auditors and approvers; an entry says so before."""
-    with call.command() as (tx, actor):
-        gathered = gather(tx, actor, alert_id=alert_id)
-    return _bundle(call, gathered)
-
-
-@routes.post("/authorisations/{authorisation_id}/bundle")
-def bundle_of_authorisation(call: Caller, authorisation_id: str) -> Response:
-    """Return what the log holds of an authorisation and all its searches, also those that found nothing."""
-    with call.command() as (tx, actor):
-        gathered = gather(tx, actor, authorisation_id=authorisation_id)
-    return _bundle(call, gathered)
-
-
-def _bundle(call: Call, gathered: Gathered) -> Response:
-    data = bundle_of(gathered, call.node.keys, call.node.log_folder)
-    return Response(data, media_type="application/zip", headers={"Cache-Control": "no-store"})
 
 
 @routes.get("/log/epoch")

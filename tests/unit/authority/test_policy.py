@@ -130,7 +130,15 @@ def test_whatever_is_not_tighter_in_all_waits(change: dict[str, object]) -> None
     old = Ceilings(subjects=50, purposes=("consent",), witnesses=(ONE,))
     values = {name: tuple(value) if isinstance(value, list) else value for name, value in change.items()}
     assert not dataclasses.replace(old, **values).tightens(old)  # type: ignore[arg-type]
-    assert dataclasses.replace(old, witnesses=(ONE, OTHER), subjects=49, purposes=()).tightens(old), "control"
+    assert dataclasses.replace(old, witnesses=(ONE, OTHER), quorum=2, subjects=49, purposes=()).tightens(old), "control"
+
+
+def test_own_witnesses_beside_the_old_ones_outvote_nobody_at_once() -> None:
+    """Old: one outside. With two more and a quorum of two, the outside one could be left out."""
+    old = Ceilings(witnesses=(ONE,), quorum=1)
+    assert not dataclasses.replace(old, witnesses=(ONE, OTHER), quorum=1).tightens(old)
+    assert dataclasses.replace(old, witnesses=(ONE, OTHER), quorum=2).tightens(old)
+    assert Ceilings(witnesses=(ONE,)).tightens(Ceilings()), "the first ones"
 
 
 def test_a_smaller_quorum_of_the_same_witnesses_waits() -> None:

@@ -2,7 +2,7 @@
 
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -53,7 +53,12 @@ class Station:
         self.transport = Transport({witness.name: honest(witness) for witness in self.witnesses})
         self.log = self.publishing()
 
-    def publishing(self, logs: str = "logs", store: Store | None = None) -> Publishing:
+    def publishing(
+        self,
+        logs: str = "logs",
+        store: Store | None = None,
+        on_closed: Callable[[int | None], None] = lambda _closed_ns: None,
+    ) -> Publishing:
         """The node's part, as after a start."""
         settings = LogSettings()
         urls = {witness.name: f"http://{witness.name}" for witness in self.witnesses}
@@ -67,6 +72,7 @@ class Station:
             ORIGIN,
             asking,
             self.guarded,
+            on_closed=on_closed,
         )
         return self._stack.enter_context(made)
 
@@ -210,6 +216,64 @@ def test_a_day_unwitnessed_is_known_after_a_start(station: Station) -> None:
     again.beat()
     with pytest.raises(RuleError, match="no quorum"):
         again.require_witnessed()
+
+
+def test_a_start_does_not_begin_the_day_anew(station: Station) -> None:
+    """Neither where nobody ever cosigned, nor before the first beat, nor without the file of the last cosigned one."""
+    station.transport.answering = dict.fromkeys(station.transport.answering, down)
+    for _day in range(3):
+        station.here.clock.advance(9 * HOUR)
+        again = station.publishing()
+        with pytest.raises(RuleError, match="not checked yet"):
+            again.require_witnessed()
+        (station.folder / "logs" / "1" / "witnessed").unlink(missing_ok=True)
+        again.beat()
+    with pytest.raises(RuleError, match="no quorum"):
+        again.require_witnessed()
+
+
+def test_who_is_named_and_never_answers_counts_from_then_on(tmp_path: Path) -> None:
+    station = Station(tmp_path)
+    station.transport.answering = dict.fromkeys(station.transport.answering, down)
+    for _start in range(2):
+        station.log = station.publishing()
+        station.log.beat()
+        assert station.log.state.witnessed_at_ns is None, "never, and not now"
+        station.log.require_witnessed()
+        station.here.clock.advance(12 * HOUR)
+    station.log = station.publishing()
+    station.log.beat()
+    with pytest.raises(RuleError, match="no quorum"):
+        station.log.require_witnessed()
+    station.close()
+
+
+def test_files_that_cannot_be_read_are_a_doubt(station: Station) -> None:
+    shutil.rmtree(station.folder / "logs" / "1" / "tile")
+    again = station.publishing()
+    station.guarded(again.beat)
+    with pytest.raises(RuleError) as refused:
+        again.require_witnessed()
+    assert refused.value.rule == "log-in-doubt"
+
+
+def test_a_window_that_begins_after_a_day_unwitnessed_does_not_begin(station: Station) -> None:
+    closed: list[int | None] = []
+    log = station.publishing(on_closed=closed.append)
+    log.beat()
+    assert closed == [None]
+    since_ns = station.here.clock.now_ns()
+    station.transport.answering = dict.fromkeys(station.transport.answering, down)
+    station.here.clock.advance(25 * HOUR)
+    log.beat()
+    assert closed[-1] == since_ns + 24 * HOUR
+    station.here.camera("c1")
+    soon = station.here.started(from_ns=station.here.clock.now_ns(), until_ns=station.here.clock.now_ns() + HOUR)
+    assert station.here.compared("c1") == {soon.authorisation_id}
+    station.here.gallery.close_starts(closed[-1])
+    assert station.here.compared("c1") == set()
+    station.here.gallery.close_starts(None)
+    assert station.here.compared("c1") == {soon.authorisation_id}
 
 
 def test_after_a_start_nothing_is_signed_before_the_witnesses_were_heard(station: Station) -> None:

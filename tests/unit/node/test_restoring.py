@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 from tests.databases import KINDS, postgres
@@ -18,12 +18,15 @@ from habeas.accounts.grants import revoke_role
 from habeas.accounts.roles import Actor, Role
 from habeas.accounts.sessions import actor_of, usable_roles
 from habeas.accounts.tokens import make_token
+from habeas.audit.note import Algorithm, VerifierKey
 from habeas.authority.cameras import camera_named, remove_camera, source_text
 from habeas.authority.jumps import approve_clock
 from habeas.authority.listing import listings
+from habeas.authority.policy import Ceilings, ceilings_now
 from habeas.authority.suspensions import suspended
 from habeas.clock import ManualClock, SystemClock
 from habeas.errors import DiskError, InputError, KeyDestroyed, RuleError
+from habeas.keys.signing import SigningKey
 from habeas.models.pack import default_model_id
 from habeas.node import restoring
 from habeas.node.comparing import OF_BACKUP
@@ -39,6 +42,7 @@ from habeas.store.records import (
     Grant,
     Heartbeat,
     Meta,
+    Policy,
     Reference,
     Session,
     Subject,
@@ -303,7 +307,7 @@ def test_a_restore_takes_no_suspension_back_and_opens_no_account(
     (olga,) = look(workspace, clock, lambda tx: tx.find(Account, name="olga"))
     assert olga.disabled_at_ns is None, "the control"
     assert Role.OPERATOR in look(workspace, clock, lambda tx: usable_roles(tx, olga.account_id))
-    counts = {"accounts": 2, "authorisations": 0, "grants": 2, "subjects": 0, "suspensions": 1}
+    counts = {"accounts": 2, "authorisations": 0, "grants": 2, "policies": 0, "subjects": 0, "suspensions": 1}
     assert body(workspace, clock) == {"v": 1, "carried_over": True, **counts}
 
 
@@ -476,3 +480,42 @@ def test_what_cannot_be_read_is_not_carried_over_and_the_entry_says_so(
     if fault == "damaged":  # whoever repairs it needs the log
         assert Path(f"{done.aside[0]}-wal").read_bytes() == b"what was written last"
     assert not list(workspace.folder.glob(".*.kept"))
+
+
+def in_force(workspace: Workspace, clock: ManualClock) -> Ceilings:
+    return look(workspace, clock, ceilings_now)
+
+
+def put_in_force(workspace: Workspace, clock: ManualClock, **values: Any) -> None:
+    """Another policy, as two approvers would have made it."""
+
+    def make(tx: Tx) -> None:
+        body = replace(ceilings_now(tx), **values).dump()
+        tx.add(Policy("pol-2", 2, 1, body, "active", "acc", tx.now_ns, tx.now_ns))
+
+    change(workspace, clock, make)
+
+
+def test_tighter_ceilings_and_the_witnesses_are_carried_over(
+    workspace: Workspace, clock: ManualClock, tmp_path: Path
+) -> None:
+    """Otherwise a restore would drop the witnesses without two approvers and a day."""
+    key = VerifierKey("w.example", Algorithm.COSIGNATURE, SigningKey(bytes(32)).public_bytes).encode()
+    back_up(workspace, tmp_path / "b.habeas", clock)
+    clock.advance(HOUR)
+    put_in_force(workspace, clock, subjects=7, witnesses=(key,), purposes=("consent",))
+    clock.advance(HOUR)
+    bring_back(workspace, tmp_path / "b.habeas", clock)
+    now = in_force(workspace, clock)
+    assert (now.subjects, now.witnesses, now.purposes) == (7, (key,), ("consent",))
+    kinds = [entry.kind for entry in look(workspace, clock, lambda tx: tx.find(Entry))]
+    assert kinds[-2:] == ["policy.carried", "database.restored"]
+
+
+def test_looser_ceilings_of_since_are_not(workspace: Workspace, clock: ManualClock, tmp_path: Path) -> None:
+    put_in_force(workspace, clock, subjects=7)
+    back_up(workspace, tmp_path / "b.habeas", clock)
+    change(workspace, clock, lambda tx: tx.change(tx.get(Policy, "pol-2"), state="void"))
+    assert in_force(workspace, clock).subjects == 100, "control"
+    bring_back(workspace, tmp_path / "b.habeas", clock)
+    assert in_force(workspace, clock).subjects == 7

@@ -170,10 +170,13 @@ def test_an_entry_says_where_and_how_alike_only_while_the_alert_has_its_key(
             uncover(place.keys, entry)
 
 
-def test_a_confirmed_one_is_known_as_long_as_its_row(place: Installation, alert: Alert) -> None:
-    """Control: it was the subject."""
+@pytest.mark.rule("V12")
+def test_a_confirmed_one_is_known_until_its_authorisation_ends(place: Installation, alert: Alert) -> None:
     for who in ("opal", "otto"):
         place.judge(who, alert.alert_id, S)
+    (row,) = place.look(Alert)
+    assert (row.subject_id, row.similarity) == (alert.subject_id, alert.similarity), "control: it was the subject"
     place.revoke(alert.authorisation_id, "rita")
     (row,) = place.look(Alert)
-    assert (row.image_sealed, row.subject_id, row.captured_at_ns) == (None, alert.subject_id, alert.captured_at_ns)
+    assert (row.image_sealed, row.subject_id, row.authorisation_id, row.similarity) == (None, None, None, None)
+    assert row.state == "confirmed"
