@@ -84,6 +84,7 @@ class Publishing:
         witnesses: where they answer; closed with this.
         guarded: runs a step, and tells of its failure.
         on_time: hears what time it is by the witnesses that made a quorum, their median, Unix ns.
+        after_beat: what follows each beat, whether it failed or not: the public register.
     """
 
     def __init__(
@@ -97,6 +98,7 @@ class Publishing:
         witnesses: Witnesses,
         guarded: Callable[[Step], None],
         on_time: Callable[[int], None] = lambda _now_ns: None,
+        after_beat: Step = lambda: None,
     ) -> None:
         self._store = store
         self._keys = keys
@@ -106,6 +108,7 @@ class Publishing:
         self.origin: Final = origin
         self._guarded = guarded
         self._on_time = on_time
+        self._after_beat = after_beat
         self._witnesses = witnesses
         self._beating = threading.Lock()
         self._tree: Tree | None = None
@@ -125,6 +128,7 @@ class Publishing:
         next_ns = self._clock.monotonic_ns()
         while not self._ending.is_set():
             self._guarded(self.beat)
+            self._guarded(self._after_beat)
             next_ns = max(next_ns + beat_ns, self._clock.monotonic_ns())
             self._ending.wait((next_ns - self._clock.monotonic_ns()) / NS_PER_S)
 
