@@ -19,7 +19,7 @@ from habeas.ports import Clock
 from habeas.register.delays import cut_ns
 from habeas.register.document import as_json
 from habeas.register.figures import Stated, register_of
-from habeas.register.fold import Fold, Folds
+from habeas.register.fold import NOW, Fold, Folds
 from habeas.register.publish import LOG, publish, publish_epochs
 from habeas.settings import PublicSettings
 from habeas.store import Store, queries
@@ -49,7 +49,7 @@ class Registering:
         self._logs = logs
         self._public = public
         self._stated = Stated(settings.operator, settings.contact, settings.url, settings.description)
-        self._folds = Folds(Fold(), Fold())
+        self._folds = Folds(Fold(), Fold(NOW))
         self._shown: dict[str, Suspension] = {}
         self._made_ns: int | None = None
         """By the clock that never jumps; None: nothing was written since the start."""

@@ -473,8 +473,8 @@ def _by_day(fold: Fold, shown: Callable[[dict[str, int]], dict[str, str]]) -> _S
             names[day] = shown(_sources(_cameras_on(state, start_ns, start_ns + DAY_NS)))
         return sums[day, names[day].get(zone, zone)]
 
-    for count in state.counts.values():
-        of(count.day, count.zone).add(_Sum(analysed_ns=count.analysed_ns, faces=count.faces, tracks=count.tracks))
+    for (zone, day), count in fold.counts.items():
+        of(day, zone).add(_Sum(analysed_ns=count.analysed_ns, faces=count.faces, tracks=count.tracks))
     for alert in state.alerts.values():
         of(day_of(alert.raised_ns), alert.zone).judge(alert)
     for (zone, day), sizes in fold.galleries.items():
