@@ -116,6 +116,7 @@ class Installation:
     def _hire(self, tx: Tx, name: str, role: Role | None, person_name: str | None = None) -> str:
         made = people.insert_account(tx, "init", name, person_name)
         tx.change(people.account_named(tx, name), credential_at_ns=tx.now_ns, setup_hash=None)  # Argon2 is slow
+        tx.entry("account.credential-set", made.account_id, {})
         if role is not None:
             grants.grant_first(tx, made.account_id, role)
         return made.account_id

@@ -196,6 +196,23 @@ class LogSettings(_Part):
     witness_timeout_s: float = Field(default=10.0, gt=0, le=30, description="How long a witness is waited for.")
 
 
+class PublicSettings(_Part):
+    """The public register. What is stated here is shown as it is; everything else in it comes from the log."""
+
+    operator: str = Field(default="", max_length=200, description="Who runs this installation. Empty: not stated.")
+    contact: str = Field(default="", max_length=200, description="Where people turn to: a postal or e-mail address.")
+    url: str = Field(
+        default="", max_length=500, pattern=r"^(https?://\S+)?$", description="Web address of who runs it."
+    )
+    description: str = Field(default="", max_length=4000, description="What this installation is for, in plain words.")
+    listen: str = Field(
+        default="",
+        pattern=r"^(\S+:\d{1,5})?$",
+        description="Where `habeas serve` serves the register, such as 127.0.0.1:8700, plain HTTP. Empty: not at all; "
+        "any web server can serve the folder `public` of the workspace.",
+    )
+
+
 class Settings(BaseSettings):
     """The whole tree."""
 
@@ -213,6 +230,7 @@ class Settings(BaseSettings):
     workers: WorkerSettings = Field(default_factory=WorkerSettings, description="Worker processes.")
     alerts: AlertSettings = Field(default_factory=AlertSettings, description="Alerts.")
     log: LogSettings = Field(default_factory=LogSettings, description="The audit log.")
+    public: PublicSettings = Field(default_factory=PublicSettings, description="The public register.")
     models: ModelSettings = Field(default_factory=ModelSettings, description="Model files.")
     detect: DetectSettings = Field(default_factory=DetectSettings, description="Detection.")
     live: LiveSettings = Field(default_factory=LiveSettings, description="Live streams.")

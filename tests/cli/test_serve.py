@@ -14,11 +14,11 @@ import pytest
 from tests.cli.nodes import PASSWORD, PEOPLE, URL_SECRET, RunningNode, new_workspace
 
 from habeas.app import App
-from habeas.cli.serve import Telling, as_line, changes
+from habeas.cli.serve import Telling, _register, as_line, changes
 from habeas.cli.writer import ROOM, Writer
 from habeas.errors import HabeasError
-from habeas.node.workspace import socket_path
-from habeas.settings import Settings
+from habeas.node.workspace import Workspace, socket_path
+from habeas.settings import PublicSettings, Settings
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -122,6 +122,17 @@ def test_a_problem_that_stays_is_told_once() -> None:
         for message in ("disk full", "disk full", "clock"):
             telling.problem(HabeasError(message, remedy="look"))
     assert lines == ["problem: disk full (look)", "problem: clock (look)"]
+
+
+@pytest.mark.parametrize("listen", ["127.0.0.1:0", ""])
+def test_the_register_is_served_where_the_settings_say_so(tmp_path: Path, listen: str) -> None:
+    lines: list[str] = []
+    workspace = Workspace(tmp_path, Settings(workspace_id="w", public=PublicSettings(listen=listen)))
+    with Writer(lines.append, str) as writer, _register(workspace, Telling(as_json=True, writer=writer)):
+        pass
+    served = [json.loads(line)["event"] for line in lines]
+    assert served == (["register"] if listen else [])
+    assert (tmp_path / "public").is_dir() is bool(listen)
 
 
 # --- where nobody reads -----------------------------------------------------------------------------------------------

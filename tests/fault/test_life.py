@@ -1,6 +1,7 @@
 """Approvals, alerts, verdicts and suspensions that were confirmed survive kills and power cuts at any call.
 
-So does destruction: what was confirmed as revoked cannot be opened once the node has started again.
+So does destruction: what was confirmed as revoked cannot be opened once the node has started again. And after each of
+them, replaying the entries of the log comes to what the database holds.
 """
 
 import sqlite3
@@ -12,6 +13,7 @@ from typing import Final
 import pytest
 from tests.fault.crashes import STRACE, Sweep, cuts, die, record, sweep
 from tests.fault.drivers.life import MASTER
+from tests.replaying import differences, replayed
 
 from habeas.authority import discard
 from habeas.authority.authorisations import subjects_of
@@ -54,11 +56,12 @@ def alive(folder: Path, acked: Sequence[str]) -> list[str]:
             with store.read() as tx:
                 kinds = [token.partition(":") for token in acked]
                 over = {name for kind, _, name in kinds if kind == "revoked"}
-                return [
+                problems = [
                     f"{kind} {name}: {problem}"
                     for kind, _, name in kinds
                     for problem in lost(tx, keys, kind, name, over)
                 ]
+                return problems + [f"the log says another thing: {one}" for one in differences(replayed(tx, keys), tx)]
     except (HabeasError, sqlite3.DatabaseError) as error:
         return [f"{error} ({len(acked)} confirmed)"]
 

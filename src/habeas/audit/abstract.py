@@ -68,7 +68,6 @@ def abstract_of(entries: Sequence[Evidence]) -> dict[str, Any]:
         ],
         "searches": {
             "number": sum(_count(one, "searches") for one in searches),
-            "above_threshold": sum(_count(one, "alerts") for one in searches),
             "cameras": sorted({str(one.body.get("camera")) for one in searches}),
             "settings": _distinct({name: one.body.get(name) for name in _SETTINGS} for one in searches),
         },

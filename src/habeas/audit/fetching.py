@@ -147,7 +147,7 @@ class LogUrl:
     """
 
     def __init__(self, url: str, fetcher: Fetcher) -> None:
-        self._url: Final = _checked(url)
+        self._url: Final = checked_url(url)
         self._fetcher = fetcher
 
     def read(self, name: str) -> bytes:
@@ -179,7 +179,12 @@ def is_url(where: str) -> bool:
     return "://" in where
 
 
-def _checked(text: str) -> str:
+def checked_url(text: str) -> str:
+    """Return a web address that may be read, without a slash at its end.
+
+    Raises:
+        InputError: it is none, is not https, or carries a password, query or fragment.
+    """
     try:
         url = httpx.URL(text)
     except httpx.InvalidURL:

@@ -41,9 +41,9 @@ def mirror(log: LogFolder, public: Path, now_ns: int) -> int:
     old_size = parse_checkpoint(old.read_bytes()).checkpoint.size if old.is_file() else 0
     try:
         for tile in written_tiles(old_size, size):
-            _put(public / tile.path, log.read(tile.path))
+            put(public / tile.path, log.read(tile.path))
         released = _release(log, public, size // TILE_WIDTH, now_ns)
-        _put(old, data)
+        put(old, data)
     except OSError as error:
         raise DiskError(f"the public log: {error.strerror}", remedy="see that its disk has room") from error
     return released
@@ -58,7 +58,7 @@ def _release(log: LogFolder, public: Path, full: int, now_ns: int) -> int:
         hour_ns = ns_of_utc(Leaf.parse(decode_bundle(tile, bundle)[-1]).hour)
         if hour_ns + HOUR_NS + DELAY_NS > now_ns:
             break
-        _put(public / tile.bundle_path, bundle)
+        put(public / tile.bundle_path, bundle)
         index += 1
     return index * TILE_WIDTH
 
@@ -74,10 +74,22 @@ def _released(public: Path) -> int:
     return least
 
 
-def _put(path: Path, data: bytes) -> None:
-    """Write a file that others may read; whoever reads meanwhile sees the old one or the new one."""
-    path.parent.mkdir(_ENTERABLE, parents=True, exist_ok=True)
+def put(path: Path, data: bytes) -> None:
+    """Write a file that others may read; whoever reads meanwhile sees the old one or the new one.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    _make(path.parent)
     temporary = path.with_name(f".{path.name}.new")
     temporary.write_bytes(data)
     temporary.chmod(_READABLE)
     os.replace(temporary, path)  # noqa: PTH105 - as a name over another
+
+
+def _make(folder: Path) -> None:
+    """Make a folder that others may enter, whatever the process's mask says."""
+    if not folder.is_dir():
+        _make(folder.parent)
+        folder.mkdir()
+        folder.chmod(_ENTERABLE)

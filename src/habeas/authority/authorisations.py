@@ -561,7 +561,9 @@ def end(tx: Tx, keys: KeyStore, row: Authorisation, state: State, by: str, why: 
         ended_why=why,
         notify_due_ns=tx.now_ns + NOTIFY_NS if listed else None,
     )
-    tx.entry(f"authorisation.{state.value}", by, {"authorisation": row.authorisation_id})  # why: free text, not logged
+    due_ns = row.notify_due_ns
+    body = {"authorisation": row.authorisation_id, "notify_due": None if due_ns is None else utc(due_ns)}
+    tx.entry(f"authorisation.{state.value}", by, body)  # why: free text, not logged
     key_ids = [subject.key_id for subject in subjects_of(tx, row)]
     for subject in subjects_of(tx, row):
         tx.change(subject, identity_sealed=None)

@@ -174,6 +174,7 @@ def _body(suspension: Suspension) -> dict[str, object]:
     return {
         "cameras": list(suspension.cameras),
         "from": utc(suspension.from_ns),
+        "sources": list(suspension.sources),
         "suspension": suspension.suspension_id,
         "until": utc(suspension.until_ns),
         "why": suspension.why,

@@ -106,4 +106,4 @@ def _say(found: "Checked") -> None:
 
 
 def _searches(told: Mapping[str, Any]) -> list[tuple[str, object]]:
-    return [("searches", f"{told['number']}, {told['above_threshold']} above the threshold")]
+    return [("searches", told["number"])]

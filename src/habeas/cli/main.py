@@ -21,6 +21,7 @@ from habeas.cli.models import app as models
 from habeas.cli.parsing import Commands
 from habeas.cli.policy import app as policy
 from habeas.cli.receipt import app as receipt
+from habeas.cli.register import app as register
 from habeas.cli.review import app as review
 from habeas.cli.serve import serve
 from habeas.cli.status import status
@@ -62,6 +63,7 @@ app.add_typer(witness, name="witness")
 audit.add_typer(log)
 audit.add_typer(bundle)
 app.add_typer(audit, name="audit")
+app.add_typer(register, name="register")
 
 
 def _version(asked: bool) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from habeas.cli.client import Where
 from habeas.cli.clock import doubt
@@ -15,6 +15,9 @@ from habeas.cli.options import AsJson, Debug
 from habeas.cli.output import plain, pull_report, reporting
 from habeas.cli.writer import LogLines, Writer, to_stream
 from habeas.errors import HabeasError
+
+if TYPE_CHECKING:
+    from habeas.node.workspace import Workspace
 
 _LOOK_S: Final = 1.0
 Event = dict[str, Any]
@@ -61,6 +64,7 @@ def as_line(event: Event) -> str:
     remedy = f" ({event['remedy']})" if event.get("remedy") else ""
     forms = {
         "ready": "ready: {workspace} at {socket}",
+        "register": "register: {address}",
         "camera": "camera {camera}: {state}",
         "worker": "worker {worker}: {change}",
         "clock": "clock: {doubt}",
@@ -165,6 +169,23 @@ def _serve(where: Path | None, telling: Telling, log: LogLines) -> None:
         listener = stack.enter_context(listen(socket_path(folder)))
         stack.callback(socket_path(folder).unlink, missing_ok=True)
         stack.enter_context(_watching(node.status, telling))
+        stack.enter_context(_register(workspace, telling))
         ready = {"event": "ready", "workspace": workspace.workspace_id, "socket": str(socket_path(folder))}
         telling.tell(ready)
         answer(make_api(node), listener, log)
+
+
+@contextmanager
+def _register(workspace: "Workspace", telling: Telling) -> Iterator[None]:
+    """Serve the register where the settings say so, while the block runs."""
+    from habeas.node.register import PUBLIC  # noqa: PLC0415 - loads pages and the web server
+    from habeas.web.register import served  # noqa: PLC0415
+    from habeas.web.witness import address_of, listen_at  # noqa: PLC0415
+
+    place = workspace.settings.public.listen
+    if not place:
+        yield
+        return
+    with listen_at(place) as listener, served(workspace.folder / PUBLIC, listener, telling.problem):
+        telling.tell({"event": "register", "address": f"http://{address_of(listener)}"})
+        yield

@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-_KINDS: Final = frozenset({".py", ".json", ".mako"})
+_KINDS: Final = frozenset({".py", ".json", ".mako", ".html", ".css"})
 
 
 @cache

@@ -89,7 +89,8 @@ def _body(row: Entry) -> Any:
 def _searched(body: Any, alert: Alert) -> bool:
     """Tell whether searches that were counted together may be the alert's: its view, camera and time, or nearly."""
     here = (body["view"], body["camera"]) == (alert.view_id, alert.camera_id)
-    return here and ns_of_utc(body["from"]) - HOUR_NS <= alert.captured_at_ns <= ns_of_utc(body["until"]) + HOUR_NS
+    hour_ns = ns_of_utc(body["hour"])
+    return here and hour_ns - HOUR_NS <= alert.captured_at_ns < hour_ns + 2 * HOUR_NS
 
 
 def _of_authorisation(tx: Tx, authorisation_id: str) -> list[Entry]:

@@ -35,6 +35,7 @@ from habeas.node.liveness import PAUSE_S, Liveness
 from habeas.node.matching import Matching
 from habeas.node.publishing import Publishing
 from habeas.node.refusals import Refusals
+from habeas.node.register import PUBLIC, Registering
 from habeas.node.searching import Searching, write_searches
 from habeas.node.tick import tick
 from habeas.node.timekeeper import Timekeeper, last_beat, restored
@@ -149,6 +150,9 @@ class Node:
             self._guarded,
             lambda now_ns: hear_time(now_ns, self.time, self.gallery, self.store),
             self.gallery.close_starts,
+            Registering(
+                self.store, self.time, self.log_folder, self.workspace.folder / PUBLIC, self.workspace.settings.public
+            ).step,
         )
 
     @property

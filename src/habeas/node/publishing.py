@@ -87,6 +87,7 @@ class Publishing:
         guarded: runs a step, and tells of its failure.
         on_time: hears what time it is by the witnesses that made a quorum, their median, Unix ns.
         on_closed: hears after each beat from when on nothing may start, Unix ns; None: everything may.
+        after_beat: what follows each beat, whether it failed or not: the public register.
     """
 
     def __init__(
@@ -101,6 +102,7 @@ class Publishing:
         guarded: Callable[[Step], None],
         on_time: Callable[[int], None] = lambda _now_ns: None,
         on_closed: Callable[[int | None], None] = lambda _closed_ns: None,
+        after_beat: Step = lambda: None,
     ) -> None:
         self._store = store
         self._keys = keys
@@ -114,6 +116,7 @@ class Publishing:
         self._checked = False
         """The log was opened since this start, and is what was signed."""
         self._doubted_ns: int | None = None
+        self._after_beat = after_beat
         self._witnesses = witnesses
         self._beating = threading.Lock()
         self._tree: Tree | None = None
@@ -133,6 +136,7 @@ class Publishing:
         next_ns = self._clock.monotonic_ns()
         while not self._ending.is_set():
             self._guarded(self.beat)
+            self._guarded(self._after_beat)
             next_ns = max(next_ns + beat_ns, self._clock.monotonic_ns())
             self._ending.wait((next_ns - self._clock.monotonic_ns()) / NS_PER_S)
 

@@ -12,6 +12,8 @@ from habeas.store.values import matching
 
 FACES: Final = ("image_sealed", "oversight_sealed")
 """What most searches for alerts leave out. In what they return these are None, and say nothing of the row."""
+HIDDEN: Final = ("hidden_key", "hidden_sealed")
+"""What of an entry only auditors get."""
 _MANY: Final = 500
 """What one statement names at most."""
 _LAST_NS: Final = (1 << 63) - 1
@@ -40,6 +42,12 @@ def entries_naming(tx: Tx, texts: Sequence[str]) -> list[Entry]:
         named = or_(*(TABLE_OF[Entry].c.body.contains(f'"{text}"', autoescape=True) for text in some))
         found |= {entry.seq: entry for entry in tx.select(Entry, named)}
     return [found[seq] for seq in sorted(found)]
+
+
+def entries_told(tx: Tx, seq: int, limit: int) -> list[Entry]:
+    """As `entries_from`, without padding, and without what entries hide."""
+    entries = TABLE_OF[Entry].c
+    return tx.select(Entry, entries.seq >= seq, entries.kind != "padding", without=HIDDEN, limit=limit)
 
 
 def cameras_last_heard(tx: Tx, *, after_ns: int, until_ns: int) -> list[Camera]:

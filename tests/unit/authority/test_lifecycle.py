@@ -11,8 +11,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
 from tests.installation import DAY, HOUR, Installation, person
 from tests.lifecycle import MINORS, OVER, ZONE_OF, Listed, Model, Pause, Staff
+from tests.replaying import differences, openings_of
 
 from habeas.accounts.roles import Actor, Role
+from habeas.audit import replay
+from habeas.audit.state import State
 from habeas.authority import authorisations, jumps, policy
 from habeas.authority.gallery import Gallery
 from habeas.authority.purposes import Purpose
@@ -76,6 +79,7 @@ class Life(RuleBasedStateMachine):
         self.keys_of: dict[str, frozenset[str]] = {}
         self.codes: dict[str, str] = {}
         self.told: int | None = None
+        self.replayed = State()
 
     def teardown(self) -> None:
         self.place.close()
@@ -465,6 +469,13 @@ class Life(RuleBasedStateMachine):
             view = self.place.gallery.view(camera, self.time.now_ns())
             found = set() if view is None else set(view.authorisation_ids.tolist())
             assert found == self.model.searched(camera), camera
+
+    @invariant()
+    def the_log_says_what_the_database_holds(self) -> None:
+        with self.place.store.read() as tx:
+            for opened in openings_of(tx, self.place.keys, self.replayed.taken):
+                replay.take(self.replayed, opened)
+            assert differences(self.replayed, tx) == []
 
 
 SHORT: Final = settings(

@@ -45,11 +45,11 @@ def row(place: Installation) -> Authorisation:
     return place.started("rita", decision=DECISION, until_ns=place.clock.now_ns() + 20 * HOUR)
 
 
-def searched(place: Installation, row: Authorisation, view_id: str = "v", alerts: int = 0) -> None:
+def searched(place: Installation, row: Authorisation, view_id: str = "v") -> None:
     """An hour of searches is over, and an entry."""
     hour_ns = place.clock.now_ns() - place.clock.now_ns() % HOUR
     of = (row.authorisation_id,)
-    counted = Search("c1", view_id, hour_ns, hour_ns, hour_ns + 9, 120, alerts, of, 1, 1, "m", "cal", 1e-4, 0.5, "b")
+    counted = Search("c1", view_id, hour_ns, 120, of, 1, 1, "m", "cal", 1e-4, 0.5, "b")
     with place.store.write() as tx:
         tx.add(counted)
     place.advance(HOUR)
@@ -80,7 +80,7 @@ def confirmed(place: Installation, row: Authorisation) -> Alert:
 def court(place: Installation, row: Authorisation) -> bytes:
     """The bundle of a confirmed alert."""
     alert = confirmed(place, row)
-    searched(place, row, alerts=1)
+    searched(place, row)
     searched(place, row, view_id="another")
     published(place)
     return made(place, alert_id=alert.alert_id)
@@ -121,7 +121,7 @@ def test_the_defence_finds_searches_that_found_nothing(place: Installation, row:
         searched(place, row)
     published(place)
     told = checked(made(place, authorisation_id=row.authorisation_id)).told["abstract"]
-    assert (told["searches"]["number"], told["searches"]["above_threshold"], told["alerts"]) == (360, 0, {})
+    assert (told["searches"]["number"], told["alerts"]) == (360, {})
 
 
 def test_alerts_of_an_authorisation_are_listed_with_their_outcome(place: Installation, row: Authorisation) -> None:
