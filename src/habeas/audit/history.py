@@ -38,6 +38,7 @@ class Said:
         at_ns: when, Unix nanoseconds.
         body: what the opening says, with what it hides, as far as that was opened.
         sealed: it hides something that was not opened.
+        opened: it hides something that was.
     """
 
     seq: int
@@ -47,6 +48,7 @@ class Said:
     at_ns: int
     body: Mapping[str, Any]
     sealed: bool = False
+    opened: bool = False
 
     def broken(self, what: str) -> ProofError:
         """Return the error that this entry breaks a claim."""
@@ -228,28 +230,54 @@ class History:
         """Return the persons of accounts."""
         return {self.person(account) for account in accounts}
 
-    def held(self, account: str, role: str, at_ns: int, before_seq: int) -> bool:
-        """Tell whether an account held a role at an instant, and nobody took it away before an entry.
+    def held(self, account: str, role: str, used: Said, before_seq: int | None = None) -> bool:
+        """Tell whether an account held a role when an entry used it, and nobody took it away before a later one.
 
         Args:
             account: which.
             role: by name.
-            at_ns: when it was used.
-            before_seq: where that still counts.
+            used: the entry.
+            before_seq: where that still counts; None: at the entry itself.
         """
-        granted = self.about(account, "role.granted", "role.granted-first")
-        taken = [
-            said.seq
-            for said in self.about(account, "role.revoked", "account.disabled", "account.reset")
-            if said.body.get("role", role) == role and said.seq < before_seq
+        return role in self.roles(account, used, used.seq if before_seq is None else before_seq)
+
+    def roles(self, account: str, used: Said, before_seq: int) -> set[str]:
+        """Return the roles that an account held, as in `held`."""
+        return {
+            said.text("role")
+            for said in self.granted(account, used.seq)
+            if (said.kind == FIRST or said.time_ns("usable_from") <= used.at_ns) and not self._taken(said, before_seq)
+        }
+
+    def granted(self, account: str, before_seq: int) -> list[Said]:
+        """Return the entries that gave an account its roles; those not taken away, and the first ones in their time."""
+        return [
+            said
+            for said in self.about(account, "role.granted", FIRST)
+            if said.seq < before_seq
+            and (said.kind != FIRST or self.is_first(said))
+            and not self._taken(said, before_seq)
         ]
+
+    def is_first(self, said: Said) -> bool:
+        """Tell whether `init` wrote an entry, before the node ran for the first time."""
+        started = self._by_kind.get("node.started", ())
+        return said.actor == "init" and not (started and started[0].seq < said.seq)
+
+    def _taken(self, granted: Said, before_seq: int) -> bool:
+        role, account = granted.text("role"), granted.text("account")
         return any(
-            said.body.get("role") == role
-            and said.seq < before_seq
-            and (said.kind == "role.granted-first" or said.time_ns("usable_from") <= at_ns)
-            and not any(seq > said.seq for seq in taken)
-            for said in granted
+            granted.seq < said.seq < before_seq and said.body.get("role", role) == role
+            for said in self.about(account, "role.revoked", "account.disabled", "account.reset")
         )
+
+    def fork(self) -> "History":
+        """Return what is known so far, to go on another way."""
+        other = History()
+        other._by_kind.update({kind: list(said) for kind, said in self._by_kind.items()})
+        other._by_object.update({key: list(said) for key, said in self._by_object.items()})
+        other._gaps, other.until_ns = list(self._gaps), self.until_ns
+        return other
 
     def latest_ns(self, due_ns: int, within_ns: int) -> int:
         """Return until when something that was due had to be done; later where nothing was written meanwhile.
@@ -268,6 +296,8 @@ class History:
         return latest_ns
 
 
+FIRST: Final = "role.granted-first"
+"""Type of the entry of a role that nobody had to grant."""
 _OBJECTS: Final = ("account", "alert", "authorisation", "camera", "grant", "object", "policy", "suspension")
 """Fields of bodies that name what an entry is about."""
 KEPT: Final = frozenset(
@@ -277,7 +307,9 @@ KEPT: Final = frozenset(
         "account.reset",
         "alert.decided",
         "alert.destroyed",
+        "alert.last-seen",
         "alert.raised",
+        "alert.seen-again",
         "approval.given",
         "authorisation.active",
         "authorisation.amended",
@@ -288,18 +320,21 @@ KEPT: Final = frozenset(
         "authorisation.revoked",
         "authorisation.submitted",
         "camera.added",
+        "camera.removed",
         "log.epoch",
+        "node.started",
         "policy.approved",
         "policy.first",
         "policy.proposed",
         "role.granted",
-        "role.granted-first",
+        FIRST,
         "role.proposed",
         "role.revoked",
         "suspension.imposed",
         "suspension.lift-proposed",
         "suspension.lifted",
         "verdict.given",
+        "view.alert",
     }
 )
 """Types of entries that some claim looks at; the others are not kept in memory."""
@@ -316,5 +351,14 @@ def said_of(opening: Mapping[str, Any], hidden: Mapping[str, Any] | None, index:
     except InputError:
         raise _unopened(opening["seq"], index, "its time is none") from None
     body = {**(hidden if isinstance(hidden, dict) else {}), **opening["body"]}
-    sealed = opening["hidden"] is not None and hidden is None
-    return Said(opening["seq"], index, opening["type"], opening["actor"], at_ns, body, sealed)
+    hides = opening["hidden"] is not None
+    return Said(
+        opening["seq"],
+        index,
+        opening["type"],
+        opening["actor"],
+        at_ns,
+        body,
+        sealed=hides and hidden is None,
+        opened=hides and hidden is not None,
+    )

@@ -10,7 +10,7 @@
 5. *Epochs.* Each later epoch names a checkpoint of the one before, which is in that one's log, and an entry of its own
    says so; the openings show that two approvers did.
 6. *Openings.* Each leaf commits to its opening, which says the same number, type and hour.
-7. *Hidden parts.* Each opening commits to what it hides. What cannot be opened any more was due (`claims.DUE`).
+7. *Hidden parts.* Each opening commits to what it hides. What cannot be opened any more was due (`claims_alerts.DUE`).
 8. *Claims.* The entries keep the rules (`claims.CLAIMS`).
 
 Steps 6 to 8 take an auditor's export. The first place that does not hold is named by its index or tile.
@@ -22,7 +22,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from habeas.audit.checkpoint import Checkpoint, SignedCheckpoint, parse_body, parse_checkpoint
-from habeas.audit.claims import CLAIMS, epoch_approved, is_due
+from habeas.audit.claims import CLAIMS, epoch_approved
+from habeas.audit.claims_alerts import is_due
 from habeas.audit.fetching import Openings, Source
 from habeas.audit.inputs import EpochLog
 from habeas.audit.log import CHECKPOINT

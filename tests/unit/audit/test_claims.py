@@ -9,13 +9,18 @@ import pytest
 import rfc8785
 from tests.unit.audit.exports import Book
 
-from habeas.audit.claims import CLAIMS, is_due, tightens
+from habeas.audit.claims import CLAIMS
+from habeas.audit.claims_alerts import is_due
+from habeas.audit.claims_policy import MAXIMA, PURPOSES, tightens
 from habeas.audit.history import History, said_of
-from habeas.errors import ProofError
+from habeas.authority.policy import Ceilings
+from habeas.authority.purposes import Purpose
+from habeas.errors import ProofError, RuleError
 from habeas.types import HOUR_NS, utc
 
 SHA = "a" * 64
 STAFF = {
+    "ann": "admin",
     "rob": "requester",
     "abe": "approver",
     "bea": "approver",
@@ -24,8 +29,16 @@ STAFF = {
     "paul": "privacy",
     "opal": "operator",
     "otto": "operator",
+    "oda": "operator",
 }
-CEILINGS = {"fpir": 1e-4, "purposes": ["consent", "missing-person"], "quorum": 0, "subjects": 9, "witnesses": []}
+CEILINGS: dict[str, Any] = {
+    **MAXIMA,
+    "fpir": 1e-4,
+    "purposes": ["consent", "missing-person"],
+    "quorum": 0,
+    "subjects": 9,
+    "witnesses": [],
+}
 Change = Callable[["Story"], None]
 
 
@@ -56,17 +69,22 @@ class Story(Book):
         for name, role in STAFF.items():
             self.add("account.added", "init", {"account": name, "person": name})
             self.add("role.granted-first", "init", {"account": name, "grant": f"g-{name}", "role": role, "zones": []})
-        self.add("policy.first", "init", {**self.policy_facts("p1", 1, 0), "ceilings": CEILINGS})
-        self.add("camera.added", "ann", {"camera": "c1", "zone": "gate", "source": "s"})
+        self.add("policy.first", "init", self.policy_facts("p1", 1, 0))
+        self.add("node.started", "node", {})
+        self.camera("c1", "gate", "s")
 
     def at(self, hours: float = 0) -> str:
         return utc(self.now_ns + round(hours * HOUR_NS))
+
+    def camera(self, name: str, zone: str, source: str) -> None:
+        self.add("camera.added", "ann", {"camera": name, "zone": zone, "source": source})
 
     def ask(self, name: str = "a1", **changes: Any) -> None:
         body = {
             "authorisation": name,
             "cameras": [["c1", "s"]],
             "from": self.at(),
+            "kind": "live",
             "minor": False,
             "purpose": "missing-person",
             "requester": "rob",
@@ -81,7 +99,7 @@ class Story(Book):
         for name in names:
             self.add("approval.given", name, {"action": action, "approval": "ok", "object": of, "sha256": sha256})
 
-    def start(self, name: str = "a1", *, hours: float = 2, confirmed: bool = True, sha256: str = SHA) -> None:
+    def start(self, name: str = "a1", *, hours: float = 1.99, confirmed: bool = True, sha256: str = SHA) -> None:
         body = {"authorisation": name, "confirmed": confirmed, "ends": self.at(hours), "sha256": sha256}
         self.add("authorisation.active", "bea", body, after_s=0)
 
@@ -100,7 +118,16 @@ class Story(Book):
         hidden = {"authorisation": "a1", "camera": "c1", "captured_at": self.at(), **changes}
         self.add("alert.raised", "review", {"alert": name, "model": "m"}, hidden)
 
-    def judge(self, *verdicts: tuple[str, str], outcome: str = "confirmed", given: bool = True, **changes: Any) -> None:
+    def judge(
+        self,
+        *verdicts: tuple[str, str],
+        outcome: str = "confirmed",
+        given: bool = True,
+        looked: bool = True,
+        **changes: Any,
+    ) -> None:
+        for who, _ in verdicts if looked else ():
+            self.add("view.alert", who, {"alert": "alert-1", "faces": 2})
         opened = [
             {"account": who, "alert": "alert-1", "verdict": verdict, "verdict_id": f"v-{n}", **changes}
             for n, (who, verdict) in enumerate(verdicts)
@@ -118,22 +145,33 @@ class Story(Book):
         self.add("suspension.lifted", second, {"from": self.at(hours), "suspension": "s1"})
 
     @staticmethod
-    def policy_facts(name: str, number: int, based_on: int) -> dict[str, Any]:
-        return {"based_on": based_on, "ceilings": CEILINGS, "number": number, "policy": name, "sha256": SHA}
-
-    def propose(self, **changes: Any) -> None:
+    def policy_facts(name: str, number: int, based_on: int, **changes: Any) -> dict[str, Any]:
         ceilings = {**CEILINGS, **changes}
-        self.add("policy.proposed", "cid", {**self.policy_facts("p2", 2, 1), "ceilings": ceilings})
+        digest = hashlib.sha256(rfc8785.dumps(ceilings)).hexdigest()
+        return {"based_on": based_on, "ceilings": ceilings, "number": number, "policy": name, "sha256": digest}
 
-    def take_policy(self, *names: str, hours: float = 0) -> None:
-        self.approve(*names, of="p2", action="policy")
-        self.add("policy.approved", names[-1], {"effective_from": self.at(hours), "policy": "p2"}, after_s=0)
+    def propose(self, name: str = "p2", based_on: int = 1, sha256: str = "", **changes: Any) -> None:
+        facts = self.policy_facts(name, int(name[1:]), based_on, **changes)
+        self.add("policy.proposed", "cid", {**facts, "sha256": sha256 or facts["sha256"]})
+
+    def take_policy(self, *names: str, hours: float = 0, of: str = "p2") -> None:
+        proposed = [one["body"] for one in self.openings if one["type"] == "policy.proposed"]
+        self.approve(*names, of=of, action="policy", sha256=proposed[-1]["sha256"] if proposed else SHA)
+        self.add("policy.approved", names[-1], {"effective_from": self.at(hours), "policy": of}, after_s=0)
 
     def grant(
-        self, first: str = "abe", second: str = "bea", *, of: str = "new", hours: float = 24, role: str = "operator"
+        self,
+        first: str = "abe",
+        second: str = "bea",
+        *,
+        of: str = "new",
+        hours: float = 24,
+        role: str = "operator",
+        person: str = "",
+        proposed: str = "operator",
     ) -> None:
-        self.add("account.added", "ann", {"account": of, "person": of})
-        grant = {"account": of, "grant": "g1", "proposed_by": first, "role": "operator", "zones": []}
+        self.add("account.added", "ann", {"account": of, "person": person or of})
+        grant = {"account": of, "grant": "g1", "proposed_by": first, "role": proposed, "zones": []}
         self.add("role.proposed", first, grant)
         self.add("role.granted", second, {**grant, "role": role, "usable_from": self.at(hours)}, after_s=0)
 
@@ -141,7 +179,39 @@ class Story(Book):
 def second_account(story: Story) -> None:
     """Bea has another account."""
     story.add("account.added", "ann", {"account": "bea2", "person": "bea"})
-    story.add("role.granted-first", "init", {"account": "bea2", "grant": "g", "role": "approver", "zones": []})
+    story.grant(of="bea2", person="bea", role="approver", proposed="approver")
+    story.pad(24 * 60)
+
+
+def gone(story: Story, **ended: str) -> None:
+    """The alert ends, and so does what it hid."""
+    story.listed()
+    story.alert()
+    story.hidden[-1] = None
+    story.add(ended.pop("kind"), "review", {"alert": "alert-1", "verdicts": [], **ended})
+    story.pad(6)
+
+
+GONE = {"alert": "alert-1", "verdicts": [], "why": "suspension"}
+ROLE = {"account": "new", "role": "auditor"}
+FIVE = [[f"c{n}", f"s{n}"] for n in range(5)]
+WITNESSED = {"witnesses": ["a", "b"], "quorum": 2}
+
+
+def tighter_again(story: Story, based_on: int) -> None:
+    """A third policy, which allows less than the second."""
+    story.propose("p3", based_on, subjects=7)
+    story.take_policy("abe", "bea", of="p3")
+
+
+def footage(story: Story, **changes: Any) -> None:
+    """Footage of yesterday is asked for."""
+    story.ask(**{"kind": "retrospective", "from": story.at(-24), "until": story.at(-22), **changes})
+
+
+def auditor_too(story: Story, of: str) -> None:
+    """Another account of whoever is new gets another role."""
+    story.grant(of=of, person="new")
 
 
 KEPT: list[Change] = [
@@ -149,15 +219,42 @@ KEPT: list[Change] = [
     lambda s: [s.listed(), s.pad(119), s.end(), s.pad(60)],
     lambda s: [s.ask(minor=True), s.approve("abe", "bea", "cid"), s.start()],
     lambda s: [s.ask(purpose="consent"), s.approve("abe"), s.start()],
-    lambda s: [s.ask(urgent=True), s.approve("abe"), s.start(hours=24, confirmed=False), s.approve("bea"), s.start()],
+    lambda s: [
+        s.ask(urgent=True, until=s.at(25)),
+        s.approve("abe"),
+        s.start(hours=24, confirmed=False),
+        s.approve("bea"),
+        s.start(hours=24),
+    ],
     lambda s: [s.listed(), s.alert(), s.judge(("opal", "same"), ("otto", "same"))],
-    lambda s: [s.listed(), s.alert(), s.judge(("opal", "same"), ("otto", "different"), ("x", "same"))],
+    lambda s: [s.listed(), s.alert(), s.judge(("opal", "same"), ("otto", "different"), ("oda", "same"))],
     lambda s: [s.listed(), s.alert(), s.judge(("opal", "different"), ("otto", "different"), outcome="false")],
     lambda s: [s.listed(), s.suspend(zones=["hall"]), s.alert()],
     lambda s: [s.suspend(), s.lift(), s.pad(70), s.listed(), s.alert()],
     lambda s: [s.propose(subjects=8), s.take_policy("abe", "bea")],
     lambda s: [s.propose(subjects=10), s.take_policy("abe", "bea", hours=24)],
+    lambda s: [s.propose(subjects=8), s.take_policy("abe", "bea"), tighter_again(s, based_on=2)],
+    lambda s: [s.propose(**WITNESSED), s.take_policy("abe", "bea")],
     lambda s: s.grant(),
+    lambda s: [s.grant(role="auditor", proposed="auditor"), s.add("role.revoked", "ann", ROLE), auditor_too(s, "x")],
+    lambda s: gone(s, kind="alert.decided", outcome="false"),
+    lambda s: gone(s, kind="alert.destroyed"),
+    lambda s: [s.listed(), s.alert(), s.suspend(), s.add("alert.destroyed", "review", GONE)],
+    lambda s: [s.listed(), s.alert(), s.suspend(zones=["hall"]), s.pad(6)],
+    lambda s: [s.listed(), s.alert(), s.suspend(back=0), s.pad(6)],
+    lambda s: [s.listed(), s.alert(), s.add("alert.destroyed", "review", GONE), s.end()],
+    lambda s: [s.ask(cameras=FIVE), s.approve("abe", "bea"), s.start()],
+    lambda s: [s.ask(cameras=[*FIVE, ["c9", "s9"]], purpose="missing-person"), s.approve("abe", "bea"), s.start()],
+    lambda s: [footage(s), s.approve("abe", "bea"), s.start(hours=72)],
+    lambda s: [s.ask(purpose="consent", until=s.at(719)), s.approve("abe", "bea"), s.start()],
+    lambda s: [
+        s.camera("c2", "hall", "other"),
+        s.suspend(),
+        s.ask(cameras=[["c2", "other"]]),
+        s.approve("abe", "bea"),
+        s.start(),
+        s.alert(camera="c2"),
+    ],
 ]
 
 
@@ -166,6 +263,84 @@ def test_entries_that_keep_the_rules_hold(write: Change) -> None:
     story = Story()
     write(story)
     assert broken(story) == ""
+
+
+SAME = (("opal", "same"), ("otto", "same"))
+ADMIN = {"account": "ada", "grant": "g-ada", "role": "admin", "zones": []}
+
+
+def urgently(story: Story) -> None:
+    """One that started with one approver."""
+    story.ask(urgent=True)
+    story.approve("abe")
+    story.start(confirmed=False)
+
+
+def judged(story: Story, *names: str, outcome: str = "confirmed", looked: bool = True) -> None:
+    """An alert that these decided."""
+    story.listed()
+    story.alert()
+    said = "same" if outcome == "confirmed" else "different"
+    story.judge(*((name, said) for name in names), outcome=outcome, looked=looked)
+
+
+def faceless(story: Story) -> None:
+    """Both open the alert, and are shown no face."""
+    for who, _ in SAME:
+        story.add("view.alert", who, {"alert": "alert-1", "faces": 0})
+
+
+def first_role(story: Story, actor: str, name: str) -> None:
+    """Somebody gets a role as `init` gives it, while the node runs."""
+    story.add("account.added", "ann", {"account": name, "person": name})
+    story.add("role.granted-first", actor, {"account": name, "grant": "g", "role": "approver", "zones": []})
+
+
+def role_afterwards(story: Story) -> None:
+    """Before the node ran: an approval by somebody who is an approver later."""
+    del story.openings[-2:], story.hidden[-2:]
+    story.camera("c1", "gate", "s")
+    story.ask()
+    story.approve("abe", "zoe")
+    first_role(story, "init", "zoe")
+    story.start()
+
+
+def seen_again(story: Story) -> None:
+    """What the alert hid is gone, what was seen again is not."""
+    story.listed()
+    story.alert()
+    story.hidden[-1] = None
+    story.add("alert.seen-again", "review", {"alert": "alert-1"}, {"sightings": 2})
+    story.add("alert.destroyed", "review", GONE)
+    story.pad(6)
+
+
+def anew(story: Story) -> None:
+    """The suspended camera comes back under another name in another zone, and one authorisation names it."""
+    story.add("camera.removed", "ann", {"camera": "c1"})
+    story.camera("c2", "hall", "s")
+    story.ask(cameras=[["c2", "s"]])
+    story.approve("abe", "bea")
+    story.start()
+
+
+def loosened(story: Story, based_on: int) -> None:
+    """A policy that allows more than the one in force, and no more than another."""
+    story.propose("p3", based_on, subjects=9 if based_on == 1 else 40)
+    story.take_policy("abe", "bea", of="p3")
+
+
+def owned(story: Story) -> None:
+    """Two witnesses more, and no more of them have to sign than two."""
+    story.propose("p3", 2, witnesses=["a", "b", "mine", "mine-too"], quorum=2)
+    story.take_policy("abe", "bea", of="p3")
+
+
+def many(story: Story, count: int) -> None:
+    """So many cameras more."""
+    for number in range(count):
+        story.camera(f"d{number}", "hall", f"d{number}")
 
 
 BROKEN: list[tuple[str, str, Change]] = [
@@ -260,6 +435,143 @@ BROKEN: list[tuple[str, str, Change]] = [
             s.judge(("opal", "same"), ("otto", "same"), given=False),
         ],
     ),
+    ("active again after its end", "8.1", lambda s: [s.listed(), s.end(), s.start()]),
+    ("urgent again after its end", "8.2", lambda s: [urgently(s), s.end(), s.start(confirmed=False)]),
+    ("started again and again", "8.2", lambda s: [urgently(s), s.pad(30), s.start(confirmed=False)]),
+    ("confirmed again and again", "8.1", lambda s: [s.listed(), s.pad(30), s.start()]),
+    (
+        "urgent once it was confirmed",
+        "8.2",
+        lambda s: [s.ask(urgent=True), s.approve("abe", "bea"), s.start(), s.start(confirmed=False)],
+    ),
+    ("confirmed by nobody that there is", "8.9", lambda s: judged(s, "ghost", "shade")),
+    ("confirmed by approver and requester", "8.9", lambda s: judged(s, "abe", "rob")),
+    ("confirmed without looking", "8.9", lambda s: judged(s, "opal", "otto", looked=False)),
+    ("looked when it was closed", "8.9", lambda s: [s.listed(), s.alert(), faceless(s), s.judge(*SAME, looked=False)]),
+    ("decided false by nobody", "8.9", lambda s: judged(s, "ghost", "shade", outcome="false")),
+    ("granted by admins", "8.6", lambda s: [s.add("role.granted-first", "init", ADMIN), s.grant("ann", "ada")]),
+    ("granted with an admin", "8.6", lambda s: s.grant("ann", "bea")),
+    ("proposed by an admin", "8.6", lambda s: s.grant("bea", "ann")),
+    ("granted by accounts that are not there", "8.6", lambda s: s.grant("ghost", "shade")),
+    (
+        "granted by one who holds nothing any more",
+        "8.6",
+        lambda s: [s.add("account.disabled", "ann", {"account": "abe"}), s.grant()],
+    ),
+    ("a first role later", "8.6", lambda s: first_role(s, "init", "zoe")),
+    ("a first role from an admin", "8.6", lambda s: first_role(s, "ann", "zoe")),
+    (
+        "approved with a first role later",
+        "8.1",
+        lambda s: [first_role(s, "ann", "zoe"), s.ask(), s.approve("abe", "zoe"), s.start()],
+    ),
+    ("a role after the approval", "8.1", role_afterwards),
+    ("approver and admin", "8.11", lambda s: s.grant(of="ann2", person="ann")),
+    ("privacy and operator", "8.11", lambda s: s.grant(of="pia2", person="pia")),
+    ("operator and auditor", "8.11", lambda s: s.grant(of="opal2", person="opal", role="auditor", proposed="auditor")),
+    ("suspended back, and kept", "8.12", lambda s: [s.listed(), s.alert(), s.suspend(), s.pad(6)]),
+    ("suspended back, confirmed and kept", "8.12", lambda s: [judged(s, "opal", "otto"), s.suspend(), s.pad(6)]),
+    (
+        "suspended back, destroyed late",
+        "8.12",
+        lambda s: [s.listed(), s.alert(), s.suspend(), s.pad(6), s.add("alert.destroyed", "r", GONE)],
+    ),
+    ("ended, and its alert kept", "8.12", lambda s: [s.listed(), s.alert(), s.end(), s.pad(6)]),
+    ("false, and it opens", "8.13", lambda s: [judged(s, "opal", "otto", outcome="false"), s.pad(60)]),
+    (
+        "destroyed, and it opens",
+        "8.13",
+        lambda s: [s.listed(), s.alert(), s.add("alert.destroyed", "r", GONE), s.pad(6)],
+    ),
+    ("destroyed, and its last sighting opens", "8.13", seen_again),
+    ("added anew elsewhere", "8.8", lambda s: [s.suspend(), anew(s), s.alert(camera="c2")]),
+    ("added anew elsewhere before", "8.8", lambda s: [anew(s), s.suspend(), s.alert(camera="c2")]),
+    ("added anew, suspended back", "8.12", lambda s: [anew(s), s.alert(camera="c2"), s.suspend(), s.pad(6)]),
+    (
+        "tighter than one of long ago",
+        "8.5",
+        lambda s: [s.propose(subjects=8), s.take_policy("abe", "bea"), loosened(s, 1)],
+    ),
+    (
+        "tighter than one that waits",
+        "8.5",
+        lambda s: [s.propose(subjects=50), s.take_policy("abe", "bea", hours=24), loosened(s, 2)],
+    ),
+    ("a second first policy", "8.5", lambda s: s.add("policy.first", "init", s.policy_facts("p9", 1, 0, subjects=99))),
+    ("the hash of another policy", "8.5", lambda s: [s.propose(sha256=SHA), s.take_policy("abe", "bea")]),
+    (
+        "own witnesses",
+        "8.5",
+        lambda s: [s.propose(witnesses=["a", "b"], quorum=2), s.take_policy("abe", "bea"), owned(s)],
+    ),
+    ("an FPIR that no policy has", "8.5", lambda s: [s.propose(fpir=0.5), s.take_policy("abe", "bea", hours=24)]),
+    (
+        "a purpose that no policy has",
+        "8.5",
+        lambda s: [s.propose(purposes=["protesters"]), s.take_policy("abe", "bea", hours=24)],
+    ),
+    ("a year", "8.10", lambda s: [s.ask(until=s.at(365 * 24)), s.approve("abe", "bea"), s.start()]),
+    (
+        "in a year",
+        "8.10",
+        lambda s: [s.ask(**{"from": s.at(8760), "until": s.at(8761)}), s.approve("abe", "bea"), s.start()],
+    ),
+    (
+        "for longer than the policy says",
+        "8.10",
+        lambda s: [s.propose(authorisation_h=1), s.take_policy("abe", "bea"), s.listed()],
+    ),
+    (
+        "500 cameras",
+        "8.10",
+        lambda s: [
+            many(s, 30),
+            s.ask(cameras=[[f"d{n}", "x"] for n in range(500)]),
+            s.approve("abe", "bea"),
+            s.start(),
+        ],
+    ),
+    (
+        "six of thirty cameras",
+        "8.10",
+        lambda s: [many(s, 30), s.ask(cameras=[*FIVE, ["d", "d"]]), s.approve("abe", "bea"), s.start()],
+    ),
+    ("ends ten years after", "8.10", lambda s: [s.ask(), s.approve("abe", "bea"), s.start(hours=87_600)]),
+    (
+        "a purpose that there is not",
+        "8.10",
+        lambda s: [s.ask(purpose="protesters"), s.approve("abe", "bea"), s.start()],
+    ),
+    (
+        "a purpose that the policy has not",
+        "8.10",
+        lambda s: [s.ask(purpose="court-order"), s.approve("abe", "bea"), s.start()],
+    ),
+    ("a minor's consent", "8.1", lambda s: [s.ask(purpose="consent", minor=True), s.approve("abe"), s.start()]),
+    ("a consent to footage", "8.1", lambda s: [footage(s, purpose="consent"), s.approve("abe"), s.start()]),
+    (
+        "a minor's consent by three",
+        "8.10",
+        lambda s: [s.ask(purpose="consent", minor=True), s.approve("abe", "bea", "cid"), s.start()],
+    ),
+    (
+        "a consent to footage by two",
+        "8.10",
+        lambda s: [footage(s, purpose="consent"), s.approve("abe", "bea"), s.start()],
+    ),
+    (
+        "an urgent consent",
+        "8.10",
+        lambda s: [s.ask(purpose="consent", urgent=True), s.approve("abe"), s.start(confirmed=False)],
+    ),
+    (
+        "a minor suspect",
+        "8.10",
+        lambda s: [s.ask(minor=True, purpose="serious-offence-suspect"), s.approve("abe", "bea", "cid"), s.start()],
+    ),
+    ("footage of a week", "8.10", lambda s: [footage(s, **{"from": s.at(-168)}), s.approve("abe", "bea"), s.start()]),
+    ("footage of tomorrow", "8.10", lambda s: [footage(s, until=s.at(24)), s.approve("abe", "bea"), s.start()]),
+    ("neither live nor footage", "8.10", lambda s: [s.ask(kind="both"), s.approve("abe", "bea"), s.start()]),
 ]
 
 
@@ -341,3 +653,12 @@ def test_what_an_alert_hides_is_due_when_the_log_says_that_it_ended() -> None:
         (raised,) = history.all("alert.raised")
         assert raised.sealed
         assert is_due(raised, history) is due
+
+
+@pytest.mark.rule("P5")
+def test_what_no_policy_passes_is_the_same_for_the_verifier() -> None:
+    assert set(PURPOSES) == {purpose.value for purpose in Purpose}
+    for name, most in MAXIMA.items():
+        Ceilings(**{name: most})  # type: ignore[arg-type]  # by name
+        with pytest.raises(RuleError, match="outside"):
+            Ceilings(**{name: most * 1.01})  # type: ignore[arg-type]  # by name

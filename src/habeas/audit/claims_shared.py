@@ -1,0 +1,62 @@
+"""What several claims on the entries of a log need: who approved, whether it was done on time, what a hash is of."""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Final
+
+from habeas.audit.history import History, Said, canonical
+from habeas.types import NS_PER_S
+
+DISCARD_NS: Final = 5 * 60 * NS_PER_S
+"""From an end until what belonged to it is destroyed and an entry says so."""
+SKEW_NS: Final = NS_PER_S
+TWO: Final = 2
+ENDS: Final = ("authorisation.expired", "authorisation.refused", "authorisation.revoked")
+_ASKED: Final = ("authorisation.drafted", "authorisation.amended", "authorisation.submitted")
+
+
+def approvers(history: History, by: Said, object_id: str, action: str, sha256: str) -> set[str]:
+    """Return the persons whose approval of exactly this counts when an entry is written."""
+    return {
+        history.person(given.actor)
+        for given in history.about(object_id, "approval.given")
+        if given.seq < by.seq
+        and (given.text("action"), given.text("sha256")) == (action, sha256)
+        and history.held(given.actor, "approver", given, by.seq)
+    }
+
+
+def asked_of(history: History, said: Said) -> Said:
+    """Return what was asked for last when an authorisation became active.
+
+    Raises:
+        ProofError: nothing was, something else was, or it had ended.
+    """
+    object_id = said.text("authorisation")
+    asked = [one for one in history.about(object_id, *_ASKED) if one.seq < said.seq]
+    if not asked:
+        raise said.broken("nobody asked for it")
+    if asked[-1].text("sha256") != said.text("sha256"):
+        raise said.broken("it is not what was asked for last")
+    if any(one.seq < said.seq for one in history.about(object_id, *ENDS)):
+        raise said.broken("it had ended, and nothing leads back")
+    return asked[-1]
+
+
+def check_done(history: History, said: Said, due_ns: int, within_ns: int, done: Sequence[Said], what: str) -> None:
+    """Check that something that was due was done, where the entries go on for long enough to tell.
+
+    Raises:
+        ProofError: it was not.
+    """
+    latest_ns = history.latest_ns(due_ns, within_ns)
+    if history.until_ns > latest_ns and all(one.at_ns > latest_ns for one in done):
+        raise said.broken(what)
+
+
+def digest_of(value: object) -> str:
+    """Return SHA-256, hexadecimal, of canonical JSON; empty: it has none."""
+    try:
+        return hashlib.sha256(canonical(value)).hexdigest()
+    except (ValueError, RecursionError):
+        return ""
