@@ -39,7 +39,8 @@ def approved(history: History) -> int:
     confirmed = [said for said in history.all("authorisation.active") if said.body.get("confirmed") is True]
     for said in confirmed:
         asked = asked_of(history, said)
-        _check_once(said, [one for one in confirmed if one.text("authorisation") == said.text("authorisation")])
+        active = history.about(said.text("authorisation"), "authorisation.active")
+        _check_once(said, [one for one in active if one.body.get("confirmed") is True])
         persons = approvers(history, said, said.text("authorisation"), "authorisation", said.text("sha256"))
         if history.person(asked.text("requester")) in persons:
             raise said.broken("who asked for it approved it")

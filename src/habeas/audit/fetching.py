@@ -13,7 +13,7 @@ import httpx
 from habeas.audit.folder import LogFolder
 from habeas.audit.merkle import HASH_BYTES
 from habeas.audit.note import MAX_NOTE_BYTES
-from habeas.audit.openings import A_FILE, openings_file
+from habeas.audit.openings import A_FILE, left_file, openings_file
 from habeas.audit.text import shown
 from habeas.audit.tiles import MAX_BUNDLE_BYTES, TILE_WIDTH
 from habeas.errors import FormatError, InputError, ProofError
@@ -217,6 +217,9 @@ class Openings(Protocol):
     def lines(self, seq: int) -> Iterator[bytes]:
         """Yield the line of each entry, from this number on."""
 
+    def left_behind(self, number: int) -> Iterator[bytes]:
+        """Yield the line of each entry that only this epoch has: a later one began before it."""
+
 
 class OpeningsFolder:
     """The openings of an auditor's export: `openings/NNNNNN.jsonl`, one line an entry, 65,536 lines a file.
@@ -246,6 +249,17 @@ class OpeningsFolder:
             seq, skip = seq + A_FILE, 0
             if count < A_FILE and (self._path / openings_file(seq)).is_file():
                 raise ProofError(f"{path.name} has {count} lines, not {A_FILE}", remedy="ask for the export again")
+
+    def left_behind(self, number: int) -> Iterator[bytes]:
+        """Yield the line of each entry that only this epoch has; none, if an auditor did not add them.
+
+        Raises:
+            FormatError: a line is too long.
+            InputError: the file cannot be read.
+        """
+        path = self._path / left_file(number)
+        if path.is_file():
+            yield from _lines(path)
 
 
 def _lines(path: Path) -> Iterator[bytes]:

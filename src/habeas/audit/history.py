@@ -260,9 +260,9 @@ class History:
         ]
 
     def is_first(self, said: Said) -> bool:
-        """Tell whether `init` wrote an entry, before the node ran for the first time."""
-        started = self._by_kind.get("node.started", ())
-        return said.actor == "init" and not (started and started[0].seq < said.seq)
+        """Tell whether `init` wrote an entry, before the node ran for the first time, and anybody approved anything."""
+        began = [one for kind in ("node.started", "approval.given") for one in self._by_kind.get(kind, ())[:1]]
+        return said.actor == "init" and all(one.seq > said.seq for one in began)
 
     def _taken(self, granted: Said, before_seq: int) -> bool:
         role, account = granted.text("role"), granted.text("account")

@@ -50,3 +50,11 @@ def open_entry(keys: KeyStore, entry: Entry) -> Opened:
 def openings_file(seq: int) -> str:
     """Return the name of the file of an export that an entry's opening is in."""
     return f"openings/{seq // A_FILE:06d}.jsonl"
+
+
+def left_file(number: int) -> str:
+    """Return the name of the file, in an auditor's folder, with what only this epoch has: a later one began before it.
+
+    An export cannot hold it: the installation's database lost it, or never had it. Older exports have it.
+    """
+    return f"{number}/left-behind.jsonl"

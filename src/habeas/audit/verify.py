@@ -7,9 +7,10 @@
 3. *Tiles and entries.* Every hash tile and every entry leads to the root. A public copy has all tiles, and its entries
    from a day before; which are missing yet is counted. Entries that are missing for longer are withheld.
 4. *Leaves.* Every leaf is of the one form. Hours do not go back by more than one, unless the clock was set near there.
-5. *Epochs.* Each later epoch names a checkpoint of the one before, which is in that one's log, and an entry of its own
-   says so; the openings show that two approvers did.
-6. *Openings.* Each leaf commits to its opening, which says the same number, type and hour.
+5. *Epochs.* Each later epoch names the last checkpoint of the one before, and an entry of its own says so; the openings
+   show that two approvers did. Where it begins before that one's end, what it left behind is opened and judged too.
+6. *Openings.* Each leaf commits to its opening, which says the same number, type and hour. Their times do not go back
+   by more than a minute, unless the clock was set near there.
 7. *Hidden parts.* Each opening commits to what it hides. What cannot be opened any more was due (`claims_alerts.DUE`).
 8. *Claims.* The entries keep the rules (`claims.CLAIMS`).
 
@@ -154,11 +155,13 @@ def verify(
     _check_shown(trees, trust)
     told(_checkpoint_step(trees, trust))
     told(_memory_step(trees))
+    for before, tree in itertools.pairwise(trees):
+        _check_prior(before, tree)  # 5: which of their entries go on
     reading = Reading(openings, sum(tree.head.size for tree in trees), progress)
     ends = [*(tree.log.first_seq for tree in trees[1:]), None]
     read = []
     for tree, end_seq in zip(trees, ends, strict=True):
-        read.append(reading.read(Part(tree.log.source, tree.tiles, tree.log.first_seq, end_seq)))
+        read.append(reading.read(Part(tree.log.source, tree.tiles, tree.log.number, tree.log.first_seq, end_seq)))
         _check_public(tree, read[-1])
     pending = f"{reading.pending} entries are not yet public" if reading.pending else ""
     told(Step("3", "tiles and entries lead to the root", reading.entries, pending))
@@ -309,8 +312,6 @@ def _check_public(tree: _Tree, read: Read) -> None:
 
 
 def _epochs_step(trees: Sequence[_Tree], read: Sequence[Read], reading: Reading, *, opened: bool) -> Step:
-    for before, tree in itertools.pairwise(trees):
-        _check_prior(before, tree)
     for tree, one in zip(trees, read, strict=True):
         if opened and tree.log.vkey:
             epoch_approved(reading.history, tree.log.number, tree.log.facts)
@@ -322,16 +323,21 @@ def _epochs_step(trees: Sequence[_Tree], read: Sequence[Read], reading: Reading,
 
 def _check_prior(before: _Tree, tree: _Tree) -> None:
     number, first_seq = tree.log.number, tree.log.first_seq
-    size = 0
+    size, shown_size = 0, before.head.size
     if tree.log.prior:
         prior = parse_body(tree.log.prior)
         size = prior.size
-        held = size <= before.head.size and Frontier.read(size, before.tiles.reader).root() == prior.root
+        held = size <= shown_size and Frontier.read(size, before.tiles.reader).root() == prior.root
         if prior.origin != before.head.origin or not held:
             raise ProofError(
                 f"epoch {number} goes on from a checkpoint that is not in the log of epoch {number - 1}",
                 remedy=_EVIDENCE,
             )
+    if size < shown_size:
+        raise ProofError(
+            f"epoch {number} goes on from {size} entries of epoch {number - 1}, which has {shown_size}",
+            remedy=_EVIDENCE,
+        )
     if not before.log.first_seq <= first_seq <= before.log.first_seq + size:
         raise ProofError(
             f"epoch {number} begins with entry {first_seq}, which does not follow from epoch {number - 1}",
@@ -352,11 +358,13 @@ def _opened_steps(reading: Reading, *, opened: bool) -> Iterator[Step]:
         yield Step("8", "the entries keep the rules", 0, _PUBLIC_COPY, checked=False)
         return
     yield Step("6", "leaves commit to their openings", reading.opened)
-    for said in reading.gone:
-        if not is_due(said, reading.history):  # 7
+    for said, history in reading.gone:
+        if not is_due(said, history):  # 7
             raise said.broken("what it hides was destroyed, and nothing says that this was due")
     note = f"{len(reading.gone)} were destroyed when due" if reading.gone else ""
     yield Step("7", "what is hidden is there, or was due", reading.hidden, note)
     for title, claim in CLAIMS.items():  # 8
         number, _, what = title.partition(" ")
+        for history in reading.left:
+            claim(history)
         yield Step(number, what, claim(reading.history))

@@ -95,6 +95,9 @@ class Book:
         for opening, hidden in zip(self.openings[seq:], self.hidden[seq:], strict=True):
             yield json.dumps({"opening": opening, "hidden": hidden}).encode() + b"\n"
 
+    def left_behind(self, number: int) -> Iterator[bytes]:
+        raise AssertionError(number)
+
 
 def note_of(
     leaves: Sequence[bytes], log: Log = LOG, witnesses: Sequence[Witness] = WITNESSES[:3], time_s: int = 0

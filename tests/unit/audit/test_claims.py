@@ -34,7 +34,7 @@ STAFF = {
 CEILINGS: dict[str, Any] = {
     **MAXIMA,
     "fpir": 1e-4,
-    "purposes": ["consent", "missing-person"],
+    "purposes": ["consent", "missing-person", "serious-offence-suspect"],
     "quorum": 0,
     "subjects": 9,
     "witnesses": [],
@@ -466,6 +466,7 @@ BROKEN: list[tuple[str, str, Change]] = [
         lambda s: [first_role(s, "ann", "zoe"), s.ask(), s.approve("abe", "zoe"), s.start()],
     ),
     ("a role after the approval", "8.1", role_afterwards),
+    ("a first role after an approval", "8.6", role_afterwards),
     ("approver and admin", "8.11", lambda s: s.grant(of="ann2", person="ann")),
     ("privacy and operator", "8.11", lambda s: s.grant(of="pia2", person="pia")),
     ("operator and auditor", "8.11", lambda s: s.grant(of="opal2", person="opal", role="auditor", proposed="auditor")),

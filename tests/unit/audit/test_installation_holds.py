@@ -14,12 +14,13 @@ from habeas.audit.entry import leaf_of, opening_of
 from habeas.audit.hiding import uncover
 from habeas.audit.inputs import EpochLog
 from habeas.audit.verify import Step
+from habeas.authority.purposes import Purpose
 from habeas.clock import ManualClock
 from habeas.errors import KeyDestroyed, ProofError
 from habeas.review.queue import show
 from habeas.review.table import Answer
 from habeas.review.verdicts import give_verdict
-from habeas.store.records import Entry
+from habeas.store.records import Camera, Entry
 
 
 @dataclass
@@ -32,6 +33,9 @@ class Export:
     def lines(self, seq: int) -> Iterator[bytes]:
         for entry in self.entries[seq:]:
             yield json.dumps({"opening": json.loads(opening_of(entry)), "hidden": self._hidden(entry)}).encode()
+
+    def left_behind(self, number: int) -> Iterator[bytes]:
+        raise AssertionError(number)
 
     def _hidden(self, entry: Entry) -> object:
         try:
@@ -95,6 +99,31 @@ def test_the_entries_of_an_installation_hold(place: Installation) -> None:
     assert counts["8.9"] >= 1
     assert "were destroyed when due" in steps["7"].note, "what the false alert hid"
     assert counts["8.8"] == 0, "all are over: none is judged any more"
+
+
+def test_what_ends_alerts_and_moves_cameras_holds(place: Installation) -> None:
+    """A suspension that reaches back over confirmed and open alerts, another camera, tighter policies, footage."""
+    running = place.started()
+    confirmed = place.alert(running.authorisation_id)
+    for who in ("opal", "otto"):
+        judge(place, confirmed.alert_id, who, Answer.SAME)
+    place.alert(running.authorisation_id, track_id=2)
+    place.advance(HOUR // 2)
+    place.suspend(zones=["gate"], from_ns=place.clock.now_ns() - HOUR)
+    place.remove_camera("c3")
+    place.camera("c4", "hall", host="7.9")
+    anew = place.started("rita", ["abe"], cameras=tuple(place.look(Camera, camera_id="c4")), purpose=Purpose.CONSENT)
+    place.alert(anew.authorisation_id, "c4")
+    for changes in ({"subjects": 20}, {"subjects": 10}):
+        proposed = place.propose_policy("pia", **changes)
+        for who in ("abe", "bea"):
+            place.approve_policy(proposed.policy_id, who)
+    footage = {"live": False, "from_ns": place.clock.now_ns() - DAY, "until_ns": place.clock.now_ns() - HOUR}
+    place.started(**footage)
+    steps = Export(place, place.look(Entry)).verify()
+    assert [steps[number].count for number in ("8.5", "8.9", "8.10", "8.12")] == [2, 3, 3, 1]
+    place.advance(5 * DAY)
+    assert Export(place, place.look(Entry)).verify()["8.12"].count == 0
 
 
 def test_an_alert_is_judged_while_what_it_hides_is_there(place: Installation) -> None:
