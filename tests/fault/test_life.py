@@ -89,6 +89,9 @@ def lost(tx: Tx, keys: KeyStore, kind: str, name: str, over: set[str]) -> list[s
 
 def alert_lost(tx: Tx, keys: KeyStore, name: str, over: set[str]) -> list[str]:
     alert = tx.get(Alert, name)
+    if alert.authorisation_id is None:  # forgotten with an authorisation that ended: one did, and its key is gone
+        ended = tx.find(Authorisation, state=State.REVOKED.value)
+        return [] if ended and alert.key_id not in keys.ids() else ["it is forgotten, and nothing ended"]
     if alert.authorisation_id in over or tx.get(Authorisation, alert.authorisation_id).state != State.ACTIVE.value:
         return [] if alert.key_id not in keys.ids() else ["its image still opens"]
     if alert.image_sealed is None:  # an ending before the confirmation reached us

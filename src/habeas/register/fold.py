@@ -80,7 +80,7 @@ class Fold:
         total.tracks += count.tracks
 
     def _searched(self, body: dict[str, object]) -> None:
-        zone, size, since = body.get("zone"), body.get("gallery_size"), body.get("from")
+        zone, size, since = body.get("zone"), body.get("gallery_size"), body.get("hour")
         if not isinstance(zone, str) or type(size) is not int or not isinstance(since, str):
             raise FormatError("a search that does not say where and in how many references", remedy="verify the log")
         key = zone, day_of(ns_of_utc(since))

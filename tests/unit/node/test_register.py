@@ -1,6 +1,7 @@
 """The node makes the public register of its own entries: auditors compute the same, and outsiders verify its log."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,13 +19,16 @@ from habeas.audit.policy import WitnessPolicy
 from habeas.audit.verify import Trust, verify
 from habeas.clock import ns_of_utc
 from habeas.errors import ProofError
+from habeas.node.counting import log_counts, write_counts
 from habeas.node.register import EVERY_NS, Registering
+from habeas.node.searching import write_searches
 from habeas.register.checking import check
 from habeas.register.document import parse
 from habeas.register.pages import PAGES
 from habeas.review.table import Answer
 from habeas.settings import PublicSettings
 from habeas.store import queries
+from habeas.store.records import Search
 from habeas.types import NS_PER_S
 
 
@@ -113,6 +117,26 @@ def test_an_outsider_verifies_the_public_log(station: Station) -> None:
     trust = Trust((parse_key(station.epoch().vkey),), WitnessPolicy(keys, 2), ())
     found = verify(logs, trust, None, lambda _step: None, lambda _done, _total: None)
     assert found.entries + found.pending == station.log.state.signed
+
+
+def test_what_the_node_counts_gets_into_it(station: Station) -> None:
+    live(station)
+    now_ns = station.here.clock.now_ns()
+    hour = Search("c1", "view", now_ns - HOUR, 9, ("aut",), 1, 4, "m", "digest", 1e-4, 0.5, "build")
+    with station.here.store.write() as tx:
+        write_counts(tx, {"c1": Counter(analysed_ns=7 * NS_PER_S, faces=40, tracks=9)})
+        tx.add(hour)
+        write_searches(tx, {}, calibration="digest", build="build")
+    station.here.advance(40 * DAY)
+    with station.here.store.write() as tx:
+        log_counts(tx)
+    station.here.advance(3 * DAY)
+    registering(station).step()
+    openings = openings_at(str(export(station)))
+    assert openings is not None
+    exact = check(published(station), openings).exact
+    (row,) = [one for one in exact["statistics"] if one["tracks"]]
+    assert (row["zone"], row["tracks"], row["faces"], row["analysed_s"], row["gallery"]) == ("gate", 9, 40, 7, [4, 4])
 
 
 def test_pages_are_written_every_five_minutes(station: Station) -> None:

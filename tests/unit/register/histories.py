@@ -7,6 +7,7 @@ from typing import Any, Final
 from tests.unit.audit.exports import BEGAN_NS, Book
 from tests.unit.audit.signers import LOG, WITNESSES
 
+from habeas.audit.entry import hour_text
 from habeas.types import DAY_NS, HOUR_NS, NS_PER_S, utc
 
 DAY0_NS: Final = BEGAN_NS - BEGAN_NS % DAY_NS
@@ -43,7 +44,9 @@ class History(Book):
         self.add("camera.counted", "counting", {"camera": camera, "day": day, "zone": zone, **numbers})
 
     def searched(self, zone: str, gallery_size: int) -> None:
-        self.add("search.counted", "matcher", {"zone": zone, "gallery_size": gallery_size, "from": utc(self.now_ns)})
+        self.add(
+            "search.counted", "matcher", {"zone": zone, "gallery_size": gallery_size, "hour": hour_text(self.now_ns)}
+        )
 
     def alert(self, name: str, zone: str, outcome: str = "") -> None:
         numbers = {"threshold": 0.5, "expected_fpir": 1e-4, "extrapolated": False, "false_a_day": 0.1}
