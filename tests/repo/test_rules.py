@@ -252,7 +252,17 @@ def loose(text: str) -> list[str]:
     return found
 
 
-EDGES = ("audit/history.py", "audit/openings.py", "cli/", "store/", "web/", "settings.py", "wording.py")
+EDGES = (
+    "audit/abstract.py",
+    "audit/bundle.py",
+    "audit/history.py",
+    "audit/openings.py",
+    "cli/",
+    "store/",
+    "web/",
+    "settings.py",
+    "wording.py",
+)
 """Where JSON, YAML and rows of a database come in or go out."""
 
 

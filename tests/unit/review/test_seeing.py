@@ -56,6 +56,14 @@ def test_each_role_may_what_the_table_says(place: Installation, alert: Alert, wh
         Act.SEE_FACE: (lambda: shown(place, alert, who), operators),
         Act.SEARCH: (lambda: found(place, who), readers),
         Act.JUDGE: (lambda: judge(place, alert, who, S), operators),
+        Act.RECEIPT: (
+            lambda: place.do(who, lambda tx, actor: receipts.make_receipt(tx, actor, alert.alert_id)),
+            operators,
+        ),
+        Act.CORRECT: (
+            lambda: place.do(who, lambda tx, actor: receipts.disputes(tx, place.keys, actor)),
+            {"approver", "privacy"},
+        ),
     }
     assert acts.keys() == MAY.keys() == set(Act)
     for act, (command, permitted) in acts.items():
