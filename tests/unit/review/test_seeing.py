@@ -10,7 +10,7 @@ from tests.installation import DAY, HOUR, Installation, rule_of
 
 from habeas.accounts.roles import Role
 from habeas.errors import HabeasError, InputError, UsageError
-from habeas.review import ending, queue
+from habeas.review import ending, queue, receipts
 from habeas.review.queue import Facts, Shown
 from habeas.review.rights import MAY, Act
 from habeas.review.table import Answer, State
