@@ -38,7 +38,7 @@ from habeas.web.server import listen, server_of
 HOUR_NS = 3600 * NS_PER_S
 NORTH, SOUTH = "north", "south"
 ROLES = tuple(role.value for role in Role)
-COMBINE = ("operator", "requester", "approver", "auditor")
+COMBINE = ("operator", "requester", "approver")
 PASSWORD = "correct horse battery"  # noqa: S105 - planted
 CAMERA_PASSWORD, CAMERA_TOKEN = "Cam-pw-mark", "Query-token-mark"
 NAME, BORN = "Zyxmark Quillon", date(1971, 2, 3)
