@@ -54,6 +54,8 @@ def insert_account(tx: Tx, by: str, name: str, person: str | None = None) -> New
     _check_name(name)
     code = new_code()
     said = words_of(person or name)
+    if not said or "\0" in (person or name):
+        raise InputError("that is no person's name", remedy="give letters and numbers that can be seen")
     account = Account(
         account_id=new_id("acc"),
         name=name,
