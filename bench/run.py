@@ -1,10 +1,12 @@
 """Measure, and write the result with machine and commit: `python bench/run.py NAME... --data DIR`.
 
-Names: open-set, pairs, calibration, sharpness, concert, install, nothing-kept, rtsp, scale; log, which takes --entries
-and no data. Results go to bench/results/NAME.json.
+Names: open-set, pairs, calibration, canary, sharpness, concert, install, nothing-kept, rtsp, scale; log, which takes
+--entries and no data. Results go to bench/results/NAME.json.
 """
 
 import argparse
+import base64
+import hashlib
 import json
 import os
 import platform
@@ -40,6 +42,20 @@ def calibration(data: Path) -> dict[str, object]:
     (table,) = tables.glob("*.json")  # made anew, and shipped
     source = "the even half of Labeled Faces in the Wild (deep-funneled), one degraded track a person"
     return habeas("evaluate", "calibrate", str(data / "lfw-dev"), "--out", str(table), "--source", source)[0]
+
+
+def canary(_data: Path) -> dict[str, object]:
+    """Make the canary's template anew, which is shipped, of its drawing as a camera's picture would show it."""
+    from habeas.app import App
+    from habeas.authority.canary import SCHEMA
+    from habeas.measure.canary import canary_template
+
+    app = App()
+    vector, model_id = canary_template(app.detector(), app.templater), app.pack.model_id
+    told = {"schema": SCHEMA, "model_id": model_id, "template": base64.b64encode(vector.astype("<f4")).decode()}
+    path = ROOT / "src" / "habeas" / "authority" / "canaries" / f"{model_id}.json"
+    path.write_text(json.dumps(told, indent=1) + "\n", "ascii")
+    return {"model_id": model_id, "template_sha256": hashlib.sha256(vector.astype("<f4").tobytes()).hexdigest()}
 
 
 def concert(data: Path) -> dict[str, object]:
@@ -154,6 +170,7 @@ BENCHES: dict[str, Callable[[Path], dict[str, object]]] = {
     "open-set": open_set,
     "pairs": pairs,
     "calibration": calibration,
+    "canary": canary,
     "sharpness": sharpness,
     "concert": concert,
     "install": install,

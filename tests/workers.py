@@ -62,10 +62,10 @@ def count(order, decoded=None, analysed=0):
     channel.send(Counters(camera_id=order.camera_id, epoch=order.epoch, decoded=decoded, analysed=analysed, gated=0,
                           dropped=0, faces=0, tracks=0, analysed_ns=0))
 
-def probe(order, track=1, camera=None, epoch=None, payload=None, off_s=0):
+def probe(order, track=1, camera=None, epoch=None, payload=None, off_s=0, canary=False):
     made = ProbeMade(camera_id=camera or order.camera_id, epoch=epoch or order.epoch, track_id=track, at_ns=5,
                      first_seen_ns=1, captured_at_ns=time.time_ns() + off_s * 10**9,
-                     box_xyxy_px=(0., 0., 2., 2.), dimensions=4, face_wh=(2, 2))
+                     box_xyxy_px=(0., 0., 2., 2.), dimensions=4, face_wh=(2, 2), canary=canary)
     good = payload_of(np.array([1, 0, 0, 0], np.float32), np.zeros((2, 2, 3), np.uint8))
     made._payload = payload or good
     channel.send(made)
@@ -104,6 +104,10 @@ def start(order):
         probe(order, epoch=order.epoch + 1)
     elif what == "late":
         probe(order, off_s=-130)
+    elif what == "canary":
+        probe(order, canary=True)
+    elif what == "canaries":
+        channel.send(CanaryDone(camera_id=order.camera_id, epoch=order.epoch, found=True))
     elif what == "early":
         probe(order, off_s=15)
     elif what == "skipping":
@@ -149,6 +153,9 @@ while (received := channel.receive()) is not None:
         break
     if isinstance(order, StartCamera):
         start(order)
+    elif isinstance(order, ShowCanary):
+        probe(order, canary=True)
+        channel.send(CanaryDone(camera_id=order.camera_id, epoch=order.epoch, found=True))
     elif isinstance(order, StopCamera):
         watched.pop(order.camera_id, None)
         pause(0.1)
@@ -168,6 +175,7 @@ class Heard:
     counters: list[Counters] = field(default_factory=list)
     flaws: list[Flaw] = field(default_factory=list)
     news: list[WorkerNews] = field(default_factory=list)
+    canaries: list[tuple[str, bool]] = field(default_factory=list)
 
     def of(self, change: WorkerChange, worker: int | None = None) -> list[WorkerNews]:
         return [news for news in self.news if news.change is change and worker in (None, news.worker)]
@@ -214,6 +222,7 @@ def supervisor(
         on_counters=heard.counters.append,
         on_flaw=heard.flaws.append,
         on_worker=heard.news.append,
+        on_canary=lambda camera_id, found: heard.canaries.append((camera_id, found)),
         timing=timing,
         program=program,
     )

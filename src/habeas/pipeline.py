@@ -17,10 +17,11 @@ A probe is dropped once it was compared.
 
 import weakref
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from habeas.comparison import Calibration, check_fpir, search
 from habeas.decision import Decision, decide
@@ -49,6 +50,7 @@ from habeas.types import (
     Tracks,
 )
 from habeas.video import ArrayPicture, Motion, MotionGate, StreamPlan, plan_stream, regions
+from habeas.video.canary import Box, CanaryShown, canary_origin, free_place, patch_side_px, planted
 
 Event = Alert | AlertEnd
 ViewOf = Callable[[Origin], GalleryView]
@@ -61,6 +63,8 @@ _VIDEO_SIGHTINGS: Final = 2
 _SNAPSHOT_MARGIN: Final = 0.4
 _SNAPSHOT_PX: Final = 256
 _OTHERS_MARGIN: Final = 0.25
+_CANARY_NS: Final = 2 * NS_PER_S
+"""A canary that is not found within this of the stream's time is taken out again."""
 _PAINT: Final = 51
 """Grey over faces of others that a crop of a face would show."""
 
@@ -126,8 +130,47 @@ class Stages:
     ledger: TemplateLedger = field(default_factory=TemplateLedger)
 
 
+class _Lane:
+    """The tracks of one origin, and their templates: of what a camera saw, or of a canary in its pictures."""
+
+    def __init__(self, origin: Origin, sightings: int) -> None:
+        self.origin = origin
+        self.tracker = Tracker(sightings)
+        self.shots: dict[int, list[Templates]] = {}
+
+    def end(self, closed: tuple[ClosedTrack, ...]) -> Iterator[ClosedTrack]:
+        """Yield tracks that ended, their templates gone."""
+        for track in closed:
+            self.shots.pop(track.track_id, None)
+            yield track
+
+
+@dataclass(eq=False)
+class _Canary:
+    """A canary that is in the pictures, at the same place until it is found or its time is over."""
+
+    lane: _Lane
+    box_xyxy_px: Box
+    size_wh: tuple[int, int]
+    since_ns: int
+    found: bool = False
+
+    def over(self, frame: Frame) -> bool:
+        return self.found or frame.size_wh != self.size_wh or not 0 <= frame.pts_ns - self.since_ns < _CANARY_NS
+
+    def covers(self, faces: Faces) -> npt.NDArray[np.bool_]:
+        """Tell whose middle is on the patch, which hides whatever is behind it: (n,) bool."""
+        left, top, right, bottom = self.box_xyxy_px
+        boxes = faces.boxes_xyxy_px
+        x, y = (boxes[:, 0] + boxes[:, 2]) / 2, (boxes[:, 1] + boxes[:, 3]) / 2
+        return np.asarray((left <= x) & (x < right) & (top <= y) & (y < bottom), np.bool_)
+
+
 class Line:
     """One source's line. Used by one thread; `process` every sampled frame in order, then `finish`.
+
+    `plant` puts a canary into its pictures, once: a face that takes the same way as every other from there on, under an
+    origin of its own, which no view of people admits.
 
     Args:
         origin: the source.
@@ -143,8 +186,11 @@ class Line:
         self._plan: StreamPlan | None = None
         self._gate = MotionGate()
         self._stills = origin.kind is OriginKind.STILLS  # each image is a shot of its own
-        self._tracker = Tracker(1 if self._stills else _VIDEO_SIGHTINGS)
-        self._shots: dict[int, list[Templates]] = {}
+        self._sightings = 1 if self._stills else _VIDEO_SIGHTINGS
+        self._seen = _Lane(origin, self._sightings)
+        self._canary_due = False
+        self._canaries = 0
+        self._canary: _Canary | None = None
         self._whole_ns: int | None = None
 
     @property
@@ -152,25 +198,63 @@ class Line:
         """Stream time between two frames worth handing to `process`."""
         return round(NS_PER_S / self._rate_hz)
 
-    def process(self, frame: Frame) -> Iterator[Probe | ClosedTrack]:
-        """Take one frame through the line; yield what is to be compared, and the tracks that ended."""
+    def plant(self) -> None:
+        """Put a canary into the next pictures in which there is room. Callable from any thread."""
+        self._canary_due = True
+
+    def process(self, frame: Frame) -> Iterator[Probe | ClosedTrack | CanaryShown]:
+        """Take one frame through the line; yield what is to be compared, and the tracks and canaries that ended."""
         plan = self._plan_for(frame)
+        expected_xyxy_px = self._seen.tracker.expected_xyxy_px(frame.pts_ns)
+        yield from self._step_canary(frame, expected_xyxy_px)
+        canary = self._canary
+        if canary is not None:
+            frame = planted(frame, canary.box_xyxy_px)
+            expected_xyxy_px = np.concatenate([expected_xyxy_px, np.array([canary.box_xyxy_px], np.float32)])
         motion = self._gate.look(frame.luma)
-        ended = self._tracker.close_all() if motion.cut or self._stills else ()
-        looks = self._looks(frame, plan, motion, self._tracker.expected_xyxy_px(frame.pts_ns))
+        ended = self._seen.tracker.close_all() if motion.cut or self._stills else ()
+        looks = self._looks(frame, plan, motion, expected_xyxy_px)
         self._count(looks)
-        yield from self._end(ended)
+        yield from self._seen.end(ended)
         if not looks:
             return
         faces = self._detect(frame, looks)
-        tracks = self._tracker.update(faces, frame.pts_ns)
-        self.counts.tracks = self._tracker.count
-        yield from self._probes(frame, tracks)
-        yield from self._end(tracks.closed)
+        if canary is not None:
+            on_patch = canary.covers(faces)
+            yield from self._found(frame, faces[on_patch], canary)
+            faces = faces[~on_patch]
+        self.counts.faces_detected += len(faces)
+        tracks = self._seen.tracker.update(faces, frame.pts_ns)
+        self.counts.tracks = self._seen.tracker.count
+        yield from self._probes(frame, tracks, self._seen)
+        yield from self._seen.end(tracks.closed)
 
     def finish(self) -> Iterator[ClosedTrack]:
         """End every open track: the source ended."""
-        yield from self._end(self._tracker.close_all())
+        yield from self._seen.end(self._seen.tracker.close_all())
+
+    def _step_canary(self, frame: Frame, tracked_xyxy_px: F32) -> Iterator[CanaryShown]:
+        """Take out the canary whose time is over, and put in the one that is due, where it hides nobody."""
+        canary = self._canary
+        if canary is not None and canary.over(frame):
+            self._canary = None
+            yield CanaryShown(self.origin, canary.found)
+        if not self._canary_due or self._canary is not None:
+            return
+        side_px = patch_side_px(frame.size_wh, self._stages.detect.min_face_px)
+        box_xyxy_px = free_place(frame.size_wh, side_px, tracked_xyxy_px, self._canaries)
+        if box_xyxy_px is not None:
+            self._canary_due, self._canaries = False, self._canaries + 1
+            lane = _Lane(canary_origin(self.origin.camera_id), self._sightings)
+            self._canary = _Canary(lane, box_xyxy_px, frame.size_wh, frame.pts_ns)
+
+    def _found(self, frame: Frame, faces: Faces, canary: _Canary) -> Iterator[Probe]:
+        """Yield the canary as it is to be compared, once."""
+        frame = replace(frame, origin=canary.lane.origin)
+        for probe in self._probes(frame, canary.lane.tracker.update(faces, frame.pts_ns), canary.lane):
+            if not canary.found:
+                canary.found = True
+                yield probe
 
     def _count(self, looks: list[Look]) -> None:
         """Count a frame before anything is handed out: whoever stops listening leaves no frame uncounted."""
@@ -195,14 +279,12 @@ class Line:
         return self._plan
 
     def _detect(self, frame: Frame, looks: list[Look]) -> Faces:
-        faces = self._stages.detector.detect(frame, looks, self._stages.detect.min_face_px / 2)
-        self.counts.faces_detected += len(faces)
-        return faces
+        return self._stages.detector.detect(frame, looks, self._stages.detect.min_face_px / 2)
 
-    def _probes(self, frame: Frame, tracks: Tracks) -> Iterator[Probe]:
+    def _probes(self, frame: Frame, tracks: Tracks, lane: _Lane) -> Iterator[Probe]:
         for row in np.flatnonzero(tracks.best_shots).tolist():
             track_id = int(tracks.track_ids[row])
-            fused = self._fused(frame, tracks.faces[row : row + 1], self._shots.setdefault(track_id, []))
+            fused = self._fused(frame, tracks.faces[row : row + 1], lane.shots.setdefault(track_id, []))
             if fused is None:
                 continue
             yield Probe(
@@ -210,7 +292,7 @@ class Line:
                 track_id=track_id,
                 templates=fused,
                 box_xyxy_px=tracks.faces.boxes_xyxy_px[row],
-                face_rgb=_snapshot(frame, tracks.faces, row),
+                face_rgb=_snapshot(frame, tracks.faces, row) if lane is self._seen else _NO_PICTURE,
                 at_ns=frame.pts_ns,
                 first_seen_ns=int(tracks.first_seen_ns[row]),
                 captured_at_ns=frame.captured_at_ns,
@@ -229,10 +311,9 @@ class Line:
         vector = fuse([shot.vectors[0] for shot in shots])
         return ledger.enter(Templates(vector[None], made.model_id, made.origin))
 
-    def _end(self, closed: tuple[ClosedTrack, ...]) -> Iterator[ClosedTrack]:
-        for track in closed:
-            self._shots.pop(track.track_id, None)
-            yield track
+
+_NO_PICTURE: Final = np.full((1, 1, 3), _PAINT, np.uint8)
+"""Of a canary nothing is shown: people may stand beside it."""
 
 
 def _no_floor(_subject_id: str) -> float:
@@ -333,7 +414,7 @@ def _snapshot(frame: Frame, faces: Faces, row: int) -> U8:
     box = clip_box(expand(own[None], _SNAPSHOT_MARGIN)[0], frame.size_wh)
     width, height = box[2] - box[0], box[3] - box[1]
     if not width * height:  # the detector may put a box beside the picture; that must not end the line
-        return np.full((1, 1, 3), _PAINT, np.uint8)
+        return _NO_PICTURE
     crop_rgb = frame.picture.rgb(box, (width, height)).copy()
     kept_rgb = crop_rgb.copy()
     inside = np.tile(np.array(box[:2], np.float32), 2)

@@ -82,6 +82,7 @@ class OriginKind(enum.Enum):
     FILE = "file"
     STILLS = "stills"
     SCENE = "scene"
+    CANARY = "canary"
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +94,8 @@ class Origin:
     Each opened source has its own; two are the same only if they are one object.
 
     Args:
-        kind: live stream, video file, folder of still images, or a scene generated in this process.
+        kind: live stream, video file, folder of still images, a scene generated in this process, or the canary that is
+            composited into a camera's pictures.
         camera_id: name of the camera or source, safe to print (no credentials).
         seal: the builder's seal; checked, not kept.
     """
@@ -115,6 +117,7 @@ class Basis(enum.Enum):
     CONSENT = "consent"
     DEMO = "demo"
     EVALUATE = "evaluate"
+    CANARY = "canary"
 
 
 PERMITTED_ORIGINS: Final = MappingProxyType(
@@ -123,6 +126,7 @@ PERMITTED_ORIGINS: Final = MappingProxyType(
         Basis.CONSENT: frozenset({OriginKind.LIVE, OriginKind.FILE, OriginKind.STILLS, OriginKind.SCENE}),
         Basis.DEMO: frozenset({OriginKind.SCENE}),
         Basis.EVALUATE: frozenset({OriginKind.STILLS, OriginKind.SCENE}),
+        Basis.CANARY: frozenset({OriginKind.CANARY}),
     }
 )
 

@@ -145,7 +145,7 @@ class Watch:
                 yield from self._matcher.compare(what)
             elif isinstance(what, TrackEnd):
                 yield from self._matcher.close(what.origin, what.track)
-            else:
+            elif isinstance(what, Flaw):
                 yield what
             del what  # a probe is gone once it was compared
 

@@ -106,6 +106,21 @@ def test_searching_for_no_outcome_there_is(node: RunningNode) -> None:
     assert node.run("review", "list", who="adam").error["kind"] == "rule"
 
 
+@pytest.mark.rule("L11")
+@pytest.mark.rule("L13")
+def test_the_canary_was_recognised_and_reviewers_have_none(node: RunningNode, alert: str) -> None:
+    told = node.run("status", who="rita").row["canaries"]["film"]
+    assert told["seen"] is not None
+    assert told["similarity"] > 0.8
+    assert told["missed"] == 0
+    assert "canary" in node.text("status", who="rita")
+    entries = node.run("audit", "show", "--limit", "4000", who="aud").rows
+    seen = [row["opening"]["body"] for row in entries if row["opening"]["type"] == "canary.seen"]
+    assert [one["camera"] for body in seen for one in body["cameras"]] == ["film"]
+    assert alert in {row["alert_id"] for row in node.run("review", "search", who="pia").rows}
+    assert "canary" not in node.run("review", "search", who="pia").out + node.run("review", "list", who="olga").out
+
+
 def test_the_node_told_what_the_camera_did(node: RunningNode, alert: str) -> None:
     assert alert
     assert [event for event in node.events() if event["event"] == "camera" and event["camera"] == "film"]

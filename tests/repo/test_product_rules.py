@@ -595,9 +595,9 @@ def test_a_stranger_on_two_cameras_is_two_tracks(app: App, workshop: Path, elsew
         assert list(run.events()) == []
         one, other = (feed.line for feed in run._run._feeds)
         assert one.counts.tracks == other.counts.tracks == elsewhere.summary.tracks == 2
-        assert one._tracker is not other._tracker
-        assert not one._shots
-        assert not other._shots
+        assert one._seen.tracker is not other._seen.tracker
+        assert not one._seen.shots
+        assert not other._seen.shots
         assert not run._matcher._alerted
 
 

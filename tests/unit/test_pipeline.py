@@ -9,11 +9,13 @@ from tests.strategies import NOW_NS, probes
 
 from habeas.app import App
 from habeas.authority import RunAuthorisation
+from habeas.authority.canary import load_reference
 from habeas.clock import ManualClock
 from habeas.comparison import Calibration
 from habeas.comparison.calibration import Point
 from habeas.errors import RuleError
-from habeas.faces import Templater
+from habeas.faces import Look, Templater
+from habeas.geometry import clip_box, expand
 from habeas.pipeline import Event, Line, Matcher, Stages, TemplateLedger, ViewOf
 from habeas.settings import DetectSettings
 from habeas.types import (
@@ -31,6 +33,7 @@ from habeas.types import (
     Templates,
 )
 from habeas.video import ArrayPicture
+from habeas.video.canary import CanaryShown
 from habeas.video.edge import origin
 
 LookingFor = Callable[[str], RunAuthorisation]
@@ -101,8 +104,9 @@ def looking_for(app: App, portraits: dict[str, U8], clock: ManualClock) -> Itera
         run.close()
 
 
-def compared(line: Line, matches: Matcher, found: Iterable[Probe | ClosedTrack]) -> Iterator[Event]:
+def compared(line: Line, matches: Matcher, found: Iterable[Probe | ClosedTrack | CanaryShown]) -> Iterator[Event]:
     for what in found:
+        assert not isinstance(what, CanaryShown)
         if isinstance(what, Probe):
             yield from matches.compare(what)
         else:
@@ -388,3 +392,81 @@ def test_everybody_whom_a_track_matches_has_an_alert_but_below_an_own_threshold(
     assert [end.subject_id for end in both.close(where, ClosedTrack(1, 1, 9))] == ["ada", "bob"]
     raised = Matcher(lambda _origin: gallery, threshold(0.5), 1e-4, clock, floor_of)
     assert [alert.subject_id for alert in raised.compare(probe_of(where, 1, face))] == ["bob"]
+
+
+# --- the canary -------------------------------------------------------------------------------------------------------
+
+
+def split(found: Iterable[object]) -> tuple[list[Probe], list[Probe], list[CanaryShown]]:
+    """Return the probes of people, those of canaries, and what is said of canaries."""
+    things = list(found)
+    probes_ = [one for one in things if isinstance(one, Probe)]
+    canaries = [one for one in probes_ if one.origin.kind is OriginKind.CANARY]
+    people = [one for one in probes_ if one not in canaries]
+    return people, canaries, [one for one in things if isinstance(one, CanaryShown)]
+
+
+@pytest.mark.rule("L11")
+def test_a_canary_is_found_as_a_face_is_and_looks_like_its_template(app: App, passing: Passing) -> None:
+    frames = passing("biden", 14)
+    line = Line(frames[0].origin, 6.25, stages(app))
+    line.plant()
+    _people, (canary,), (shown,) = split(what for frame in frames for what in line.process(frame))
+    assert (shown.origin, shown.found) == (frames[0].origin, True)
+    assert (canary.origin.camera_id, canary.captured_at_ns) == (frames[0].camera_id, NOW_NS)
+    assert canary.at_ns < NS_PER_S, "it hides what is behind it for a moment only"
+    similarity = float(canary.templates.vectors[0] @ load_reference(app.pack.model_id))
+    assert similarity > 0.8
+    assert canary.face_rgb.shape == (1, 1, 3), "nobody beside it is shown"
+
+
+@pytest.mark.rule("L13")
+def test_what_is_found_and_counted_of_people_is_the_same_with_a_canary_in_the_picture(
+    app: App, passing: Passing
+) -> None:
+    frames = passing("biden", 14)
+    plain, planted_ = (Line(frames[0].origin, 6.25, stages(app)) for _ in range(2))
+    planted_.plant()
+    alone, _, _ = split(what for frame in frames for what in plain.process(frame))
+    people, canaries, _ = split(what for frame in frames for what in planted_.process(frame))
+    assert len(canaries) == 1
+    assert [one.at_ns for one in people] == [one.at_ns for one in alone]
+    for one, other in zip(people, alone, strict=True):
+        assert float(one.templates.vectors[0] @ other.templates.vectors[0]) > 0.85, "regions are cut otherwise"
+    assert planted_.counts.tracks == plain.counts.tracks == 1
+    assert planted_.counts.faces_detected == plain.counts.faces_detected
+    assert planted_.counts.frames_analysed + planted_.counts.frames_gated == len(frames)
+
+
+def test_a_canary_waits_while_there_is_no_room_for_it(app: App, portraits: dict[str, U8]) -> None:
+    camera = origin(OriginKind.FILE, "clip")
+    still = Frame(camera, 0, NOW_NS, 0, ArrayPicture(portraits["biden"]))
+    width, height = (side // 32 * 32 for side in still.size_wh)
+    face = app.detector().detect(still, [Look((0, 0, *still.size_wh), (width, height))], 16)
+    left, top, right, bottom = clip_box(expand(face.boxes_xyxy_px, 0.15)[0], still.size_wh)
+    close = ArrayPicture(still.picture.rgb((left, top, right, bottom), (320, 400)))
+    street = ArrayPicture(np.full((400, 320, 3), 90, np.uint8))
+    line = Line(camera, 6.25, stages(app))
+    crowded = [Frame(camera, index, NOW_NS, index * STEP_NS, close) for index in range(6)]
+    before = split(what for frame in crowded[:2] for what in line.process(frame))
+    line.plant()
+    held = split(what for frame in crowded[2:] for what in line.process(frame))
+    assert before[1:] == held[1:] == ([], [])
+    empty = [Frame(camera, index, NOW_NS, index * STEP_NS, street) for index in range(6, 30)]
+    _, canaries, shown = split(what for frame in empty for what in line.process(frame))
+    assert (len(canaries), [one.found for one in shown]) == (1, [True])
+
+
+@pytest.mark.rule("L11")
+def test_a_network_that_answers_nan_finds_no_canary(app: App, passing: Passing) -> None:
+    frames = passing("biden", 20)
+    line = Line(frames[0].origin, 6.25, stages(app, Templater(NoNumber(), NoNumber(), app.pack.model_id)))
+    line.plant()
+    _, canaries, shown = split(what for frame in frames for what in line.process(frame))
+    assert (canaries, [one.found for one in shown]) == ([], [False])
+
+
+def test_no_canary_appears_that_nobody_planted(app: App, passing: Passing) -> None:
+    frames = passing("biden", 10)
+    line = Line(frames[0].origin, 6.25, stages(app))
+    assert split(what for frame in frames for what in line.process(frame))[1:] == ([], [])

@@ -61,7 +61,7 @@ def alerts(history: History) -> int:
         captured_ns = said.time_ns("captured_at")
         _check_runs(history, said, captured_ns)
         earlier = [one for one in history.all("suspension.imposed") if one.seq < said.seq]
-        if any(_binds(history, one, said, captured_ns, lifts=True) for one in earlier):
+        if any(suspends(history, one, said, captured_ns, lifts=True) for one in earlier):
             raise said.broken("it was captured in a suspension")
     return len(judged)
 
@@ -84,7 +84,7 @@ def _check_runs(history: History, said: Said, captured_ns: int) -> None:
         raise said.broken("its authorisation does not name this camera")
 
 
-def _binds(history: History, imposed: Said, said: Said, captured_ns: int, *, lifts: bool) -> bool:
+def suspends(history: History, imposed: Said, said: Said, captured_ns: int, *, lifts: bool) -> bool:
     """Tell whether a suspension, or what is left of it after a lift, binds what an alert was captured of."""
     ends = history.about(imposed.text("suspension"), "suspension.lifted") if lifts else ()
     until_ns = min([imposed.time_ns("until"), *(one.time_ns("from") for one in ends)])
@@ -118,7 +118,7 @@ def destroyed(history: History) -> int:
         captured_ns = said.time_ns("captured_at")
         ends = history.about(said.text("authorisation"), *ENDS)[:1]
         later = [one for one in history.all("suspension.imposed") if one.seq > said.seq]
-        ends += [one for one in later if _binds(history, one, said, captured_ns, lifts=False)]
+        ends += [one for one in later if suspends(history, one, said, captured_ns, lifts=False)]
         if ends:
             due_ns = min(one.at_ns for one in ends)
             check_done(history, said, due_ns, DISCARD_NS, _ends(said, history), "it was not destroyed on time")

@@ -12,7 +12,7 @@ DISCARD_NS: Final = 5 * 60 * NS_PER_S
 SKEW_NS: Final = NS_PER_S
 TWO: Final = 2
 ENDS: Final = ("authorisation.expired", "authorisation.refused", "authorisation.revoked")
-_ASKED: Final = ("authorisation.drafted", "authorisation.amended", "authorisation.submitted")
+ASKED: Final = ("authorisation.drafted", "authorisation.amended", "authorisation.submitted")
 
 
 def approvers(history: History, by: Said, object_id: str, action: str, sha256: str) -> set[str]:
@@ -33,7 +33,7 @@ def asked_of(history: History, said: Said) -> Said:
         ProofError: nothing was, something else was, or it had ended.
     """
     object_id = said.text("authorisation")
-    asked = [one for one in history.about(object_id, *_ASKED) if one.seq < said.seq]
+    asked = [one for one in history.about(object_id, *ASKED) if one.seq < said.seq]
     if not asked:
         raise said.broken("nobody asked for it")
     if asked[-1].text("sha256") != said.text("sha256"):

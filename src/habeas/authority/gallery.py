@@ -167,6 +167,10 @@ class Gallery:
         with self._lock:
             return frozenset(camera_id for camera_id in self._known.covered if self._compared(camera_id, now_ns))
 
+    def cameras(self) -> frozenset[str]:
+        """Return the cameras that there are, as of the last refresh."""
+        return frozenset(self._known.cameras)
+
     def camera(self, camera_id: str) -> Camera | None:
         """Return a camera, as of the last refresh."""
         return self._known.cameras.get(camera_id)

@@ -1,6 +1,7 @@
 """The one place that builds gallery views."""
 
 import hashlib
+from threading import Event
 from typing import Final
 
 import numpy as np
@@ -21,6 +22,7 @@ def build_view(
     valid_from_ns: int,
     valid_until_ns: int,
     commitments: Str | None = None,
+    revoked: Event | None = None,
 ) -> GalleryView:
     """Build a view, its rows brought into the order of their subjects.
 
@@ -35,6 +37,7 @@ def build_view(
         valid_until_ns: first instant after, Unix ns.
         commitments: (m,), keyed hashes of the references. Given, the view's id is made of these, and tells nobody whose
             templates were in it once their key is destroyed; else of the vectors.
+        revoked: of the view with which it ends; None: it has an end of its own.
     """
     order = np.argsort(subject_ids, kind="stable")
     vectors, subject_ids, authorisation_ids = vectors[order], subject_ids[order], authorisation_ids[order]
@@ -58,4 +61,5 @@ def build_view(
         valid_until_ns=valid_until_ns,
         view_id=digest.hexdigest(),
         seal=_SEAL,
+        revoked=Event() if revoked is None else revoked,
     )

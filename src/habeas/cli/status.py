@@ -30,8 +30,21 @@ def _say_status(told: Json) -> None:
         alarmed = f", alarmed {show_told(one['alarmed'])}" if one["alarmed"] else ""
         say(f"{one['monitor']}: wealth 10^{one['wealth_log10']:.1f} of the 10^2 of an alarm{alarmed}")
     say("")
-    rows = [(name, state_text(state)) for name, state in sorted(told["cameras"].items())]
-    table(("camera", "state"), rows, none="no camera is watched")
+    canaries = told["canaries"]
+    rows = [
+        (name, state_text(state), canary_text(canaries.get(name))) for name, state in sorted(told["cameras"].items())
+    ]
+    table(("camera", "state", "canary"), rows, none="no camera is watched")
     say("")
     workers = [[one[name] for name in ("worker", "pid", "cameras", "starts", "kills")] for one in told["workers"]]
     table(("worker", "pid", "cameras", "starts", "kills"), workers, none="no worker runs")
+
+
+def canary_text(told: Json | None) -> str:
+    """Return whether a camera recognised its last canary, and when it last did."""
+    if told is None:
+        return "none yet"
+    if told["leaked"]:
+        return f"answered at {show_told(told['leaked'])} where nothing may be compared"
+    seen = f"recognised at {show_told(told['seen'])}" if told["seen"] else "never recognised"
+    return f"{told['missed']} missed, {seen}" if told["missed"] else seen

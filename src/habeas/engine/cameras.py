@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final, Self
 
 from habeas.engine.given import given_video
-from habeas.engine.messages import StartCamera
+from habeas.engine.messages import ShowCanary, StartCamera, StopCamera
 from habeas.errors import SourceError
 from habeas.ports import Clock
 from habeas.types import NS_PER_S, Frame, Origin, OriginKind
@@ -21,7 +21,7 @@ _LONGEST_STEP_NS: Final = NS_PER_S
 _NAP_NS: Final = NS_PER_S // 10
 
 
-def source_name(order: StartCamera) -> str:
+def source_name(order: StartCamera | StopCamera | ShowCanary) -> str:
     """Return what a worker calls a camera: two starts of it are never taken for one another."""
     return f"{order.camera_id}#{order.epoch}"
 

@@ -197,6 +197,14 @@ class InspectCamera(Message):
         return 0 if self.url else 1
 
 
+class ShowCanary(Message):
+    """Composite a canary into a camera's pictures, once; `CanaryDone` answers when it is out of them again."""
+
+    TYPE = 7
+    camera_id: Name
+    epoch: Count
+
+
 # --- worker to node ---------------------------------------------------------------------------------------------------
 
 
@@ -254,6 +262,7 @@ class ProbeMade(Message):
         box_xyxy_px: the face in that shot.
         dimensions: of the template.
         face_wh: size of the face's picture.
+        canary: it is of the canary in the camera's pictures, not of what the camera saw.
     """
 
     TYPE = 35
@@ -266,6 +275,7 @@ class ProbeMade(Message):
     box_xyxy_px: tuple[Number, Number, Number, Number]
     dimensions: Annotated[int, Field(ge=1, le=MAX_DIMENSIONS)]
     face_wh: tuple[Annotated[int, Field(ge=1, le=MAX_CROP_PX)], Annotated[int, Field(ge=1, le=MAX_CROP_PX)]]
+    canary: bool = False
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -452,6 +462,21 @@ class Inspected(Message):
     flaw: Text
 
 
+class CanaryDone(Message):
+    """A canary was in a camera's pictures, and is out of them again.
+
+    Args:
+        camera_id: of the camera.
+        epoch: of the camera.
+        found: a probe was made of it, and came before.
+    """
+
+    TYPE = 44
+    camera_id: Name
+    epoch: Count
+    found: bool
+
+
 def _check_vector(payload: bytes, dimensions: int) -> None:
     vector = np.frombuffer(payload, VECTOR, dimensions).astype(np.float32)
     with np.errstate(all="ignore"):
@@ -469,7 +494,7 @@ def _by_type(*messages: type[Message]) -> dict[int, type[Message]]:
     return {message.TYPE: message for message in messages}
 
 
-TO_WORKER: Final = _by_type(Configure, StartCamera, StopCamera, EnrolImage, Shutdown, InspectCamera)
+TO_WORKER: Final = _by_type(Configure, StartCamera, StopCamera, EnrolImage, Shutdown, InspectCamera, ShowCanary)
 TO_NODE: Final = _by_type(
     *(
         Hello,
@@ -483,5 +508,6 @@ TO_NODE: Final = _by_type(
         Heartbeat,
         Failed,
         Inspected,
+        CanaryDone,
     )
 )

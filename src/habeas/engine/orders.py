@@ -120,6 +120,7 @@ class Hearers:
         on_counters: totals of an epoch, about once a second.
         on_flaw: something went wrong with a camera and was survived, or ended it.
         on_worker: a worker started or ended.
+        on_canary: a canary was in a camera's pictures, whether or not a probe was made of it, which came before.
     """
 
     on_probe: Callable[[Probe], None]
@@ -127,6 +128,7 @@ class Hearers:
     on_counters: Callable[[Counters], None]
     on_flaw: Callable[[Flaw], None]
     on_worker: Callable[[WorkerNews], None]
+    on_canary: Callable[[str, bool], None]
 
 
 @dataclass(frozen=True)

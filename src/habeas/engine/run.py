@@ -19,6 +19,7 @@ from habeas.pipeline import Line, LineCounts, Stages
 from habeas.ports import FrameSource
 from habeas.types import NS_PER_S, ClosedTrack, Flaw, Frame, Origin, OriginKind, Probe
 from habeas.video import Sampler
+from habeas.video.canary import CanaryShown
 
 _QUEUE_FRAMES: Final = 4
 _TICK_S: Final = 1.0
@@ -40,8 +41,8 @@ class TrackEnd:
     track: ClosedTrack
 
 
-Found = Probe | TrackEnd | Flaw
-"""What a run yields. A track's end comes after all its probes."""
+Found = Probe | TrackEnd | CanaryShown | Flaw
+"""What a run yields. A track's end comes after all its probes, and a canary's after the one that was made of it."""
 
 
 @dataclass
@@ -209,6 +210,13 @@ class Run:
         for feed in leaving:
             feed.source.close()
 
+    def plant(self, camera_id: str) -> None:
+        """Put a canary into the pictures of every source of this name; nothing where there is none."""
+        with self._changed:
+            for feed in self._feeds:
+                if feed.report.camera_id == camera_id and not feed.removed:
+                    feed.line.plant()
+
     @property
     def reports(self) -> list[SourceReport]:
         """What became of each source, in the order given; of a removed one only until its tracks have ended."""
@@ -366,7 +374,7 @@ class Run:
         self.close()
 
 
-def _advance(feed: _Feed, frame: Frame | None) -> Iterator[Probe | TrackEnd]:
+def _advance(feed: _Feed, frame: Frame | None) -> Iterator[Probe | TrackEnd | CanaryShown]:
     """Take a source's line a frame further, or to its end."""
     found = feed.line.finish() if frame is None else feed.line.process(frame)
     for what in found:

@@ -16,7 +16,7 @@ from typing import Final
 
 from habeas.clock import SystemClock
 from habeas.engine.channel import Received
-from habeas.engine.messages import Failed, Heartbeat, Hello, Shutdown, StopCamera
+from habeas.engine.messages import Failed, Heartbeat, Hello, ShowCanary, Shutdown, StopCamera
 from habeas.engine.orders import DOORS_PER_WORKER, CameraOrder, CameraReport, Hearers, Timing, WorkerChange, WorkerNews
 from habeas.engine.relay import Relay
 from habeas.engine.session import Session
@@ -94,6 +94,11 @@ class Slot:
         """Let a camera go; `Watches.remove` says what is heard of it afterwards. Never waits for a hearer."""
         self.cameras.discard(camera_id)
         self._watches.remove(camera_id)
+        self._wake_up()
+
+    def show_canary(self, camera_id: str) -> None:
+        """Have a canary composited into the pictures of a camera, if the worker has it. Never waits."""
+        self._watches.show_canary(camera_id)
         self._wake_up()
 
     def reports(self) -> list[CameraReport]:
@@ -247,6 +252,8 @@ class Slot:
             if watch.order.address.file is None and not session.room:
                 break  # those that were let go give their doors back
             self._start(session, watch)
+        for watch in self._watches.to_plant():
+            session.process.channel.send(ShowCanary(camera_id=watch.order.camera_id, epoch=watch.epoch))
 
     def _start(self, session: Session, watch: Watch) -> None:
         try:

@@ -73,6 +73,7 @@ class Supervisor:
         on_counters: hears of the totals of an epoch, about once a second, also of its last after `stop`.
         on_flaw: hears of what went wrong with a camera.
         on_worker: hears of a worker that started or ended.
+        on_canary: hears, by camera, that a canary was in its pictures, and whether a probe was made of it.
         timing: how long a worker is waited for.
         program: what a worker runs.
 
@@ -92,13 +93,14 @@ class Supervisor:
         on_counters: Callable[[Counters], None],
         on_flaw: Callable[[Flaw], None],
         on_worker: Callable[[WorkerNews], None],
+        on_canary: Callable[[str, bool], None],
         timing: Timing | None = None,
         program: Sequence[str] = PROGRAM,
     ) -> None:
         if workers < 1:
             raise InputError("an installation has no worker", remedy="set at least one")
         timing = timing or Timing()
-        hearers = Hearers(on_probe, on_end, on_counters, on_flaw, on_worker)
+        hearers = Hearers(on_probe, on_end, on_counters, on_flaw, on_worker, on_canary)
         wiring = Wiring(settings.models, clock, relay, hearers, timing, program)
         cameras = settings.cameras
         self._rules = rules_with(cameras.networks, cameras.ports, cameras.folders)
@@ -149,6 +151,13 @@ class Supervisor:
         with self._lock:
             del self._assigned[camera_id]
             self._leaving.discard(camera_id)
+
+    def show_canary(self, camera_id: str) -> None:
+        """Have a canary composited into the pictures of a camera, once; nothing where it is not watched."""
+        with self._lock:
+            slot = self._assigned.get(camera_id)
+        if slot is not None:
+            slot.show_canary(camera_id)
 
     def running(self) -> frozenset[str]:
         """Return the cameras that are wanted, whatever their state."""

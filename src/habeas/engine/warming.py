@@ -49,6 +49,7 @@ def _read_video(stages: Stages, rng: np.random.Generator) -> None:
         encode_h264([_noise(rng) for _ in range(_PICTURES)], path, _PICTURES)
         with VideoFile(path, SystemClock()) as video:
             line = Line(video.origin, video.rate_hz, stages)
+            line.plant()
             for frame in video.frames():
                 _look(line, frame)
             list(line.finish())

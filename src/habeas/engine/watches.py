@@ -18,6 +18,7 @@ import numpy as np
 from habeas.engine.messages import (
     CameraEnded,
     CameraFlaw,
+    CanaryDone,
     Counters,
     Listening,
     Message,
@@ -29,6 +30,7 @@ from habeas.engine.run import TrackEnd
 from habeas.errors import InputError
 from habeas.ports import Clock
 from habeas.types import NS_PER_S, ClosedTrack, Flaw, Origin, OriginKind, Probe, Templates
+from habeas.video.canary import canary_origin
 from habeas.video.edge import origin
 
 _MOST_OPEN_TRACKS: Final = 4096
@@ -41,7 +43,7 @@ _LONGEST_LAG_NS: Final = 600 * NS_PER_S
 _REMEDY: Final = "the worker is started again; report this if it repeats"
 _TOTALS: Final = ("decoded", "analysed", "gated", "dropped", "faces", "tracks", "analysed_ns")
 
-CameraMessage = Listening | ProbeMade | TrackEnded | Counters | CameraFlaw | CameraEnded
+CameraMessage = Listening | ProbeMade | TrackEnded | CanaryDone | Counters | CameraFlaw | CameraEnded
 
 
 @dataclass(eq=False)
@@ -49,11 +51,13 @@ class Watch:
     """One epoch of a camera.
 
     `wanted`: nobody removed it. `told`: the worker knows of it. `over`: it ended, and is not started again.
+    `canary_due`: the worker is to composite one. `canaries`: composited and not yet out of the pictures.
     """
 
     order: CameraOrder
     epoch: int
     origin: Origin
+    canary_origin: Origin
     changed_ns: int
     due_ns: int = 0
     failures: int = 0
@@ -61,6 +65,8 @@ class Watch:
     told: bool = False
     let_go: bool = False
     over: bool = False
+    canary_due: bool = False
+    canaries: int = 0
     counters: Counters | None = None
     flaw: str = ""
     tracks: dict[int, ClosedTrack] = field(default_factory=dict)
@@ -114,6 +120,13 @@ class Watches:
             watch.wanted = False
             self._end_tracks(watch)
 
+    def show_canary(self, camera_id: str) -> None:
+        """Want a canary in the pictures of a camera, if the worker has it."""
+        with self._lock:
+            watch = self._cameras.get(camera_id)
+            if watch is not None:
+                watch.canary_due = True
+
     def reports(self, worker_pid: int | None) -> list[CameraReport]:
         """Return how each camera stands; `worker_pid` None: no worker runs."""
         now_ns = self._clock.monotonic_ns()
@@ -158,6 +171,14 @@ class Watches:
             for watch in leaving:
                 watch.let_go = True
         return leaving
+
+    def to_plant(self) -> list[Watch]:
+        """Return the cameras in whose pictures the worker is to composite a canary; each once."""
+        with self._lock:
+            due = [watch for watch in self._told.values() if watch.canary_due and watch.wanted]
+            for watch in due:
+                watch.canary_due, watch.canaries = False, watch.canaries + 1
+        return due
 
     def telling(self, watch: Watch) -> bool:
         """Note that the worker is about to be told; False where nobody wants the camera any more."""
@@ -216,6 +237,7 @@ class Watches:
             order=order,
             epoch=self._next_epoch(),
             origin=origin(kind, order.camera_id),
+            canary_origin=canary_origin(order.camera_id),
             changed_ns=self._clock.monotonic_ns(),
             due_ns=due_ns,
             failures=failures,
@@ -243,18 +265,36 @@ class Watches:
             track = ClosedTrack(message.track_id, message.first_seen_ns, message.last_seen_ns)
             watch.tracks.pop(track.track_id, None)
             self._say_end(watch, track)
+        elif isinstance(message, CanaryDone):
+            self._canary_done(watch, message)
         elif isinstance(message, CameraFlaw):
             self._note_flaw(watch, message.text, message.at_ns)
 
+    def _canary_done(self, watch: Watch, message: CanaryDone) -> None:
+        self._expect_canary(watch)
+        watch.canaries -= 1
+        self._sayings.append(_Saying(watch, lambda: self._hearers.on_canary(message.camera_id, message.found)))
+
+    def _expect_canary(self, watch: Watch) -> None:
+        if not watch.canaries:
+            raise InputError("a worker speaks of a canary that it was not asked for", remedy=_REMEDY)
+
     def _probe(self, watch: Watch, message: ProbeMade, model_id: str) -> None:
         self._check_capture(message.captured_at_ns)
+        if message.canary:
+            self._expect_canary(watch)
+            self._say_probe(watch, watch.canary_origin, message, model_id)
+            return
         watch.tracks[message.track_id] = ClosedTrack(message.track_id, message.first_seen_ns, message.at_ns)
         if len(watch.tracks) > _MOST_OPEN_TRACKS:
             raise InputError("a worker has more open tracks than a street has faces", remedy=_REMEDY)
+        self._say_probe(watch, watch.origin, message, model_id)
+
+    def _say_probe(self, watch: Watch, of: Origin, message: ProbeMade, model_id: str) -> None:
         probe = Probe(
-            origin=watch.origin,
+            origin=of,
             track_id=message.track_id,
-            templates=Templates(message.vector[None], model_id, watch.origin),
+            templates=Templates(message.vector[None], model_id, of),
             box_xyxy_px=np.array(message.box_xyxy_px, np.float32),
             face_rgb=message.face_rgb,
             at_ns=message.at_ns,

@@ -27,6 +27,7 @@ from habeas.engine.messages import (
     TO_WORKER,
     CameraEnded,
     CameraFlaw,
+    CanaryDone,
     Configure,
     Counters,
     EnrolImage,
@@ -37,6 +38,7 @@ from habeas.engine.messages import (
     Listening,
     Message,
     ProbeMade,
+    ShowCanary,
     Shutdown,
     StartCamera,
     StopCamera,
@@ -56,8 +58,9 @@ from habeas.models.pull import Report
 from habeas.pipeline import Line, Stages
 from habeas.ports import Clock, FrameSource, Session
 from habeas.settings import DetectSettings, ModelSettings
-from habeas.types import NS_PER_S, U8, ClosedTrack, Flaw, Probe
+from habeas.types import NS_PER_S, U8, ClosedTrack, Flaw, OriginKind, Probe
 from habeas.video import ArrayPicture
+from habeas.video.canary import CanaryShown
 
 _TELL_EVERY_NS: Final = NS_PER_S
 _FAR_PX: Final = 1e6
@@ -244,7 +247,9 @@ class Watch:
         if isinstance(order, StartCamera):
             self._start(order, received)
         elif isinstance(order, StopCamera):
-            self._stop(f"{order.camera_id}#{order.epoch}")
+            self._stop(source_name(order))
+        elif isinstance(order, ShowCanary):
+            self._run.plant(source_name(order))
         else:
             received.close()
             raise _unexpected(order)
@@ -288,6 +293,8 @@ class Watch:
             self._channel.send(_probe_made(order, found))
         elif isinstance(found, TrackEnd):
             self._channel.send(_track_ended(order, found.track))
+        elif isinstance(found, CanaryShown):
+            self._channel.send(CanaryDone(camera_id=order.camera_id, epoch=order.epoch, found=found.found))
         else:
             self._channel.send(_flaw(order, found.what.removeprefix(f"{name}: "), found.at_ns))
 
@@ -344,6 +351,7 @@ def _probe_made(order: StartCamera, probe: Probe) -> ProbeMade:
         box_xyxy_px=(left, top, right, bottom),
         dimensions=len(vector),
         face_wh=(face_rgb.shape[1], face_rgb.shape[0]),
+        canary=probe.origin.kind is OriginKind.CANARY,
     ).with_payload(payload_of(vector, face_rgb))
 
 

@@ -23,6 +23,8 @@ from habeas.engine.relay import Relay
 from habeas.errors import DiskError, HabeasError, UsageError
 from habeas.keys import KeyStore
 from habeas.models.pack import default_model_id
+from habeas.node.canaries import ALARM, BREACH
+from habeas.node.canaries import REMEDY as CANARY_REMEDY
 from habeas.node.comparing import OF_BACKUP, settings_difference
 from habeas.node.drifting import REMEDY
 from habeas.node.findings import Finding, fail, guarded, ok, warn
@@ -39,7 +41,7 @@ from habeas.store import Store, open_store
 from habeas.store.connection import database_file
 from habeas.store.health import health
 from habeas.store.place import check_place
-from habeas.store.records import Account, Camera, Drift
+from habeas.store.records import Account, Camera, Canary, Drift
 from habeas.types import DAY_NS, NS_PER_S, utc
 from habeas.video.address import parse_address
 
@@ -82,6 +84,7 @@ class Doctor:
             yield from guarded("free space", self._check_space(self._workspace))
             yield from guarded("keys", self._check_keys(self._workspace))
             yield from guarded("drift", self._check_drift())
+            yield from guarded("canaries", self._check_canaries())
         if settings is None and not settings_problems():
             settings = load_settings()
         if settings is not None:
@@ -180,6 +183,23 @@ class Doctor:
             yield warn("drift", f"the monitor of {row.monitor} alarmed at {when}", REMEDY, monitor=row.monitor)
         if not alarmed:
             yield ok("drift", "false alerts come as the policy and the calibration promise, as far as is known")
+
+    def _check_canaries(self) -> Iterator[Finding]:
+        if self._store is None:
+            return
+        with self._store.read() as tx:
+            there = {camera.camera_id for camera in tx.find(Camera, without=("record_sealed",), removed_at_ns=None)}
+            rows = [row for row in tx.find(Canary) if row.camera_id in there]
+        for row in rows:
+            if row.leaked_at_ns is not None:
+                what = f"{row.camera_id} answered at {utc(row.leaked_at_ns)} though nothing might be compared on it"
+                yield fail("canaries", what, BREACH, camera=row.camera_id)
+            elif row.missed >= ALARM:
+                what = f"{row.camera_id} did not recognise its last {row.missed} canaries"
+                yield warn("canaries", what, CANARY_REMEDY, camera=row.camera_id, missed=row.missed)
+        well = sum(row.leaked_at_ns is None and row.missed < ALARM and row.seen_at_ns is not None for row in rows)
+        if well or not rows:
+            yield ok("canaries", f"{well} cameras recognised their last canary", cameras=well)
 
     def _check_calibration(self) -> Iterator[Finding]:
         model_id = default_model_id()

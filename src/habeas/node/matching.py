@@ -13,6 +13,7 @@ from typing import Final, Self
 
 from PIL import Image
 
+from habeas.authority.canary import reserved_view
 from habeas.authority.gallery import Gallery
 from habeas.authority.suspensions import suspended
 from habeas.comparison import Calibration
@@ -27,7 +28,7 @@ from habeas.pipeline import Matcher
 from habeas.review.alerts import raise_alert, track_closed
 from habeas.store import Store, Tx
 from habeas.store.records import Camera, Suspension
-from habeas.types import U8, Alert, GalleryView, Origin, Probe
+from habeas.types import F32, U8, Alert, ClosedTrack, GalleryView, Origin, OriginKind, Probe
 
 _WAITING: Final = 256
 _PATIENCE_S: Final = 0.5
@@ -52,6 +53,8 @@ class Matching:
         cooldown_ns: the setting.
         on_problem: hears of an alert that could not be written.
         on_alert: hears of an alert once it is durable, by id.
+        canary: (d,) float32, what the canary is compared with.
+        on_canary: hears, by camera, what a canary matched; None: it may not be compared there now, or is too unlike.
     """
 
     def __init__(
@@ -67,6 +70,8 @@ class Matching:
         cooldown_ns: int,
         on_problem: Problem,
         on_alert: Callable[[str], None],
+        canary: F32,
+        on_canary: Callable[[str, Alert | None], None],
     ) -> None:
         self._store = store
         self._keys = keys
@@ -77,6 +82,8 @@ class Matching:
         self._cooldown_ns = cooldown_ns
         self._on_problem = on_problem
         self._on_alert = on_alert
+        self._canary = canary
+        self._on_canary = on_canary
         self._calibration = calibration
         self._matcher = self._new_matcher()
         self._raised: dict[tuple[Origin, int], list[str]] = {}
@@ -108,12 +115,12 @@ class Matching:
         view = self._gallery.view(origin.camera_id, self._time.now_ns())
         if view is None:
             raise RuleError("nothing may be compared on this camera now", rule="scope", remedy="drop it")
-        return view
+        return reserved_view(view, self._canary) if origin.kind is OriginKind.CANARY else view
 
     def _run(self) -> None:
         while (item := self._queue.get()) is not None:
             try:
-                self._compare(item) if isinstance(item, Probe) else self._end(item)
+                self._take(item)
             except RuleError:
                 continue  # not authorised at this moment: dropped, as everything else below the threshold
             except HabeasError as error:
@@ -121,10 +128,31 @@ class Matching:
             except Exception as error:  # noqa: BLE001 - matcher top loop: one probe never ends the comparing of others
                 self._on_problem(HabeasError(f"{type(error).__name__}: {error}", remedy="report this bug"))
 
-    def _compare(self, probe: Probe) -> None:
+    def _take(self, item: Probe | TrackEnd) -> None:
+        if isinstance(item, TrackEnd):
+            self._end(item)
+            return
         self._gallery.follow(self._time.now_ns())
         if self._matcher.fpir != self._gallery.ceilings.fpir:
             self._matcher = self._new_matcher()
+        if item.origin.kind is OriginKind.CANARY:
+            self._on_canary(item.origin.camera_id, self._compare_canary(item))
+        else:
+            self._compare(item)
+
+    def _compare_canary(self, probe: Probe) -> Alert | None:
+        """Compare a canary with the reserved view: it is no alert, whatever comes of it, and no search of anybody."""
+        if not self._gallery.captured_freely(probe.origin.camera_id, probe.captured_at_ns):
+            return None
+        try:
+            return next(iter(self._matches(probe)), None)
+        except RuleError:
+            return None
+        finally:
+            list(self._matcher.close(probe.origin, ClosedTrack(probe.track_id, probe.first_seen_ns, probe.at_ns)))
+            self._matcher.last = None
+
+    def _compare(self, probe: Probe) -> None:
         if not self._gallery.captured_freely(probe.origin.camera_id, probe.captured_at_ns):
             return
         key = probe.origin, probe.track_id

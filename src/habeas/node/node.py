@@ -19,6 +19,7 @@ from habeas.accounts.roles import Actor
 from habeas.accounts.throttle import Throttle
 from habeas.audit.asking import Witnesses
 from habeas.authority.cameras import note_delivery, note_silence, source_text
+from habeas.authority.canary import load_reference
 from habeas.authority.gallery import Gallery
 from habeas.authority.jumps import MOVED_NS
 from habeas.comparison import load_calibration
@@ -28,6 +29,7 @@ from habeas.engine.relay import Relay
 from habeas.engine.supervisor import Supervisor
 from habeas.errors import HabeasError, InputError, UsageError
 from habeas.node.build import build_digest
+from habeas.node.canaries import Canaries, told_canaries
 from habeas.node.counting import Counting, delivering, log_counts, write_counts
 from habeas.node.drifting import step_days, told_drift
 from habeas.node.inspecting import INSPECT_S, camera_facts
@@ -100,6 +102,8 @@ class Node:
             self.refusals = Refusals(self.store, self.time)
             self._begin_entries()
             self.relay = stack.enter_context(Relay())
+            canary = load_reference(model_id)
+            self.canaries = Canaries(self.store, self.time, self.gallery, canary, on_problem)
             self.matching = stack.enter_context(
                 Matching(
                     self.store,
@@ -112,6 +116,8 @@ class Node:
                     cooldown_ns=round(workspace.settings.alerts.cooldown_s * NS_PER_S),
                     on_problem=on_problem,
                     on_alert=lambda alert_id: on_alert("alert", alert_id),
+                    canary=canary,
+                    on_canary=self.canaries.answered,
                 )
             )
             self.supervisor = stack.enter_context(self._supervisor())
@@ -135,6 +141,7 @@ class Node:
             on_counters=self.counting.heard,
             on_flaw=self._heard_flaw,
             on_worker=self._heard_worker,
+            on_canary=self.canaries.shown,
         )
 
     def _publishing(self) -> Publishing:
@@ -205,7 +212,7 @@ class Node:
             self.matching.forget_old()
             self._guarded(self._check_clock)
             self._settle()
-            for step in (self._follow_gallery, self.refusals.write_due, self._note):
+            for step in (self._follow_gallery, self._step_canaries, self.refusals.write_due, self._note):
                 self._guarded(step)
 
     def _settle(self) -> None:
@@ -237,7 +244,7 @@ class Node:
 
     def _follow_policy(self) -> None:
         """Compare, if the policy in force names what this program would compare with."""
-        if self.wrong_pack():
+        if self.wrong_pack() or self.canaries.breached:
             self.gallery.stop()
         else:
             self.gallery.go()
@@ -262,6 +269,9 @@ class Node:
                 self._start_camera(camera_id)
             except InputError as error:
                 self._heard_flaw(Flaw(camera_id, error.message, 0))
+
+    def _step_canaries(self) -> None:
+        self.canaries.step(self.camera_states(), self.supervisor.show_canary, self.matching.take)
 
     def _start_camera(self, camera_id: str) -> None:
         camera = self.gallery.camera(camera_id)
@@ -344,6 +354,8 @@ class Node:
             return "off: restored, two approvers confirm" if self.time.restored else "off: the clock is in doubt"
         if self.wrong_pack():
             return f"off: {self.wrong_pack()}"
+        if self.canaries.breached:
+            return "off: recognition answered where nothing may be compared"
         if not self.gallery.captured_freely(camera_id, self.time.now_ns()):
             return "suspended"
         return "off: no authorisation"
@@ -354,7 +366,7 @@ class Node:
         over = {name for name, report in states.items() if report.state is CameraState.ENDED}
         watched = self.gallery.watched(self.time.now_ns()) - over
         with self.store.read() as tx:
-            drift = told_drift(tx)
+            drift, canaries = told_drift(tx), told_canaries(tx)
         return {
             "clock": {
                 "now": utc(self.time.now_ns()),
@@ -368,6 +380,7 @@ class Node:
             "cameras": {name: report.state.value for name, report in states.items()},
             "watched": sorted(watched),
             "drift": drift,
+            "canaries": canaries,
             "workers": [
                 {"worker": one.worker, "pid": one.pid, "cameras": one.cameras, "starts": one.starts, "kills": one.kills}
                 for one in self.supervisor.workers()

@@ -405,6 +405,22 @@ class Drift:
     alarmed_at_ns: int | None = None
 
 
+@dataclass(frozen=True)
+class Canary:
+    """What became of the canaries of a camera (`node.canaries`). No face of anybody is in it.
+
+    `missed` is how many were missed since the last one that was seen; `leaked_at_ns` when one was answered though
+    nothing might be compared.
+    """
+
+    camera_id: str = field(metadata=KEY)
+    seen_at_ns: int | None = None
+    similarity: float | None = None
+    missed: int = 0
+    missed_at_ns: int | None = None
+    leaked_at_ns: int | None = None
+
+
 TABLES: Final[tuple[type, ...]] = (
     Entry,
     Epoch,
@@ -429,6 +445,7 @@ TABLES: Final[tuple[type, ...]] = (
     Count,
     Search,
     Drift,
+    Canary,
 )
 """Every record that is a table."""
 INDEXES: Final[dict[type, tuple[tuple[str, ...], ...]]] = {

@@ -118,6 +118,14 @@ class Story(Book):
         hidden = {"authorisation": "a1", "camera": "c1", "captured_at": self.at(), **changes}
         self.add("alert.raised", "review", {"alert": name, "model": "m"}, hidden)
 
+    def canary(self, camera: str = "c1", *, back_h: float = 0) -> None:
+        seen = {"camera": camera, "captured_at": self.at(-back_h), "similarity": 0.97, "zone": "gate"}
+        self.add("canary.seen", "canary", {"cameras": [seen], "model": "m"})
+
+    def counted(self, hours: float, camera: str = "c1") -> None:
+        body = {"analysed_ns": round(hours * HOUR_NS), "camera": camera, "day": self.at()[:10], "zone": "gate"}
+        self.add("camera.counted", "counting", body)
+
     def judge(
         self,
         *verdicts: tuple[str, str],
@@ -243,6 +251,13 @@ KEPT: list[Change] = [
     lambda s: [s.listed(), s.alert(), s.suspend(zones=["hall"]), s.pad(6)],
     lambda s: [s.listed(), s.alert(), s.suspend(back=0), s.pad(6)],
     lambda s: [s.listed(), s.alert(), s.add("alert.destroyed", "review", GONE), s.end()],
+    lambda s: [s.listed(), s.canary()],
+    lambda s: [s.listed(), s.counted(1.9)],
+    lambda s: [s.listed(), s.canary(), s.add("canary.missed", "canary", {"camera": "c1"}), s.counted(5)],
+    lambda s: [s.suspend(zones=["hall"]), s.listed(), s.canary()],
+    lambda s: [s.listed(), s.pad(2), s.suspend(back=0), s.pad(2), s.canary(back_h=0.05), s.counted(2)],
+    lambda s: [s.listed(), s.pad(10), s.end(), s.canary(back_h=0.05)],
+    lambda s: [s.suspend(), s.lift(), s.pad(70), s.listed(), s.canary()],
     lambda s: [s.ask(cameras=FIVE), s.approve("abe", "bea"), s.start()],
     lambda s: [s.ask(cameras=[*FIVE, ["c9", "s9"]], purpose="missing-person"), s.approve("abe", "bea"), s.start()],
     lambda s: [footage(s), s.approve("abe", "bea"), s.start(hours=72)],
@@ -572,6 +587,22 @@ BROKEN: list[tuple[str, str, Change]] = [
     ),
     ("footage of a week", "8.10", lambda s: [footage(s, **{"from": s.at(-168)}), s.approve("abe", "bea"), s.start()]),
     ("footage of tomorrow", "8.10", lambda s: [footage(s, until=s.at(24)), s.approve("abe", "bea"), s.start()]),
+    ("a canary where nobody is looked for", "8.14", lambda s: s.canary()),
+    ("a canary on another camera", "8.14", lambda s: [s.listed(), s.canary("c2")]),
+    ("a canary before the start", "8.14", lambda s: [s.pad(60), s.listed(), s.canary(back_h=0.5)]),
+    ("a canary after the end", "8.14", lambda s: [s.listed(), s.end(), s.pad(2), s.canary()]),
+    ("a canary after its window", "8.14", lambda s: [s.listed(), s.pad(130), s.canary()]),
+    ("a canary in a suspension", "8.14", lambda s: [s.listed(), s.suspend(), s.canary()]),
+    (
+        "a canary in a suspension by name",
+        "8.14",
+        lambda s: [s.listed(), s.suspend(zones=[], cameras=["c1"]), s.canary()],
+    ),
+    ("a canary of a source that is suspended", "8.14", lambda s: [s.suspend(), anew(s), s.canary("c2")]),
+    ("an answer that must not be", "8.14", lambda s: [s.listed(), s.add("canary.leaked", "canary", {"camera": "c1"})]),
+    ("hours without a canary", "8.14", lambda s: [s.listed(), s.counted(2)]),
+    ("a day with one", "8.14", lambda s: [s.listed(), s.canary(), s.counted(5)]),
+    ("another camera's", "8.14", lambda s: [s.listed(), s.canary(), s.counted(2, "c2")]),
     ("neither live nor footage", "8.10", lambda s: [s.ask(kind="both"), s.approve("abe", "bea"), s.start()]),
 ]
 

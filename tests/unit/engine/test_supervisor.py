@@ -56,6 +56,21 @@ def test_what_a_worker_says_is_heard_as_records(heard: Heard, relay: Relay) -> N
     assert [news.change for news in heard.news] == [WorkerChange.STARTED, WorkerChange.STOPPED]
 
 
+def test_a_canary_is_heard_as_one_once_it_was_asked_for(heard: Heard, relay: Relay) -> None:
+    with faked(heard, relay) as workers:
+        workers.start(camera("good-1"))
+        until(lambda: bool(heard.probes))
+        workers.show_canary("good-1")
+        until(lambda: bool(heard.canaries))
+        own, canary = heard.probes
+        assert (own.origin.kind, canary.origin.kind) == (OriginKind.LIVE, OriginKind.CANARY)
+        assert canary.templates.origin is canary.origin
+        assert heard.canaries == [("good-1", True)]
+        workers.stop("good-1")
+        until(lambda: bool(heard.ends))
+        assert [end.origin for end in heard.ends] == [own.origin], "a canary's track is nobody's"
+
+
 def test_cameras_go_to_the_worker_with_fewest(heard: Heard, relay: Relay) -> None:
     with faked(heard, relay, workers=2) as workers:
         for number in range(4):
@@ -120,6 +135,8 @@ NONSENSE = {
     "future": "does not have",
     "late": "of 130 s ago",
     "early": "of -15 s ago",
+    "canary": "not asked for",
+    "canaries": "not asked for",
     "skipping": "was due",
     "backwards": "backwards",
     "greeting": "where it may not",

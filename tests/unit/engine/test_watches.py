@@ -29,6 +29,7 @@ class Bench:
             self.heard.counters.append,
             self.heard.flaws.append,
             self.heard.news.append,
+            lambda camera_id, found: self.heard.canaries.append((camera_id, found)),
         )
         epochs = itertools.count(1)
         self.watches = Watches(hearers, self.installation, self.machine, lambda: next(epochs))

@@ -12,6 +12,7 @@ from PIL import Image
 from tests.workers import Heard, camera, film, supervisor, until
 
 from habeas.app import App
+from habeas.authority.canary import load_reference
 from habeas.authority.references import Reference
 from habeas.clock import ManualClock
 from habeas.engine.cameras import FileCamera, LiveCamera, source_name
@@ -133,6 +134,25 @@ def test_the_subject_of_a_street_arrives_as_a_probe(
     assert heard.flaws == []
     for each in ids:
         workers.stop(each)
+
+
+@pytest.mark.rule("L11")
+def test_a_canary_in_a_film_arrives_as_a_probe_of_its_own_origin(
+    heard: Heard, workers: Supervisor, street: Path, app: App
+) -> None:
+    workers.start(film("planted", street))
+    until(lambda: workers.states()["planted"].state is CameraState.RUNNING, 30, workers.states)
+    workers.show_canary("planted")
+    workers.show_canary("nobody knows it")
+    until(lambda: bool(heard.canaries), 30, workers.states)
+    until(lambda: workers.states()["planted"].state is CameraState.ENDED, 60, workers.states)
+    assert heard.canaries == [("planted", True)]
+    (canary,) = [probe for probe in heard.probes if probe.origin.kind is OriginKind.CANARY]
+    assert canary.origin.camera_id == "planted"
+    assert float(canary.templates.vectors[0] @ load_reference(app.pack.model_id)) > 0.8
+    assert canary.face_rgb.shape == (1, 1, 3)
+    assert all(end.origin is not canary.origin for end in heard.ends)
+    workers.stop("planted")
 
 
 def test_counters_of_an_epoch_only_grow(heard: Heard) -> None:

@@ -29,7 +29,7 @@ from habeas.node.timekeeper import Timekeeper
 from habeas.node.workspace import SETTINGS, Workspace, load_workspace, master_file, socket_path
 from habeas.settings import ModelSettings, Settings
 from habeas.store import open_store, place
-from habeas.store.records import Grant, Policy
+from habeas.store.records import Canary, Grant, Policy
 from habeas.types import NS_PER_S
 
 LOOPBACK = "cameras: {networks: [127.0.0.1/32]}\nworkers: {count: 1}"
@@ -77,6 +77,7 @@ def test_an_installation_that_is_well(workspace: Workspace, clock: ManualClock, 
     asked = ["workspace", "settings", "files", "database", "free space", "keys"]
     asked += [
         "drift",
+        "canaries",
         "models",
         "calibration",
         "clock",
@@ -453,3 +454,26 @@ def test_a_network_drive_is_refused_by_whoever_writes_there_and_told(
         found(tmp_path / "other", staff(), clock, keys=tmp_path / "other keys")
     assert not (tmp_path / "other").exists()
     assert not (tmp_path / "other keys").exists()
+
+
+def test_canaries_that_were_missed_or_answered_where_they_must_not_are_told(
+    workspace: Workspace, clock: ManualClock
+) -> None:
+    def told() -> dict[str, str]:
+        with Doctor(workspace.folder, clock) as made:
+            return {one.text: one.health.value for one in made.findings() if one.check == "canaries"}
+
+    assert list(told().values()) == ["ok"]
+    with_camera(workspace, "gate", "rtsp://127.0.0.1/x")
+    rows = {
+        "warn": Canary("gate", missed=2, missed_at_ns=clock.now_ns()),
+        "fail": Canary("gate", leaked_at_ns=clock.now_ns()),
+        "ok": Canary("gate", seen_at_ns=clock.now_ns(), similarity=0.9, missed=1),
+    }
+    for health, row in rows.items():
+        with open_store(workspace.database_url, clock) as store, store.write() as tx:
+            for old in tx.find(Canary):
+                tx.remove(old)
+            tx.add(row)
+            tx.add(Canary("removed long ago", missed=9))
+        assert list(told().values()) == [health]

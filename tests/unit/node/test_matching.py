@@ -9,6 +9,7 @@ import pytest
 from tests.installation import DAY, MODEL, Installation, person, vector
 from tests.workers import until
 
+from habeas.authority.canary import CANARY
 from habeas.clock import ManualClock
 from habeas.comparison.calibration import Calibration, Point
 from habeas.engine.run import TrackEnd
@@ -20,6 +21,7 @@ from habeas.node.timekeeper import Timekeeper
 from habeas.store.records import Alert, Authorisation, Subject
 from habeas.types import NS_PER_S, ClosedTrack, Origin, OriginKind, Probe, Templates
 from habeas.types import Alert as Match
+from habeas.video.canary import canary_origin
 from habeas.video.edge import origin
 
 POINTS = (Point(1e-3, 0.5, 100, 0.0, 1.0), Point(1e-5, 0.6, 100, 0.0, 1.0))
@@ -33,6 +35,7 @@ class Bench:
         self.place = place
         self.problems: list[HabeasError] = []
         self.alerts: list[str] = []
+        self.canaries: list[tuple[str, Match | None]] = []
         self.counting, self.searching = Counting(), Searching()
         self.origin = origin(OriginKind.LIVE, "c1")
         place.gallery.refresh()
@@ -48,13 +51,16 @@ class Bench:
             cooldown_ns=0,
             on_problem=self.problems.append,
             on_alert=self.alerts.append,
+            canary=vector(77),
+            on_canary=lambda camera_id, match: self.canaries.append((camera_id, match)),
         )
 
-    def probe(self, seed: int = 0, track_id: int = 1) -> Probe:
+    def probe(self, seed: int = 0, track_id: int = 1, of: Origin | None = None) -> Probe:
+        of = of or self.origin
         return Probe(
-            origin=self.origin,
+            origin=of,
             track_id=track_id,
-            templates=Templates(vector(seed)[None], MODEL, self.origin),
+            templates=Templates(vector(seed)[None], MODEL, of),
             box_xyxy_px=np.zeros(4, np.float32),
             face_rgb=np.zeros((8, 8, 3), np.uint8),
             at_ns=0,
@@ -97,6 +103,52 @@ def test_a_stranger_leaves_a_count_and_nothing_else(bench: Bench) -> None:
     bench.matching.close()
     assert bench.rows() == []
     assert bench.problems == []
+
+
+@pytest.mark.rule("L13")
+def test_a_canary_is_matched_and_is_no_alert(bench: Bench) -> None:
+    bench.matching.take(bench.probe(77, of=canary_origin("c1")))
+    until(lambda: bool(bench.canaries))
+    ((camera_id, match),) = bench.canaries
+    assert match is not None
+    assert (camera_id, match.subject_id) == ("c1", CANARY)
+    assert match.similarity > 0.99
+    bench.matching.close()
+    assert (bench.rows(), bench.alerts, bench.problems) == ([], [], [])
+    assert "c1" not in bench.counting._tallies, "it is in no count"
+    assert bench.searching._tallies == {}
+
+
+@pytest.mark.rule("L13")
+def test_a_canary_and_people_are_never_compared(bench: Bench) -> None:
+    """The canary's face in front of the camera is nobody, and somebody listed is no canary."""
+    bench.matching.take(bench.probe(77))
+    bench.matching.take(bench.probe(0, of=canary_origin("c1")))
+    until(lambda: bool(bench.canaries))
+    assert bench.canaries == [("c1", None)]
+    assert bench.alerts == []
+    bench.matching.take(bench.probe(0))  # the control: listed, and before the camera
+    until(lambda: bool(bench.alerts))
+
+
+@pytest.mark.rule("L12")
+@pytest.mark.parametrize("why", ["unauthorised", "suspended", "revoked"])
+def test_where_nothing_may_be_compared_a_canary_is_silent(bench: Bench, why: str) -> None:
+    if why == "suspended":
+        bench.place.suspend(zones=["gate"])
+    if why == "revoked":
+        bench.place.revoke(bench.place.look(Authorisation)[0].authorisation_id)
+    camera_id = "c2" if why == "unauthorised" else "c1"
+    bench.matching.take(bench.probe(77, of=canary_origin(camera_id)))
+    until(lambda: bool(bench.canaries))
+    assert bench.canaries == [(camera_id, None)]
+    assert bench.problems == []
+
+
+def test_a_search_that_did_not_happen_is_not_counted_as_of_the_canary(bench: Bench) -> None:
+    bench.matching.take(bench.probe(77, of=canary_origin("c1")))
+    until(lambda: bool(bench.canaries))
+    assert bench.matching._matcher.last is None
 
 
 def test_a_fault_of_ours_ends_the_comparing_of_one_probe_only(bench: Bench) -> None:

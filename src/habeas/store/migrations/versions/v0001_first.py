@@ -144,6 +144,16 @@ def upgrade() -> None:  # noqa: PLR0915 - a table and its indexes after the othe
         batch_op.create_index("ix_cameras_zone", ["zone"], unique=False)
 
     op.create_table(
+        "canaries",
+        sa.Column("camera_id", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("seen_at_ns", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("similarity", sa.Float(), autoincrement=False, nullable=True),
+        sa.Column("missed", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("missed_at_ns", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("leaked_at_ns", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.PrimaryKeyConstraint("camera_id"),
+    )
+    op.create_table(
         "counts",
         sa.Column("camera_id", sa.Text(), autoincrement=False, nullable=False),
         sa.Column("day", sa.Text(), autoincrement=False, nullable=False),
