@@ -20,6 +20,7 @@ from habeas.engine.supervisor import Supervisor
 from habeas.settings import DetectSettings, LiveSettings, Settings
 from habeas.types import Flaw, Probe
 from habeas.video.address import parse_address, rules_with
+from habeas.video.parts import Part
 
 QUICK: Final = Timing(silence_s=1.5, message_s=1.0, farewell_s=1.0, backoff_s=0.1, backoff_max_s=0.3)
 LIVE: Final = LiveSettings(stall_s=2.0, backoff_s=0.1, backoff_max_s=0.3)
@@ -176,6 +177,7 @@ class Heard:
     flaws: list[Flaw] = field(default_factory=list)
     news: list[WorkerNews] = field(default_factory=list)
     canaries: list[tuple[str, bool]] = field(default_factory=list)
+    parts: list[tuple[str, int, Part]] = field(default_factory=list)
 
     def of(self, change: WorkerChange, worker: int | None = None) -> list[WorkerNews]:
         return [news for news in self.news if news.change is change and worker in (None, news.worker)]
@@ -223,6 +225,7 @@ def supervisor(
         on_flaw=heard.flaws.append,
         on_worker=heard.news.append,
         on_canary=lambda camera_id, found: heard.canaries.append((camera_id, found)),
+        on_part=lambda *heard_: heard.parts.append(heard_),
         timing=timing,
         program=program,
     )

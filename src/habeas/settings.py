@@ -174,6 +174,18 @@ class AlertSettings(_Part):
     )
 
 
+class FootageSettings(_Part):
+    """Recorded footage. For how long it is kept is in the policy."""
+
+    reserve_gb: float = Field(
+        default=5.0,
+        ge=0,
+        le=10_000,
+        description="Room on the disk of the workspace that footage leaves to alerts and the log: with less than this "
+        "nothing is recorded. Two cameras' alerts of a day take less than 0.1 GB.",
+    )
+
+
 class LogSettings(_Part):
     """The audit log. Who must witness it is in the policy; here is where they answer."""
 
@@ -229,6 +241,7 @@ class Settings(BaseSettings):
     cameras: CameraSettings = Field(default_factory=CameraSettings, description="Addresses of cameras.")
     workers: WorkerSettings = Field(default_factory=WorkerSettings, description="Worker processes.")
     alerts: AlertSettings = Field(default_factory=AlertSettings, description="Alerts.")
+    footage: FootageSettings = FootageSettings()
     log: LogSettings = Field(default_factory=LogSettings, description="The audit log.")
     public: PublicSettings = Field(default_factory=PublicSettings, description="The public register.")
     models: ModelSettings = Field(default_factory=ModelSettings, description="Model files.")

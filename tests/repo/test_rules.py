@@ -182,8 +182,15 @@ def broad_excepts(text: str) -> list[int]:
     return found
 
 
-CATCH_EVERYTHING = ["cli/output.py", "engine/run.py", "node/matching.py", "node/node.py"]
-"""The command's top level, the loops of a reader and the matcher, and the scheduler that keeps deadlines."""
+CATCH_EVERYTHING = [
+    "cli/output.py",
+    "engine/recording.py",
+    "engine/run.py",
+    "footage/recorder.py",
+    "node/matching.py",
+    "node/node.py",
+]
+"""The command's top level, the loops of readers, matcher and recorder, and the scheduler that keeps deadlines."""
 
 
 def test_only_top_loops_catch_everything() -> None:

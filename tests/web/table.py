@@ -180,6 +180,7 @@ PEOPLE_ROWS = (
         ),
     ),
     Row("GET", "/cameras", listing),
+    Row("GET", "/footage", listing),
     Row(
         "POST",
         "/cameras",

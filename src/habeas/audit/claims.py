@@ -11,6 +11,7 @@ from typing import Final
 
 from habeas.audit.claims_alerts import alerts, closed, destroyed, verdicts
 from habeas.audit.claims_canary import canaries
+from habeas.audit.claims_footage import footage
 from habeas.audit.claims_house import combined, lifted, roles
 from habeas.audit.claims_policy import policy
 from habeas.audit.claims_search import approved, discarded, ended, scope, urgent
@@ -34,6 +35,7 @@ CLAIMS: Final[Mapping[str, Claim]] = {
     "8.12 alerts are destroyed with what they belong to": destroyed,
     "8.13 what was destroyed opens no more": closed,
     "8.14 recognition was tested, and was silent where it must be": canaries,
+    "8.15 footage ends at its deadline": footage,
 }
 
 

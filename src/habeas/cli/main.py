@@ -14,6 +14,7 @@ from habeas.cli.clock import app as clock
 from habeas.cli.demo import demo
 from habeas.cli.doctor import doctor
 from habeas.cli.evaluate import app as evaluate
+from habeas.cli.footage import app as footage
 from habeas.cli.init import init
 from habeas.cli.log import app as log
 from habeas.cli.login import login, logout, whoami
@@ -57,6 +58,7 @@ app.add_typer(policy, name="policy")
 app.add_typer(authorise, name="authorise")
 app.add_typer(suspend, name="suspend")
 app.add_typer(review, name="review")
+app.add_typer(footage, name="footage")
 app.add_typer(receipt, name="receipt")
 app.add_typer(clock, name="clock")
 app.add_typer(witness, name="witness")

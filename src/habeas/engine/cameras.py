@@ -3,8 +3,8 @@
 import dataclasses
 import random
 import threading
-from collections.abc import Iterator
-from typing import Final, Self
+from collections.abc import Callable, Iterator
+from typing import Final, Self, TypeVar
 
 from habeas.engine.given import given_video
 from habeas.engine.messages import ShowCanary, StartCamera, StopCamera
@@ -15,7 +15,9 @@ from habeas.video.edge import Flaws, origin
 from habeas.video.file import VideoFile
 from habeas.video.live import LiveStream
 from habeas.video.masks import masked
+from habeas.video.parts import Part
 
+_T = TypeVar("_T")
 _LONGEST_STEP_NS: Final = NS_PER_S
 """A longer time without a picture was not watched."""
 _NAP_NS: Final = NS_PER_S // 10
@@ -102,10 +104,20 @@ class LiveCamera:
 
     def frames(self) -> Iterator[Frame]:
         """Yield frames until `close`."""
+        for frame in self._forever(LiveStream.frames):
+            yield self._pictures.given_out(frame, frame.captured_at_ns)
+
+    def parts(self) -> Iterator[Part]:
+        """Yield what is recorded, instead of frames, until `close`: as the camera sends it, masks and all."""
+        segment = -1
+        for part in self._forever(LiveStream.parts):  # each stream counts its segments from 0
+            segment += part.index == 0
+            yield dataclasses.replace(part, segment=segment)
+
+    def _forever(self, read: Callable[[LiveStream], Iterator[_T]]) -> Iterator[_T]:
         while not self._closed.is_set():
             try:
-                for frame in self._stream.frames():
-                    yield self._pictures.given_out(frame, frame.captured_at_ns)
+                yield from read(self._stream)
             except SourceError as error:
                 self._again(error)
 

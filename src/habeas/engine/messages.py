@@ -15,6 +15,7 @@ from habeas.errors import InputError
 from habeas.settings import DetectSettings, LiveSettings
 from habeas.types import F32, U8, unit_rows
 from habeas.video.masks import Mask
+from habeas.video.parts import MAX_PART_BYTES
 
 MAX_DESCRIPTORS: Final = 64
 MAX_IMAGE: Final = 20 << 20
@@ -49,7 +50,7 @@ Number = Annotated[float, Field(ge=-_MAX_FAR_PX, le=_MAX_FAR_PX, allow_inf_nan=F
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Edges = tuple[Share, Share, Share, Share]
 Side = Annotated[int, Field(ge=0, le=1 << 20)]
-Task = Literal["watch", "enrol", "inspect"]
+Task = Literal["watch", "enrol", "inspect", "record"]
 Url = Annotated[str, Field(max_length=4096, repr=False), AfterValidator(_printable)]
 
 
@@ -102,7 +103,8 @@ class Configure(Message):
 
     Args:
         parent_pid: of the node.
-        task: watches cameras, examines images for enrolment, or reads one camera's headers (without any model).
+        task: watches cameras, examines images for enrolment, reads one camera's headers, or records cameras; the last
+            two without any model.
         doors: how many cameras it may have.
         models: folder of model files; read before the worker is sealed.
         detector_precision: as set.
@@ -477,6 +479,40 @@ class CanaryDone(Message):
     found: bool
 
 
+class PartMade(Message):
+    """A part of what is recorded (`video.parts.Part`); the payload is its boxes.
+
+    Args:
+        camera_id: of the camera.
+        epoch: of the camera.
+        segment: of this epoch, from 0.
+        index: in the segment, from 0.
+        captured_at_ns: wall clock when its first packet came.
+        lasts_ns: the stream's time in it.
+        codec: FFmpeg's name.
+        size_wh: of the pictures.
+    """
+
+    TYPE = 45
+    camera_id: Name
+    epoch: Count
+    segment: Count
+    index: Count
+    captured_at_ns: Count
+    lasts_ns: Count
+    codec: Literal["h264", "hevc"]
+    size_wh: tuple[Side, Side]
+
+    def _check_payload(self, payload: bytes) -> None:
+        if not 0 < len(payload) <= MAX_PART_BYTES:
+            raise InputError("a part of a recording is empty or too large", remedy=REMEDY)
+
+    def __repr__(self) -> str:
+        return f"PartMade({self.camera_id!r}, epoch={self.epoch}, segment={self.segment}, index={self.index})"
+
+    __str__ = __repr__
+
+
 def _check_vector(payload: bytes, dimensions: int) -> None:
     vector = np.frombuffer(payload, VECTOR, dimensions).astype(np.float32)
     with np.errstate(all="ignore"):
@@ -509,5 +545,6 @@ TO_NODE: Final = _by_type(
         Failed,
         Inspected,
         CanaryDone,
+        PartMade,
     )
 )

@@ -13,8 +13,10 @@ from habeas.settings import DetectSettings, LiveSettings
 from habeas.types import Flaw, Probe
 from habeas.video.address import AddressRules, CameraAddress
 from habeas.video.masks import Mask
+from habeas.video.parts import Part
 
 CAMERAS_PER_WORKER: Final = 48
+RECORDED_PER_WORKER: Final = 24
 DOORS_PER_WORKER: Final = 64
 """More than cameras: one that was stopped holds its door until its worker has let it go."""
 
@@ -121,6 +123,7 @@ class Hearers:
         on_flaw: something went wrong with a camera and was survived, or ended it.
         on_worker: a worker started or ended.
         on_canary: a canary was in a camera's pictures, whether or not a probe was made of it, which came before.
+        on_part: what was recorded of a camera, by its name and epoch, in order.
     """
 
     on_probe: Callable[[Probe], None]
@@ -129,6 +132,7 @@ class Hearers:
     on_flaw: Callable[[Flaw], None]
     on_worker: Callable[[WorkerNews], None]
     on_canary: Callable[[str, bool], None]
+    on_part: Callable[[str, int, Part], None]
 
 
 @dataclass(frozen=True)

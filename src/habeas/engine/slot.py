@@ -12,21 +12,39 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Literal
 
 from habeas.clock import SystemClock
 from habeas.engine.channel import Received
-from habeas.engine.messages import Failed, Heartbeat, Hello, ShowCanary, Shutdown, StopCamera
+from habeas.engine.messages import (
+    CameraEnded,
+    CameraFlaw,
+    CanaryDone,
+    Counters,
+    Failed,
+    Heartbeat,
+    Hello,
+    Listening,
+    PartMade,
+    ProbeMade,
+    ShowCanary,
+    Shutdown,
+    StopCamera,
+    TrackEnded,
+)
 from habeas.engine.orders import DOORS_PER_WORKER, CameraOrder, CameraReport, Hearers, Timing, WorkerChange, WorkerNews
 from habeas.engine.relay import Relay
 from habeas.engine.session import Session
 from habeas.engine.spawning import PROGRAM, Process, configure_for, spawn
-from habeas.engine.watches import CameraMessage, Watch, Watches
+from habeas.engine.watches import Watch, Watches
 from habeas.errors import HabeasError, InputError
 from habeas.ports import Clock
 from habeas.settings import ModelSettings
 from habeas.types import NS_PER_S
 
+_BOTH: Final = Listening | Counters | CameraFlaw | CameraEnded
+_SAYS: Final = {"watch": _BOTH | ProbeMade | TrackEnded | CanaryDone, "record": _BOTH | PartMade}
+"""What a worker says of cameras, by what it is for."""
 _REMEDY: Final = "it is started again; report this if it repeats"
 
 
@@ -60,10 +78,14 @@ class Slot:
         number: of the worker, from 0.
         wiring: what all slots share.
         next_epoch: never gives the same number twice.
+        task: watches cameras, or records them.
     """
 
-    def __init__(self, number: int, wiring: Wiring, next_epoch: Callable[[], int]) -> None:
+    def __init__(
+        self, number: int, wiring: Wiring, next_epoch: Callable[[], int], task: Literal["watch", "record"] = "watch"
+    ) -> None:
         self.number = number
+        self._task: Final = task
         self.cameras: set[str] = set()
         self.kills = 0
         self.starts = 0
@@ -161,7 +183,7 @@ class Slot:
         change, why = WorkerChange.KILLED, ""
         try:
             process = spawn(
-                configure_for(self._wiring.models, "watch", doors=DOORS_PER_WORKER),
+                configure_for(self._wiring.models, self._task, doors=DOORS_PER_WORKER),
                 self._wiring.timing.message_s,
                 self._wiring.program,
             )
@@ -232,7 +254,7 @@ class Slot:
             session.greet(message, received)
             self.starts += 1
             self._tell(WorkerChange.STARTED, "", session.process.pid, message)
-        elif isinstance(message, CameraMessage) and session.greeted:
+        elif isinstance(message, _SAYS[self._task]) and session.greeted:
             ended = self._watches.hear(message, session.model_id)
             if ended is not None:
                 session.shut(ended.epoch)

@@ -1,4 +1,4 @@
-"""The node's workers: one for each core, many cameras each, one for images to enrol, one for each camera inspected.
+"""The node's workers: one a core, many cameras each; for images to enrol, for a camera inspected, for those recorded.
 
 A worker that stalls, floods or talks nonsense is killed, counted and started again, with new epochs for its cameras;
 the others do not notice. Nothing that a worker may not know goes into one: `engine.spawning` says what does.
@@ -8,7 +8,7 @@ import itertools
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 from habeas.engine.enrolment import Enrolment, EnrolResult
@@ -16,6 +16,7 @@ from habeas.engine.inspection import Inspection, StreamReport
 from habeas.engine.messages import Counters
 from habeas.engine.orders import (
     CAMERAS_PER_WORKER,
+    RECORDED_PER_WORKER,
     CameraOrder,
     CameraReport,
     Hearers,
@@ -31,6 +32,7 @@ from habeas.ports import Clock
 from habeas.settings import Settings
 from habeas.types import Flaw, Probe
 from habeas.video.address import CameraAddress, recheck, rules_with
+from habeas.video.parts import Part
 
 _CLOSE_S = 4.0
 """What closing may take until workers are killed; with that, and their threads' end, it stays below 5 s."""
@@ -74,6 +76,7 @@ class Supervisor:
         on_flaw: hears of what went wrong with a camera.
         on_worker: hears of a worker that started or ended.
         on_canary: hears, by camera, that a canary was in its pictures, and whether a probe was made of it.
+        on_part: hears, by camera and epoch, what was recorded.
         timing: how long a worker is waited for.
         program: what a worker runs.
 
@@ -94,23 +97,29 @@ class Supervisor:
         on_flaw: Callable[[Flaw], None],
         on_worker: Callable[[WorkerNews], None],
         on_canary: Callable[[str, bool], None],
+        on_part: Callable[[str, int, Part], None],
         timing: Timing | None = None,
         program: Sequence[str] = PROGRAM,
     ) -> None:
         if workers < 1:
             raise InputError("an installation has no worker", remedy="set at least one")
         timing = timing or Timing()
-        hearers = Hearers(on_probe, on_end, on_counters, on_flaw, on_worker, on_canary)
+        hearers = Hearers(on_probe, on_end, on_counters, on_flaw, on_worker, on_canary, on_part)
+        self._recording = Wiring(
+            settings.models, clock, relay, replace(hearers, on_counters=_not_counted), timing, program
+        )
         wiring = Wiring(settings.models, clock, relay, hearers, timing, program)
         cameras = settings.cameras
         self._rules = rules_with(cameras.networks, cameras.ports, cameras.folders)
-        epochs = itertools.count(1)
+        epochs = self._epochs = itertools.count(1)
         self._lock = threading.Lock()
         self._assigned: dict[str, Slot] = {}
         self._leaving: set[str] = set()
+        self._recorded: dict[str, Slot] = {}
         self._closed = False
         self._enrolment = Enrolment(settings.models, timing, program)
         self._inspection = Inspection(settings.models, timing, relay, program)
+        self._recorders: list[Slot] = []
         self._slots = [Slot(number, wiring, lambda: next(epochs)) for number in range(workers)]
 
     def start(self, order: CameraOrder) -> None:
@@ -159,6 +168,44 @@ class Supervisor:
         if slot is not None:
             slot.show_canary(camera_id)
 
+    def record(self, order: CameraOrder) -> None:
+        """Record a camera from now on, through every new start of it; the first of them starts a worker for that.
+
+        Raises:
+            InputError: it is recorded already, or is a file, or the workers have ended.
+        """
+        with self._lock:
+            if self._closed or order.camera_id in self._recorded or order.address.file is not None:
+                raise InputError(f"{order.camera_id} cannot be recorded", remedy="record a stream, once")
+            slot = min(self._recorders, key=lambda each: len(each.cameras), default=None)
+            if slot is None or len(slot.cameras) >= RECORDED_PER_WORKER:
+                number = len(self._slots) + len(self._recorders)
+                slot = Slot(number, self._recording, lambda: next(self._epochs), "record")
+                self._recorders.append(slot)
+            self._recorded[order.camera_id] = slot
+            slot.add(order)
+
+    def stop_recording(self, camera_id: str) -> None:
+        """Record a camera no more; what was being handed over is still heard.
+
+        Raises:
+            InputError: it is not recorded.
+        """
+        with self._lock:
+            slot = self._recorded.pop(camera_id, None)
+        if slot is None:
+            raise InputError(f"{camera_id} is not recorded", remedy="record it first")
+        slot.remove(camera_id)
+
+    def recorded(self) -> frozenset[str]:
+        """Return the cameras that are to be recorded, whatever their state."""
+        with self._lock:
+            return frozenset(self._recorded)
+
+    def recordings(self) -> dict[str, CameraReport]:
+        """Return how the recording of each camera stands, by id."""
+        return {report.camera_id: report for slot in list(self._recorders) for report in slot.reports()}
+
     def running(self) -> frozenset[str]:
         """Return the cameras that are wanted, whatever their state."""
         with self._lock:
@@ -170,7 +217,8 @@ class Supervisor:
 
     def workers(self) -> list[WorkerReport]:
         """Return how each worker stands."""
-        return [WorkerReport(slot.number, slot.pid, len(slot.cameras), slot.starts, slot.kills) for slot in self._slots]
+        slots = [*self._slots, *self._recorders]
+        return [WorkerReport(slot.number, slot.pid, len(slot.cameras), slot.starts, slot.kills) for slot in slots]
 
     def enrol(self, image: bytes, timeout_s: float) -> EnrolResult:
         """Have an image examined, by a worker that has no cameras and is started when it is first needed.
@@ -210,11 +258,12 @@ class Supervisor:
                 return
             self._closed = True
         deadline_s = time.monotonic() + _CLOSE_S
-        for slot in self._slots:
+        slots = [*self._slots, *self._recorders]
+        for slot in slots:
             slot.ask_to_end()
         self._enrolment.close()
         self._inspection.close()
-        late = _not_joined(self._slots, deadline_s - time.monotonic())
+        late = _not_joined(slots, deadline_s - time.monotonic())
         for slot in late:
             slot.kill()
         _not_joined(late, _KILLED_S)
@@ -224,6 +273,10 @@ class Supervisor:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+
+def _not_counted(_counters: Counters) -> None:
+    """Hear that a recording goes on: nothing is analysed by it."""
 
 
 def _not_joined(slots: Sequence[Slot], within_s: float) -> list[Slot]:

@@ -22,6 +22,7 @@ from habeas.engine.messages import (
     Counters,
     Listening,
     Message,
+    PartMade,
     ProbeMade,
     TrackEnded,
 )
@@ -32,6 +33,7 @@ from habeas.ports import Clock
 from habeas.types import NS_PER_S, ClosedTrack, Flaw, Origin, OriginKind, Probe, Templates
 from habeas.video.canary import canary_origin
 from habeas.video.edge import origin
+from habeas.video.parts import Part
 
 _MOST_OPEN_TRACKS: Final = 4096
 _GRACE_S: Final = 2.0
@@ -43,7 +45,7 @@ _LONGEST_LAG_NS: Final = 600 * NS_PER_S
 _REMEDY: Final = "the worker is started again; report this if it repeats"
 _TOTALS: Final = ("decoded", "analysed", "gated", "dropped", "faces", "tracks", "analysed_ns")
 
-CameraMessage = Listening | ProbeMade | TrackEnded | CanaryDone | Counters | CameraFlaw | CameraEnded
+CameraMessage = Listening | ProbeMade | TrackEnded | CanaryDone | PartMade | Counters | CameraFlaw | CameraEnded
 
 
 @dataclass(eq=False)
@@ -265,10 +267,25 @@ class Watches:
             track = ClosedTrack(message.track_id, message.first_seen_ns, message.last_seen_ns)
             watch.tracks.pop(track.track_id, None)
             self._say_end(watch, track)
+        elif isinstance(message, PartMade):
+            self._part(watch, message)
         elif isinstance(message, CanaryDone):
             self._canary_done(watch, message)
         elif isinstance(message, CameraFlaw):
             self._note_flaw(watch, message.text, message.at_ns)
+
+    def _part(self, watch: Watch, message: PartMade) -> None:
+        self._check_capture(message.captured_at_ns)
+        part = Part(
+            segment=message.segment,
+            index=message.index,
+            captured_at_ns=message.captured_at_ns,
+            lasts_ns=message.lasts_ns,
+            codec=message.codec,
+            size_wh=message.size_wh,
+            data=message.payload,
+        )
+        self._sayings.append(_Saying(watch, lambda: self._hearers.on_part(watch.order.camera_id, watch.epoch, part)))
 
     def _canary_done(self, watch: Watch, message: CanaryDone) -> None:
         self._expect_canary(watch)

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from habeas.clock import SystemClock
+from habeas.engine import recording
 from habeas.engine.cameras import Camera, FileCamera, LiveCamera, source_name
 from habeas.engine.channel import Channel, Received
 from habeas.engine.enrolling import Examiner
@@ -46,6 +47,7 @@ from habeas.engine.messages import (
     one_line,
     payload_of,
 )
+from habeas.engine.recording import NO_MODEL, Recording
 from habeas.engine.relay import open_door
 from habeas.engine.run import Found, Run, SourceReport, TrackEnd, _Feed
 from habeas.engine.sandbox import Isolation, isolate, seal
@@ -64,8 +66,6 @@ from habeas.video.canary import CanaryShown
 
 _TELL_EVERY_NS: Final = NS_PER_S
 _FAR_PX: Final = 1e6
-NO_MODEL: Final = "none"
-"""What a worker that loads no model says it makes templates with."""
 
 
 def main(descriptor: int) -> int:
@@ -107,6 +107,11 @@ def _serve(channel: Channel) -> None:
         prepare(clock)
         _hello(channel, isolation, NO_MODEL, doors)
         _inspect(channel, clock)
+        return
+    if configure.task == "record":
+        recording.prepare()
+        _hello(channel, isolation, NO_MODEL, doors)
+        Recording(channel, clock).serve()
         return
     pack = load_pack(_models(configure), before_pull=_never_pull)
     templater = Templater(pack.mobilefacenet, pack.fr_feature, pack.model_id)

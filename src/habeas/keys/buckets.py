@@ -55,9 +55,18 @@ class Scope(enum.Enum):
     TAG = "tag"
     IDENTITY = "identity"
     LOG = "log"
+    FOOTAGE = "footage"
 
 
-_CODES: Final = {Scope.SUBJECT: 1, Scope.ALERT: 2, Scope.CAMERA: 3, Scope.TAG: 4, Scope.IDENTITY: 5, Scope.LOG: 6}
+_CODES: Final = {
+    Scope.SUBJECT: 1,
+    Scope.ALERT: 2,
+    Scope.CAMERA: 3,
+    Scope.TAG: 4,
+    Scope.IDENTITY: 5,
+    Scope.LOG: 6,
+    Scope.FOOTAGE: 8,
+}
 _SCOPES: Final = {code: scope for scope, code in _CODES.items()}
 
 

@@ -28,6 +28,10 @@ from habeas.engine.orders import CameraOrder, CameraReport, CameraState, WorkerC
 from habeas.engine.relay import Relay
 from habeas.engine.supervisor import Supervisor
 from habeas.errors import HabeasError, InputError, UsageError
+from habeas.footage import retention
+from habeas.footage.files import FootageFolder
+from habeas.footage.recorder import Recorder
+from habeas.footage.retention import take_over
 from habeas.node.build import build_digest
 from habeas.node.canaries import Canaries, told_canaries
 from habeas.node.counting import Counting, delivering, log_counts, write_counts
@@ -56,6 +60,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _TICK_S: Final = 1.0
+_REAP_S: Final = 30.0
 _BEAT_NS: Final = 10 * NS_PER_S
 _FLAWS: Final = 100
 SYSTEM: Final = "node"
@@ -120,14 +125,29 @@ class Node:
                     on_canary=self.canaries.answered,
                 )
             )
+            self.footage = FootageFolder(workspace.folder / "footage")
+            for problem in take_over(self.store, self.keys, self.footage):
+                on_problem(InputError(f"footage: {problem}", remedy="see docs/operations.md, Footage"))
+            self.recorder = stack.enter_context(
+                Recorder(
+                    self.store,
+                    self.keys,
+                    self.time,
+                    self.footage,
+                    reserve_bytes=round(workspace.settings.footage.reserve_gb * 1e9),
+                    tell=on_problem,
+                )
+            )
             self.supervisor = stack.enter_context(self._supervisor())
             self.log = stack.enter_context(self._publishing())
             self._liveness = Liveness(self.store, self.time, self.test_camera, self.supervisor.running)
             self._thread = threading.Thread(target=self._run, name="scheduler", daemon=True)
             self._asking = threading.Thread(target=self._ask_cameras, name="liveness", daemon=True)
+            self._reaping = threading.Thread(target=self._reap, name="reaper", daemon=True)
             self._open = stack.pop_all()
         self._thread.start()
         self._asking.start()
+        self._reaping.start()
         self.log.start()
 
     def _supervisor(self) -> Supervisor:
@@ -142,6 +162,7 @@ class Node:
             on_flaw=self._heard_flaw,
             on_worker=self._heard_worker,
             on_canary=self.canaries.shown,
+            on_part=self.recorder.take,
         )
 
     def _publishing(self) -> Publishing:
@@ -206,13 +227,20 @@ class Node:
         while not self._ending.wait(PAUSE_S):
             self._guarded(self._liveness.step)
 
+    def _reap(self) -> None:
+        """Destroy keys that have expired, whatever becomes of the scheduler, which does so each second."""
+        while not self._ending.wait(_REAP_S):
+            self._guarded(lambda: self.keys.reap(self.time.now_ns()))
+
     def tick(self) -> None:
         """Do what is due now. No step waits for another to succeed: cameras close while a disk is full."""
         with self._doing:
             self.matching.forget_old()
             self._guarded(self._check_clock)
             self._settle()
-            for step in (self._follow_gallery, self._step_canaries, self.refusals.write_due, self._note):
+            for step in (self._end_footage, self._follow_gallery, self._follow_recording):
+                self._guarded(step)
+            for step in (self._step_canaries, self.refusals.write_due, self._note):
                 self._guarded(step)
 
     def _settle(self) -> None:
@@ -270,6 +298,23 @@ class Node:
             except InputError as error:
                 self._heard_flaw(Flaw(camera_id, error.message, 0))
 
+    def _end_footage(self) -> None:
+        retention.step(self.store, self.keys, self.footage)
+
+    def _follow_recording(self) -> None:
+        """Record the cameras that are to be recorded, and no others: whether anybody is looked for on them or not."""
+        with self.store.read() as tx:
+            there = tx.find(Camera, removed_at_ns=None)
+        wanted = {camera.camera_id: camera for camera in there if camera.record_sealed is not None}
+        recorded = self.supervisor.recorded()
+        for camera_id in recorded - wanted.keys():
+            self.supervisor.stop_recording(camera_id)
+        for camera_id in sorted(wanted.keys() - recorded):
+            try:
+                self.supervisor.record(self.order_of(wanted[camera_id], "record"))
+            except InputError as error:
+                self._heard_flaw(Flaw(camera_id, f"recording: {error.message}", 0))
+
     def _step_canaries(self) -> None:
         self.canaries.step(self.camera_states(), self.supervisor.show_canary, self.matching.take)
 
@@ -278,14 +323,18 @@ class Node:
         if camera is not None:
             self.supervisor.start(self.order_of(camera))
 
-    def order_of(self, camera: Camera) -> CameraOrder:
+    def order_of(self, camera: Camera, stream: str = "detect") -> CameraOrder:
         """Return what a worker is told of a camera: its address, whose name is not asked for here, and how to look.
+
+        Args:
+            camera: which.
+            stream: `detect` or `record`.
 
         Raises:
             InputError: its address may not be opened any more.
         """
         settings, rules = self.workspace.settings, self.workspace.address_rules()
-        address = parse_address(source_text(self.keys, camera), rules, resolve=None)
+        address = parse_address(source_text(self.keys, camera, stream), rules, resolve=None)
         masks = tuple(Mask(*box) for box in camera.masks)
         detect = settings.detect.model_copy(update={"min_face_px": camera.min_face_px})
         return CameraOrder(camera.camera_id, address, rules, detect, settings.live, masks)
@@ -425,6 +474,7 @@ class Node:
             self.log.close()
             self.supervisor.close()  # and with it an inspection that runs
             self._asking.join(_TICK_S * 2)
+            self._reaping.join(_TICK_S * 2)
             self.matching.close()
             self._guarded(lambda: self.refusals.write_due(everything=True))
             with self._doing, self._counted() as tx:

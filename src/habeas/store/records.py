@@ -421,6 +421,24 @@ class Canary:
     leaked_at_ns: int | None = None
 
 
+@dataclass(frozen=True)
+class Footage:
+    """What is recorded of a camera in an hour (UTC). Its segments are files, which say the same (`footage.form`).
+
+    `until_ns` is when the last part ended that was written. Nothing of it can be read from `deadline_ns` on.
+    """
+
+    footage_id: str = field(metadata=KEY)
+    camera_id: str = field(metadata=INDEX)
+    hour_ns: int
+    key_id: str
+    deadline_ns: int
+    until_ns: int
+    lasts_ns: int = 0
+    bytes_stored: int = 0
+    segments: int = 0
+
+
 TABLES: Final[tuple[type, ...]] = (
     Entry,
     Epoch,
@@ -446,6 +464,7 @@ TABLES: Final[tuple[type, ...]] = (
     Search,
     Drift,
     Canary,
+    Footage,
 )
 """Every record that is a table."""
 INDEXES: Final[dict[type, tuple[tuple[str, ...], ...]]] = {

@@ -4,15 +4,17 @@ A live stream has no end: end of file is a disconnection. FFmpeg's own socket ti
 that reads comes back by itself; it answers about twice the timeout after the last packet.
 """
 
+import itertools
 import random
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from typing import Final, Self
+from typing import Final, Self, TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import av
 import av.error
+from av.video.stream import VideoStream
 
 from habeas.errors import SourceError
 from habeas.ports import Clock
@@ -20,7 +22,10 @@ from habeas.settings import LiveSettings
 from habeas.types import NS_PER_S, Frame, Origin, OriginKind
 from habeas.video.edge import Flaws, origin, quiet, translated
 from habeas.video.file import FrameNumbering, video_stream
+from habeas.video.parts import Part
+from habeas.video.remux import Remux
 
+_T = TypeVar("_T")
 _CHANNEL_KEYS: Final = frozenset({"camera", "channel", "id", "profile", "stream", "subtype", "track"})
 _RATE_HZ: Final = 25.0
 _PROTOCOLS: Final = "rtsp,rtsps,rtp,rtcp,srtp,tcp,tls,udp"
@@ -41,9 +46,9 @@ def public_name(url: str) -> str:
 
 
 class LiveStream:
-    """An RTSP camera.
+    """An RTSP camera: its frames, or what is recorded of it.
 
-    Connecting happens in `frames()`, in the thread that reads, so that one dead camera delays no other.
+    Connecting happens in `frames()` and `parts()`, in the thread that reads, so that one dead camera delays no other.
 
     Args:
         url: `rtsp://` or `rtsps://`, with credentials if needed; never printed.
@@ -106,41 +111,69 @@ class LiveStream:
             SourceError: the first connections failed for as long as the stall limit.
         """
         numbered = FrameNumbering(self._origin, _RATE_HZ, self._flaws)
+        return self._reconnecting(lambda: self._frames_of_one(numbered))
+
+    def parts(self) -> Iterator[Part]:
+        """Yield what is recorded, instead of frames: nothing is decoded. Connections as in `frames`.
+
+        Raises:
+            SourceError: the first connections failed for as long as the stall limit, or its codec is not recorded.
+        """
+        following = itertools.count()
+        return self._reconnecting(lambda: self._parts_of_one(following))
+
+    def _reconnecting(self, connection: Callable[[], Iterator[_T]]) -> Iterator[_T]:
+        """Yield what one connection after another gives."""
         began_ns = self._clock.monotonic_ns()
-        failures = 0
+        count = failures = 0
         while not self._closed.is_set():
-            before = numbered.count
+            before = count
             failure = SourceError(f"{self._origin.camera_id}: the stream ended", remedy="check the camera")
             try:
-                yield from self._connection(numbered)
+                for one in connection():
+                    count += 1
+                    yield one
             except SourceError as error:
                 failure = error
             waited_ns = self._clock.monotonic_ns() - began_ns
-            if not numbered.count and waited_ns >= self._settings.stall_s * NS_PER_S and not self._closed.is_set():
+            if not count and waited_ns >= self._settings.stall_s * NS_PER_S and not self._closed.is_set():
                 raise failure
-            failures = 0 if numbered.count > before else failures + 1
+            failures = 0 if count > before else failures + 1
             if self._closed.is_set():
                 return
             why = failure.message.removeprefix(f"{self._origin.camera_id}: ")
-            self._flaws.note(
-                f"disconnected, trying again: {why}" if numbered.count else f"cannot connect, trying again: {why}"
-            )
+            self._flaws.note(f"disconnected, trying again: {why}" if count else f"cannot connect, trying again: {why}")
             self._closed.wait(self._pause_s(failures))
 
-    def _connection(self, numbered: FrameNumbering) -> Iterator[Frame]:
+    def _frames_of_one(self, numbered: FrameNumbering) -> Iterator[Frame]:
         with ExitStack() as stack, translated(self._origin.camera_id):
-            # The socket's timeout sees silence; the deadline for each packet sees a camera that talks but sends none.
-            deadline_s = self._settings.stall_s
-            container = stack.enter_context(
-                av.open(self._url, mode="r", options=rtsp_options(self._settings), timeout=(deadline_s, deadline_s))
-            )
-            stream = video_stream(container, self._origin.camera_id)
+            _stream, packets = self._connect(stack)
             numbered.restart()
-            for packet in container.demux(stream):
-                if self._closed.is_set():
-                    return
+            for packet in packets:
                 for decoded in _decode(packet):
                     yield numbered.frame(decoded, self._clock.now_ns())
+
+    def _parts_of_one(self, following: Iterator[int]) -> Iterator[Part]:
+        with ExitStack() as stack, translated(self._origin.camera_id):
+            stream, packets = self._connect(stack)
+            remux = Remux(stream, self._origin.camera_id, self._flaws, following)
+            try:
+                for packet in packets:
+                    yield from remux.take(packet, self._clock.now_ns())
+            except (SourceError, av.error.FFmpegError):
+                yield from remux.finish()
+                raise
+            yield from remux.finish()
+
+    def _connect(self, stack: ExitStack) -> tuple[VideoStream, Iterator["av.Packet[VideoStream]"]]:
+        """Open the stream, and return it with its packets until `close`."""
+        # The socket's timeout sees silence; the deadline for each packet sees a camera that talks but sends none.
+        deadline_s = self._settings.stall_s
+        container = stack.enter_context(
+            av.open(self._url, mode="r", options=rtsp_options(self._settings), timeout=(deadline_s, deadline_s))
+        )
+        stream = video_stream(container, self._origin.camera_id)
+        return stream, itertools.takewhile(lambda _packet: not self._closed.is_set(), container.demux(stream))
 
     def _pause_s(self, failures: int) -> float:
         """Full jitter: a random wait below a ceiling that doubles with every failure in a row."""

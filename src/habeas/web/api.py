@@ -15,14 +15,26 @@ from starlette.exceptions import HTTPException
 from habeas.accounts.sessions import not_logged_in
 from habeas.errors import HabeasError, RuleError, UsageError
 from habeas.node.node import Node
-from habeas.web import authorisations, bundles, cameras, log, people, policy, receipts, review, suspensions, system
+from habeas.web import (
+    authorisations,
+    bundles,
+    cameras,
+    footage,
+    log,
+    people,
+    policy,
+    receipts,
+    review,
+    suspensions,
+    system,
+)
 from habeas.web.bodies import Problem
 from habeas.web.calls import as_problem, call_of
 from habeas.web.strict import NOT_LOGGED_IN, Limited
 from habeas.wording import Wrong, wrongs
 
 PREFIX = "/api/v1"
-_MODULES = (system, people, cameras, policy, authorisations, suspensions, review, receipts, log, bundles)
+_MODULES = (system, people, cameras, footage, policy, authorisations, suspensions, review, receipts, log, bundles)
 _SAID: Final[Mapping[int, tuple[str, str]]] = {
     400: ("the body is no JSON that is taken", "send JSON without NaN, and with each key once in an object"),
     405: ("this takes another method", "use a client of the same version as the node"),

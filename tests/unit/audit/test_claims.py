@@ -126,6 +126,10 @@ class Story(Book):
         body = {"analysed_ns": round(hours * HOUR_NS), "camera": camera, "day": self.at()[:10], "zone": "gate"}
         self.add("camera.counted", "counting", body)
 
+    def footage(self, *, hours: float = 120, of: str = "began") -> None:
+        hour = self.at()[:13] + ":00:00Z"
+        self.add(f"footage.{of}", "recorder", {"camera": "c1", "deadline": self.at(hours), "hour": hour})
+
     def judge(
         self,
         *verdicts: tuple[str, str],
@@ -251,6 +255,9 @@ KEPT: list[Change] = [
     lambda s: [s.listed(), s.alert(), s.suspend(zones=["hall"]), s.pad(6)],
     lambda s: [s.listed(), s.alert(), s.suspend(back=0), s.pad(6)],
     lambda s: [s.listed(), s.alert(), s.add("alert.destroyed", "review", GONE), s.end()],
+    lambda s: s.footage(hours=119),
+    lambda s: [s.footage(hours=0.2), s.pad(13), s.footage(of="destroyed"), s.pad(60)],
+    lambda s: [s.footage(hours=100), s.footage(hours=0.1, of="shortened"), s.pad(7), s.footage(of="destroyed")],
     lambda s: [s.listed(), s.canary()],
     lambda s: [s.listed(), s.counted(1.9)],
     lambda s: [s.listed(), s.canary(), s.add("canary.missed", "canary", {"camera": "c1"}), s.counted(5)],
@@ -587,6 +594,19 @@ BROKEN: list[tuple[str, str, Change]] = [
     ),
     ("footage of a week", "8.10", lambda s: [footage(s, **{"from": s.at(-168)}), s.approve("abe", "bea"), s.start()]),
     ("footage of tomorrow", "8.10", lambda s: [footage(s, until=s.at(24)), s.approve("abe", "bea"), s.start()]),
+    ("footage of six days", "8.15", lambda s: s.footage(hours=144)),
+    ("footage that stays", "8.15", lambda s: [s.footage(hours=0.1), s.pad(30)]),
+    ("footage that goes late", "8.15", lambda s: [s.footage(hours=0.1), s.pad(20), s.footage(of="destroyed")]),
+    (
+        "footage that stays though it was shortened",
+        "8.15",
+        lambda s: [s.footage(hours=100), s.footage(hours=0.1, of="shortened"), s.pad(30)],
+    ),
+    (
+        "footage that is lengthened",
+        "8.15",
+        lambda s: [s.footage(hours=1), s.footage(hours=2, of="shortened"), s.pad(1)],
+    ),
     ("a canary where nobody is looked for", "8.14", lambda s: s.canary()),
     ("a canary on another camera", "8.14", lambda s: [s.listed(), s.canary("c2")]),
     ("a canary before the start", "8.14", lambda s: [s.pad(60), s.listed(), s.canary(back_h=0.5)]),

@@ -30,6 +30,7 @@ class Bench:
             self.heard.flaws.append,
             self.heard.news.append,
             lambda camera_id, found: self.heard.canaries.append((camera_id, found)),
+            lambda *heard: self.heard.parts.append(heard),
         )
         epochs = itertools.count(1)
         self.watches = Watches(hearers, self.installation, self.machine, lambda: next(epochs))

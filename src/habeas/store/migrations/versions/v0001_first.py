@@ -221,6 +221,22 @@ def upgrade() -> None:  # noqa: PLR0915 - a table and its indexes after the othe
         sa.PrimaryKeyConstraint("number"),
     )
     op.create_table(
+        "footages",
+        sa.Column("footage_id", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("camera_id", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("hour_ns", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("key_id", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("deadline_ns", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("until_ns", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("lasts_ns", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("bytes_stored", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("segments", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("footage_id"),
+    )
+    with op.batch_alter_table("footages", schema=None) as batch_op:
+        batch_op.create_index("ix_footages_camera_id", ["camera_id"], unique=False)
+
+    op.create_table(
         "grants",
         sa.Column("grant_id", sa.Text(), autoincrement=False, nullable=False),
         sa.Column("account_id", sa.Text(), autoincrement=False, nullable=False),

@@ -1,0 +1,35 @@
+"""Claims on footage: how long it is kept, and that it goes."""
+
+from collections import defaultdict
+from typing import Final
+
+from habeas.audit.claims_shared import DISCARD_NS, check_done
+from habeas.audit.history import History, Said
+from habeas.types import HOUR_NS
+
+_LONGEST_NS: Final = 120 * HOUR_NS
+
+
+def footage(history: History) -> int:
+    """8.15 Footage is kept for 120 hours at most, and destroyed within five minutes of its deadline ("Footage")."""
+    shortened, destroyed = (_by_hour(history, f"footage.{what}") for what in ("shortened", "destroyed"))
+    began = history.all("footage.began")
+    for said in began:
+        deadline_ns = said.time_ns("deadline")
+        if deadline_ns > said.time_ns("hour") + _LONGEST_NS:
+            raise said.broken("it is kept for longer than 120 hours")
+        key = said.text("camera"), said.text("hour")
+        for one in shortened[key]:
+            if one.time_ns("deadline") > deadline_ns:
+                raise one.broken("it lengthens what it is to shorten")
+            deadline_ns = one.time_ns("deadline")
+        later = [one for one in destroyed[key] if one.seq > said.seq]
+        check_done(history, said, deadline_ns, DISCARD_NS, later, "nothing says that it was destroyed on time")
+    return len(began)
+
+
+def _by_hour(history: History, kind: str) -> defaultdict[tuple[str, str], list[Said]]:
+    found: defaultdict[tuple[str, str], list[Said]] = defaultdict(list)
+    for said in history.all(kind):
+        found[said.text("camera"), said.text("hour")].append(said)
+    return found

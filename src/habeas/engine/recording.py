@@ -1,0 +1,179 @@
+"""A worker that records: it hands on what cameras send, in parts; nothing is decoded, and no model is loaded."""
+
+import tempfile
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from habeas.engine.cameras import LiveCamera
+from habeas.engine.channel import Channel, Received
+from habeas.engine.messages import (
+    CameraEnded,
+    CameraFlaw,
+    Counters,
+    Heartbeat,
+    Listening,
+    Message,
+    PartMade,
+    Shutdown,
+    StartCamera,
+    StopCamera,
+    one_line,
+)
+from habeas.errors import HabeasError, InputError
+from habeas.ports import Clock
+from habeas.video.encode import encode_h264
+from habeas.video.parts import Part
+from habeas.video.remux import remux_file
+
+_PICTURES: Final = 12
+_TELL_EVERY_S: Final = 1.0
+NO_MODEL: Final = "none"
+"""What a worker that loads no model says it makes templates with."""
+
+
+def prepare() -> None:
+    """Record an invented video: nothing can be imported or found once the worker is sealed."""
+    with tempfile.TemporaryDirectory(prefix="habeas-worker-") as folder:
+        path = Path(folder) / "nobody.mp4"
+        encode_h264([np.zeros((64, 64, 3), np.uint8)] * _PICTURES, path, _PICTURES)
+        for _part in remux_file(path):
+            pass
+
+
+class Recording:
+    """Records cameras as the node says, each in a thread of its own.
+
+    Args:
+        channel: to the node. A thread that may not send yet waits, and so does its camera.
+        clock: of this process.
+    """
+
+    def __init__(self, channel: Channel, clock: Clock) -> None:
+        self._channel = channel
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._cameras: dict[int, _Recorded] = {}
+        self._ended = threading.Event()
+
+    def serve(self) -> None:
+        """Record until told to end.
+
+        Raises:
+            InputError: the node said something that it does not say.
+        """
+        threading.Thread(target=self._tell, name="telling", daemon=True).start()
+        try:
+            while (received := self._channel.receive()) is not None and not isinstance(received.message, Shutdown):
+                self._order(received)
+        finally:
+            self._ended.set()
+
+    def _order(self, received: Received) -> None:
+        order = received.message
+        if isinstance(order, StartCamera) and order.url:
+            self._start(order)
+        elif isinstance(order, StopCamera):
+            with self._lock:
+                recorded = self._cameras.get(order.epoch)
+            if recorded is not None:
+                recorded.camera.close()
+        else:
+            received.close()
+            raise InputError(f"{type(order).__name__} is not for this worker", remedy="start workers through the node")
+
+    def _start(self, order: StartCamera) -> None:
+        try:
+            camera = LiveCamera(order, self._clock)
+        except InputError as error:
+            self._channel.send(_flaw(order, error.message))
+            self._channel.send(CameraEnded(camera_id=order.camera_id, epoch=order.epoch, failed=True))
+            return
+        self._channel.send(Listening(camera_id=order.camera_id, epoch=order.epoch))
+        recorded = _Recorded(order, camera, self._channel.send)
+        with self._lock:
+            self._cameras[order.epoch] = recorded
+        threading.Thread(target=self._record, args=(recorded,), name=order.camera_id, daemon=True).start()
+
+    def _record(self, recorded: "_Recorded") -> None:
+        failed = True
+        try:
+            recorded.run()
+            failed = False
+        except HabeasError as error:
+            self._channel.send(_flaw(recorded.order, error.message))
+        except Exception as error:  # noqa: BLE001 - worker top loop: a reader never dies silently
+            self._channel.send(_flaw(recorded.order, f"{type(error).__name__}: {error}"))
+        with self._lock:
+            del self._cameras[recorded.order.epoch]
+        recorded.tell()
+        order = recorded.order
+        self._channel.send(CameraEnded(camera_id=order.camera_id, epoch=order.epoch, failed=failed))
+
+    def _tell(self) -> None:
+        while not self._ended.wait(_TELL_EVERY_S):
+            self._channel.send(Heartbeat())
+            with self._lock:
+                recorded = list(self._cameras.values())
+                for one in recorded:  # under the lock: nothing of an epoch comes after its end
+                    one.tell()
+
+
+class _Recorded:
+    """A camera that is recorded."""
+
+    def __init__(self, order: StartCamera, camera: LiveCamera, send: Callable[[Message], None]) -> None:
+        self.order = order
+        self.camera = camera
+        self._send = send
+        self._parts = 0
+        self._told = 0
+
+    def run(self) -> None:
+        with self.camera:
+            for part in self.camera.parts():
+                self._send(_part_made(self.order, part))
+                self._parts += 1
+
+    def tell(self) -> None:
+        """Tell how it goes on, and what went wrong since this was last told."""
+        flaws = self.camera.flaws
+        for what in flaws[self._told :]:
+            self._send(_flaw(self.order, what.removeprefix(f"{self.camera.origin.camera_id}: ")))
+        self._told = len(flaws)
+        self._send(_counters(self.order, self._parts))
+
+
+def _part_made(order: StartCamera, part: Part) -> PartMade:
+    return PartMade(
+        camera_id=order.camera_id,
+        epoch=order.epoch,
+        segment=part.segment,
+        index=part.index,
+        captured_at_ns=part.captured_at_ns,
+        lasts_ns=part.lasts_ns,
+        codec=part.codec,  # type: ignore[arg-type]  # checked, as every field of a message
+        size_wh=part.size_wh,
+    ).with_payload(part.data)
+
+
+def _counters(order: StartCamera, parts: int) -> Counters:
+    """Return that so many parts came: nothing is decoded."""
+    return Counters(
+        camera_id=order.camera_id,
+        epoch=order.epoch,
+        decoded=parts,
+        analysed=0,
+        gated=0,
+        dropped=0,
+        faces=0,
+        tracks=0,
+        analysed_ns=0,
+    )
+
+
+def _flaw(order: StartCamera, what: str) -> CameraFlaw:
+    return CameraFlaw(camera_id=order.camera_id, epoch=order.epoch, text=one_line(what), at_ns=0)
