@@ -28,6 +28,7 @@ from habeas.cli.serve import serve
 from habeas.cli.status import status
 from habeas.cli.suspend import app as suspend
 from habeas.cli.user import app as user
+from habeas.cli.warden import warden
 from habeas.cli.watch import watch
 from habeas.cli.witness import app as witness
 
@@ -47,6 +48,7 @@ app.command(epilog="Example: `habeas init city --people people.yaml`")(init)
 app.command(epilog="Example: `habeas backup /mnt/backup/monday.habeas`")(backup)
 app.command(epilog="Example: `habeas restore /mnt/backup/monday.habeas`")(restore)
 app.command(epilog="Example: `habeas serve -w /srv/habeas`")(serve)
+app.command(epilog="Example: `habeas warden -w /srv/habeas`")(warden)
 app.command(epilog="Example: `habeas doctor -w /srv/habeas`")(doctor)
 app.command(epilog="Example: `habeas login ines`")(login)
 app.command(epilog="Example: `habeas logout --as ines`")(logout)

@@ -70,6 +70,8 @@ def as_line(event: Event) -> str:
         "clock": "clock: {doubt}",
         "alert": "alert {alert}: see habeas review list",
         "on-call": "on call: alert {alert} waits for its verdicts",
+        "warden": "warden: keys are destroyed at their deadlines while no node runs",
+        "destroyed": "warden: {keys} keys were due, and are destroyed",
         "dropped": "{events} events were not printed: nobody read this output, or it had no room",
         "problem": "problem: {message}" + remedy.replace("{", "{{").replace("}", "}}"),
     }

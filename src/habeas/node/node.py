@@ -61,6 +61,7 @@ if TYPE_CHECKING:
 
 _TICK_S: Final = 1.0
 _REAP_S: Final = 30.0
+_PATIENCE_S: Final = 3.0
 _BEAT_NS: Final = 10 * NS_PER_S
 _FLAWS: Final = 100
 SYSTEM: Final = "node"
@@ -97,7 +98,7 @@ class Node:
         self._flaws: dict[str, list[Flaw]] = {}
         self._news: list[WorkerNews] = []
         with ExitStack() as stack:
-            self.keys = stack.enter_context(workspace.open_keys())
+            self.keys = stack.enter_context(workspace.open_keys(_PATIENCE_S))
             self.time = _time_of(workspace, clock)
             self.store: Store = stack.enter_context(open_store(workspace.database_url, self.time))
             self.gallery = Gallery(self.store, self.keys, model_id)

@@ -8,6 +8,8 @@ import hashlib
 import os
 import stat
 import tempfile
+import threading
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +27,7 @@ SETTINGS: Final = "habeas.yaml"
 _SOCKET: Final = "node.sock"
 _LONGEST_SOCKET: Final = 100
 """Bytes: the kernel takes 107."""
+_AGAIN_S: Final = 0.1
 _OTHERS: Final = 0o077
 
 
@@ -55,14 +58,25 @@ class Workspace:
         """Where the key store is."""
         return keys_folder(self.settings.keys, self.workspace_id)
 
-    def open_keys(self) -> KeyStore:
+    def open_keys(self, patience_s: float = 0.0) -> KeyStore:
         """Open the key store, which one process at a time may.
+
+        Args:
+            patience_s: so long another process is waited for: the warden has it for an instant each minute.
 
         Raises:
             UsageError: another process has it, or there is none.
             InputError: the master key is another's.
         """
-        return KeyStore(self.keys_folder, master_key(self.settings.keys, self.workspace_id))
+        master = master_key(self.settings.keys, self.workspace_id)
+        until_s, pause = time.monotonic() + patience_s, threading.Event()
+        while True:
+            try:
+                return KeyStore(self.keys_folder, master)
+            except UsageError:
+                if time.monotonic() >= until_s:
+                    raise
+            pause.wait(_AGAIN_S)
 
     def address_rules(self) -> AddressRules:
         """Return where cameras may be."""
