@@ -34,7 +34,7 @@ def lost_entries(present: Tx, archive: Path, logs: Path) -> list[LostEntry]:
     try:
         first = _apart(present, archive)
         epochs = sorted(present.find(Epoch), key=lambda epoch: epoch.number)
-        for epoch, after in itertools.pairwise([*epochs, None]):
+        for epoch, after in itertools.zip_longest(epochs, epochs[1:]):
             rows = _rows(present, max(first, epoch.first_seq), None if after is None else after.first_seq)
             lost += [_as_lost(epoch, row) for row in entries_in(files_of(logs, epoch), epoch, rows)]
     except HabeasError:
