@@ -171,8 +171,8 @@ def begin_anew(node: RunningNode) -> None:
         threading.Event().wait(0.1)
 
 
-@pytest.mark.rule("L5")
-@pytest.mark.rule("L7")
+@pytest.mark.rule("L9")
+@pytest.mark.rule("L10")
 def test_an_export_after_a_restore_holds_what_the_restore_lost(own: RunningNode, tmp_path: Path) -> None:
     """What was signed after the backup is in no entry any more: it is kept beside them, and judged all the same."""
     node = own
@@ -189,6 +189,10 @@ def test_an_export_after_a_restore_holds_what_the_restore_lost(own: RunningNode,
     left = tmp_path / "export" / "1" / "left-behind.jsonl"
     assert "lost-to-the-restore" in left.read_text()
     assert "lost-to-the-restore" not in (tmp_path / "export" / "openings" / "000000.jsonl").read_text()
+    read = [row["opening"] for row in node.run("audit", "show", "--limit", "4096", who="aud").rows]
+    assert {"count": len(left.read_bytes().splitlines()), "epoch": 1, "v": 1} in [
+        {name: value for name, value in one["body"].items() if name != "first"} for one in read
+    ]
     verified = node.run("audit", "verify", tmp_path / "export", *keys).row
     notes = {step["step"]: step["note"] for step in verified["steps"]}
     assert notes["5"] == f"{len(left.read_text().splitlines())} entries of earlier epochs are in no later one"

@@ -211,7 +211,7 @@ def forked(node: RunningNode, folder: Path, size: int) -> None:
         (folder / name).write_bytes(data)
 
 
-@pytest.mark.rule("L7")
+@pytest.mark.rule("L3")
 def test_an_outsider_checks_an_installation_as_the_document_says(installation: Installation, tmp_path: Path) -> None:
     node, page = installation.node, (DOCS / "verify.md").read_text()
     folder, home = tmp_path / "outsider", tmp_path / "home"
