@@ -147,7 +147,7 @@ def settings_page() -> str:
 
 def _facts(path: tuple[str, ...], field: FieldInfo) -> Iterator[str]:
     variable = f"HABEAS_{'__'.join(path).upper()}"
-    as_json = ", as JSON: `[...]`" if get_origin(field.annotation) is tuple else ""
+    as_json = {tuple: ", as JSON: `[...]`", dict: ", as JSON: `{...}`"}.get(get_origin(field.annotation), "")
     yield f"- environment: `{variable}`{as_json}"
     yield f"- default: {_default(field)}"
     choices = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
@@ -167,6 +167,8 @@ def _facts(path: tuple[str, ...], field: FieldInfo) -> Iterator[str]:
 
 
 def _default(field: FieldInfo) -> str:
+    if field.default_factory is dict:
+        return "empty"
     if field.default is PydanticUndefined:
         return "depends on the machine, see above"
     return f"`{field.default}`" if field.default not in ("", (), None) else "empty"

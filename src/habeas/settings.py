@@ -203,7 +203,9 @@ class LogSettings(_Part):
         default=8, ge=4, le=4096, description="Leaves that each checkpoint adds, padded where there are fewer entries."
     )
     witness_urls: dict[str, str] = Field(
-        default_factory=dict, description="Where witnesses answer: name of the key, and web address."
+        default_factory=dict,
+        description="Where witnesses answer: name of the key, and web address, such as "
+        "{court.example/habeas: https://witness.court.example}.",
     )
     witness_timeout_s: float = Field(default=10.0, gt=0, le=30, description="How long a witness is waited for.")
 

@@ -93,6 +93,7 @@ def status(cameras: dict[str, str], starts: int = 1, *, jumped: bool = False) ->
         "cameras": cameras,
         "workers": [{"worker": 0, "starts": starts, "kills": starts - 1}],
         "clock": {"jumped": jumped, "restored": False},
+        "witnesses": {},
     }
 
 
@@ -113,6 +114,29 @@ def test_what_changed_is_told_once() -> None:
     assert [as_line(one) for one in changes(restored, {**restored, "clock": before["clock"]})] == [
         "clock: trusted again"
     ]
+
+
+def test_what_witnesses_do_is_told_when_it_changes() -> None:
+    told = [
+        {**status({}), "witnesses": {"court.example": problem, "press.example": ""}}
+        for problem in ("no address is set for it", "no address is set for it", "")
+    ]
+    assert [as_line(event) for event in changes(status({}), told[0])] == [
+        "witness court.example: no address is set for it",
+        "witness press.example: cosigns",
+    ]
+    assert not list(changes(told[0], told[1]))
+    (event,) = changes(told[1], told[2])
+    assert event == {"event": "witness", "witness": "court.example", "problem": None}
+
+
+def test_a_witness_program_says_what_it_refused_and_where_it_listens() -> None:
+    ready = {"event": "listening", "witness": "court.example", "address": "127.0.0.1:7380", "logs": 2}
+    assert as_line(ready) == "listening: court.example at http://127.0.0.1:7380, for 2 logs"
+    refused = {"event": "refused", "status": 422, "why": "no proof", "evidence": "evidence/1"}
+    assert as_line(refused) == "refused with 422: no proof; kept as evidence/1"
+    damaged = {"event": "damaged", "file": "logs/1", "remedy": "see {docs}"}
+    assert as_line(damaged) == "damaged: logs/1 (see {docs})"
 
 
 def test_a_problem_that_stays_is_told_once() -> None:

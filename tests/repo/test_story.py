@@ -1,20 +1,18 @@
 """docs/story.md runs: its commands in one shell, against a node in this process whose clock the test moves."""
 
 import os
-import re
 import shutil
-import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Self
+from typing import Final
 
 import pytest
 from tests.cameras import RtspCamera, write_video
+from tests.repo.shell import BLOCK, Shell, Step, fits, steps
 
 from habeas.clock import SystemClock
 from habeas.errors import HabeasError
@@ -32,8 +30,6 @@ from habeas.web.server import listen, server_of
 
 STORY: Final = Path(__file__).resolve().parents[2] / "docs" / "story.md"
 ADDRESS: Final = "127.0.0.1:8554"
-_BLOCK: Final = re.compile(r"^```(\w+) ?(\S*)\n(.*?)^```$|^<!-- (.*?) -->$", re.MULTILINE | re.DOTALL)
-_END: Final = "--- end of command"
 WAIT_S: Final = 90
 
 
@@ -48,67 +44,6 @@ class MovedClock(SystemClock):
 
     def boot_ns(self) -> int:
         return super().boot_ns() + self.passed_ns
-
-
-class Shell:
-    """One shell in which all commands run, so that its variables last."""
-
-    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
-        self._process = subprocess.Popen(
-            ["/bin/bash", "--norc"],
-            cwd=folder,
-            env=dict(environment),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-
-    def run(self, command: str) -> tuple[str, int]:
-        """Run a command; return its output and exit status."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(f"{command}\nstatus=$?; echo; echo '{_END}' $status\n")
-        self._process.stdin.flush()
-        lines: list[str] = []
-        for line in self._process.stdout:
-            if line.startswith(_END):
-                return "".join(lines).strip("\n"), int(line.removeprefix(_END))
-            lines.append(line)
-        pytest.fail(f"the shell ended: {''.join(lines)}")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self._process.kill()
-        self._process.wait()
-        for stream in (self._process.stdin, self._process.stdout):
-            if stream is not None:
-                stream.close()
-
-
-@dataclass(frozen=True)
-class Step:
-    """A command, what it prints, and how it ends."""
-
-    command: str
-    printed: str
-    status: int
-
-
-def steps(block: str) -> Iterator[Step]:
-    """Yield the commands of a console block."""
-    for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
-        command, _, printed = part.partition("\n")
-        status = re.search(r"^\[(\d+)\]\n?\Z", printed, re.MULTILINE)
-        yield Step(command, printed[: status.start()] if status else printed, int(status[1]) if status else 0)
-
-
-def fits(expected: str, printed: str) -> bool:
-    """Tell whether an output is the one of the story, where `…` stands for anything."""
-    pattern = ".*".join(re.escape(part) for part in expected.strip("\n").split("…"))
-    return re.fullmatch(pattern, printed.strip("\n"), re.DOTALL) is not None
 
 
 @contextmanager
@@ -216,7 +151,7 @@ class Teller:
 
     def tell(self, story: str) -> None:
         """Run every block and remark."""
-        for kind, file, text, remark in _BLOCK.findall(story):
+        for kind, file, text, remark in BLOCK.findall(story):
             if remark:
                 self._heed(remark)
             elif kind == "console":

@@ -296,6 +296,15 @@ LOG_ROWS = (
     ),
     Row(
         "GET",
+        "/log/epochs/{number}/left-behind",
+        AUDITOR,
+        (
+            Case("none", path=named("number", "1"), query="?first=3&limit=5"),
+            Case("of no epoch", path=named("number", "7"), absent=422),
+        ),
+    ),
+    Row(
+        "GET",
         "/log/epoch",
         both(holds("approver"), read),
         (Case("goes on", always("state")), Case("in doubt", given=_log_in_doubt)),

@@ -29,6 +29,8 @@ _CONFLICT: Final = 409
 _UNPROVEN: Final = 422
 _OK: Final = 200
 _MAX_REASON_CHARS: Final = 200
+_REFUSALS: Final = frozenset({400, 403, 409, 413, 422})
+"""How a witness answers what is no request (tlog-witness)."""
 _FAREWELL_S: Final = 1.0
 """For the tasks that were given up to close their connections."""
 
@@ -173,6 +175,31 @@ class Witnesses:
 
     def __repr__(self) -> str:
         return f"Witnesses({sorted(self._urls)})"
+
+
+def problem_at(url: str, timeout_s: float, transport: httpx.AsyncBaseTransport | None = None) -> str:
+    """Say why no witness answers at an address; empty: one does. It is asked nothing, so that nothing is cosigned.
+
+    Args:
+        url: the prefix of its API.
+        timeout_s: for all of it.
+        transport: of HTTP; None: the network.
+    """
+
+    async def ask() -> int:
+        async with (
+            asyncio.timeout(timeout_s),
+            httpx.AsyncClient(timeout=timeout_s, transport=transport, trust_env=False) as client,
+        ):
+            return (await _post(client, f"{url.rstrip('/')}{PATH}", b""))[0]
+
+    try:
+        status = asyncio.run(ask())
+    except (TimeoutError, httpx.TimeoutException):
+        return f"it does not answer within {timeout_s:g} s"
+    except (httpx.HTTPError, httpx.InvalidURL, HabeasError) as error:
+        return f"it does not answer: {type(error).__name__}"
+    return "" if status in _REFUSALS else f"no witness answers there: status {status}"
 
 
 def _nobody() -> None:

@@ -66,4 +66,6 @@ def epoch_approved(history: History, number: int, facts: Mapping[str, object]) -
 def _no_epoch(number: int, stated: Sequence[Said]) -> ProofError:
     if stated:
         return stated[-1].broken("it does not say what the list of epochs says")
-    return ProofError(f"no entry begins epoch {number}", remedy="ask the operator")
+    return ProofError(
+        f"no entry begins epoch {number}", remedy="if it began just now, ask for the log again in some minutes"
+    )

@@ -16,7 +16,7 @@ from habeas.audit.note import MAX_NOTE_BYTES
 from habeas.audit.openings import A_FILE, left_file, openings_file
 from habeas.audit.text import shown
 from habeas.audit.tiles import MAX_BUNDLE_BYTES, TILE_WIDTH
-from habeas.errors import FormatError, InputError, ProofError
+from habeas.errors import DiskError, FormatError, InputError, ProofError
 from habeas.ports import Clock
 from habeas.types import NS_PER_S
 
@@ -172,6 +172,39 @@ class LogUrl:
 
     def __repr__(self) -> str:
         return f"LogUrl({self._url!r})"
+
+
+class Keeping:
+    """A source of which every file that is read is kept, as it came, before anybody looks into it.
+
+    Args:
+        source: the files.
+        folder: for the copies; made when there is one.
+    """
+
+    def __init__(self, source: Source, folder: Path) -> None:
+        self._source = source
+        self._folder = folder
+
+    def read(self, name: str) -> bytes:
+        """Return a file's bytes.
+
+        Raises:
+            InputError: there is none, or it cannot be fetched.
+            DiskError: it cannot be kept.
+        """
+        data = self._source.read(name)
+        path = self._folder / name
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+        except OSError as error:
+            raise DiskError(f"{path}: cannot be kept ({error.strerror})", remedy="choose another place") from error
+        return data
+
+    def has(self, name: str) -> bool:
+        """Tell whether there is such a file."""
+        return self._source.has(name)
 
 
 def is_url(where: str) -> bool:

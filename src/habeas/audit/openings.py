@@ -55,6 +55,6 @@ def openings_file(seq: int) -> str:
 def left_file(number: int) -> str:
     """Return the name of the file, in an auditor's folder, with what only this epoch has: a later one began before it.
 
-    An export cannot hold it: the installation's database lost it, or never had it. Older exports have it.
+    Where the database that was restored over could not be read, only older exports have it.
     """
     return f"{number}/left-behind.jsonl"

@@ -51,12 +51,12 @@ class Trust:
     Args:
         keys: of the log, one an epoch.
         policy: the witnesses that are known, and how many must have signed.
-        since: checkpoints believed earlier, of any epoch.
+        since: checkpoints believed earlier, of any epoch; None: nothing is remembered from one time to the next.
     """
 
     keys: tuple[VerifierKey, ...]
     policy: WitnessPolicy = field(default_factory=WitnessPolicy)
-    since: tuple[SignedCheckpoint, ...] = ()
+    since: tuple[SignedCheckpoint, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ def verify(
     trees = [_believed(log, trust) for log in logs]
     _check_shown(trees, trust)
     told(_checkpoint_step(trees, trust))
-    told(_memory_step(trees))
+    told(_memory_step(trees, trust))
     for before, tree in itertools.pairwise(trees):
         _check_prior(before, tree)  # 5: which of their entries go on
     reading = Reading(openings, sum(tree.head.size for tree in trees), progress)
@@ -220,24 +220,27 @@ def _checkpoint_step(trees: Sequence[_Tree], trust: Trust) -> Step:
 def _since(trust: Trust, key: VerifierKey) -> _Seen | None:
     """Return the largest tree of this log that was seen before."""
     policy = WitnessPolicy(trust.policy.witnesses)
-    own = [_seen(one, key, policy) for one in trust.since if one.checkpoint.origin == key.name]
+    own = [_seen(one, key, policy) for one in trust.since or () if one.checkpoint.origin == key.name]
     return max(own, key=lambda one: one.head.size, default=None)
 
 
 def _check_shown(trees: Sequence[_Tree], trust: Trust) -> None:
     """Check that no epoch that was seen before is left out."""
-    for one in trust.since:
+    for one in trust.since or ():
         if one.checkpoint.origin not in {tree.head.origin for tree in trees}:
             raise StaleError(
                 f"stale: the log {shown(one.checkpoint.origin)} was seen before, and is not shown", remedy=_NOW
             )
 
 
-def _memory_step(trees: Sequence[_Tree]) -> Step:
+def _memory_step(trees: Sequence[_Tree], trust: Trust) -> Step:
     for tree in trees:
         _check_memory(tree)
     count = sum(tree.since is not None for tree in trees)
-    note = "" if count else "nothing was seen before; give --since FILE, this time and every time"
+    nothing = "nothing is remembered; give --since FILE, this time and every time"
+    note = (
+        "" if count else nothing if trust.since is None else "nothing was seen before; this is remembered from now on"
+    )
     return Step("2", "the log contains what was seen before", count, note, checked=count > 0)
 
 

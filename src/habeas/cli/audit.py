@@ -13,6 +13,7 @@ from habeas.errors import DiskError, InputError, UsageError
 
 if TYPE_CHECKING:
     from habeas.audit.checkpoint import SignedCheckpoint
+    from habeas.audit.fetching import Source
     from habeas.audit.inputs import EpochLog
     from habeas.audit.note import VerifierKey
     from habeas.audit.policy import WitnessPolicy
@@ -26,6 +27,8 @@ app = typer.Typer(
 
 _MAX_SINCE_BYTES: Final = 64 << 20
 _ENDING: Final = ".tlog-proof"
+_SETTINGS: Final = "habeas.yaml"
+_A_LOG: Final = "epochs.json (of all epochs) nor checkpoint (of one)"
 
 Keys = Annotated[
     list[str] | None,
@@ -50,6 +53,10 @@ def verify(
         Path | None,
         typer.Option("--since", help="Remembers what was seen: read if it is there, written when all holds."),
     ] = None,
+    keep: Annotated[
+        Path | None,
+        typer.Option("--keep", help="New folder for a copy of every file that was fetched: evidence, if it fails."),
+    ] = None,
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
@@ -59,13 +66,14 @@ def verify(
     """
     with reporting(as_json=as_json, debug=debug), ExitStack() as stack:
         pinned, policy = given_keys(keys), given_policy(witnesses, quorum)
+        _check_places(where, since, keep)
         if where.endswith(_ENDING) and "://" not in where:
             _verify_proof(Path(where), pinned, policy, as_json=as_json)
             return
         from habeas.audit.verify import Trust  # noqa: PLC0415 - loads HTTP
 
         trust = Trust(pinned, policy, _seen(since))
-        found = _verified(where, trust, stack, quiet=as_json)
+        found = _verified(where, trust, stack, keep, quiet=as_json)
         if since is not None:
             _remember(since, found)
         if as_json:
@@ -123,8 +131,14 @@ def given_policy(witnesses: Sequence[str] | None, quorum: int | None) -> "Witnes
     """Return the witnesses that were given, and how many must have signed.
 
     Raises:
+        UsageError: a number of them, and not who they are.
         InputError: one is no key.
     """
+    if quorum and not witnesses:
+        raise UsageError(
+            f"--quorum {quorum}, and no witness was given",
+            remedy="give the key of each as it published it: --witness NAME+ID+KEY",
+        )
     from habeas.audit.note import parse_key  # noqa: PLC0415
     from habeas.audit.policy import WitnessPolicy  # noqa: PLC0415
 
@@ -133,19 +147,61 @@ def given_policy(witnesses: Sequence[str] | None, quorum: int | None) -> "Witnes
     return WitnessPolicy(known, needed)
 
 
-def _logs(where: str, stack: ExitStack) -> "tuple[EpochLog, ...]":
-    from habeas.audit.fetching import Fetcher, source_at  # noqa: PLC0415
+def _check_places(where: str, since: Path | None, keep: Path | None) -> None:
+    """Find out before minutes of work whether what is to be written can be.
+
+    Raises:
+        UsageError: a copy of what is no address, or into what has something in it.
+        DiskError: no file can be made there.
+    """
+    if since is not None:
+        check_writable(since, "--since")
+    if keep is None:
+        return
+    if "://" not in where:
+        raise UsageError(f"{where} is on this machine: nothing is fetched", remedy="leave --keep out, and keep it")
+    if keep.exists() and not (keep.is_dir() and not any(keep.iterdir())):
+        raise UsageError(f"{keep} has something in it", remedy="give --keep a new folder, one each time")
+    check_writable(keep / "copy" if keep.is_dir() else keep, "--keep")
+
+
+def _logs(where: str, stack: ExitStack, keep: Path | None = None) -> "tuple[EpochLog, ...]":
+    from habeas.audit.fetching import EPOCHS, Fetcher, Keeping, source_at  # noqa: PLC0415
     from habeas.audit.inputs import logs_at  # noqa: PLC0415
+    from habeas.audit.log import CHECKPOINT  # noqa: PLC0415
     from habeas.clock import SystemClock  # noqa: PLC0415
 
     fetcher = stack.enter_context(Fetcher(SystemClock()))
-    return logs_at(source_at(where, fetcher), lambda name: source_at(f"{where.rstrip('/')}/{name}", fetcher))
+
+    def below(name: str) -> "Source":
+        source = source_at(f"{where.rstrip('/')}/{name}" if name else where, fetcher)
+        return source if keep is None else Keeping(source, keep / name)
+
+    source = below("")
+    if not source.has(EPOCHS) and not source.has(CHECKPOINT):
+        raise _no_log(where)
+    return logs_at(source, below)
 
 
-def _seen(since: Path | None) -> "tuple[SignedCheckpoint, ...]":
+def _no_log(where: str) -> InputError:
+    """Return the error of a place that holds no log, with where it is meant to be."""
+    workspace = next((path for path in (Path(where), Path(where).parent) if (path / _SETTINGS).is_file()), None)
+    if "://" in where:
+        remedy = "the log of a register is at ADDRESS/log"
+    elif workspace is not None:
+        remedy = f"of a node's own files, {workspace}/public/log is one; with openings: habeas audit export FOLDER"
+    else:
+        remedy = "give what `habeas audit export` wrote, a copy of a register's folder log, or its address"
+    return InputError(f"{where}: no log is there, neither {_A_LOG}", remedy=remedy)
+
+
+def _seen(since: Path | None) -> "tuple[SignedCheckpoint, ...] | None":
+    """Return what was believed earlier; None: nothing is to be remembered."""
     from habeas.audit.inputs import parse_since  # noqa: PLC0415
 
-    if since is None or not since.exists():
+    if since is None:
+        return None
+    if not since.exists():
         return ()
     return parse_since(read_file(since, _MAX_SINCE_BYTES))
 
@@ -169,11 +225,11 @@ def read_file(path: Path, most: int) -> bytes:
 # --- checking ---------------------------------------------------------------------------------------------------------
 
 
-def _verified(where: str, trust: "Trust", stack: ExitStack, *, quiet: bool) -> "Verified":
+def _verified(where: str, trust: "Trust", stack: ExitStack, keep: Path | None, *, quiet: bool) -> "Verified":
     from habeas.audit.fetching import openings_at  # noqa: PLC0415
     from habeas.audit.verify import verify as check  # noqa: PLC0415
 
-    logs = _logs(where, stack)
+    logs = _logs(where, stack, keep)
     tell = (lambda _step: None) if quiet else _tell
     with bar("entries", None) as progress:
         task = progress.task_ids[0]

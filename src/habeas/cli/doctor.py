@@ -24,7 +24,7 @@ def doctor(
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
-    """Check an installation: files, settings, database, keys, models, clock, limits, sandbox, people, cameras.
+    """Check an installation: files, database, keys, witnesses, models, clock, limits, sandbox, people, cameras.
 
     Each check is ok, warn or FAIL, with what to do about it. Exit status 0; 4 if a check fails. Cameras are opened, but
     nobody is looked for. While the node runs they are tested through it, which takes an admin's login.

@@ -1,9 +1,10 @@
 """`habeas audit ...` of a node that runs: how its log stands, what is in it, an auditor's export, a new epoch."""
 
+import itertools
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -14,8 +15,12 @@ from habeas.cli.tables import facts, table
 from habeas.cli.times import show_told
 from habeas.errors import DiskError, InputError
 
+if TYPE_CHECKING:
+    from habeas.audit.checkpoint import SignedCheckpoint
+
 _PAGE: Final = 4096
 _TRIES: Final = 3
+_EPOCHS: Final = "epochs.json"
 app = typer.Typer(rich_markup_mode="markdown")
 epoch_app = typer.Typer(
     help="A log that cannot go on, since it or its database was set back, begins anew: two approvers say so.",
@@ -109,18 +114,33 @@ def export(
     It can be broken off and begun again. It holds who did what; where alerts were, while they have their keys.
     """
     epochs: list[Json] = client.get("log", "epochs")
-    _make(folder)
-    _put(folder / "epochs.json", json.dumps(epochs, indent=1).encode())
-    entries = 0
-    for row in epochs:
-        entries = int(row["first_seq"]) + _export_epoch(client, folder / str(row["number"]), int(row["number"]))
-    _export_openings(client, folder, entries)
-    told = {"folder": str(folder), "epochs": len(epochs), "entries": entries}
-    client.tell(told, lambda: say(f"{folder}: {entries} entries; see `habeas audit verify {folder} --key ...`"))
+    if not epochs:
+        raise InputError("the log has not begun", remedy="it begins within a minute of `habeas serve`: try again")
+    heads = [_export_epoch(client, folder / str(row["number"]), int(row["number"])) for row in epochs]
+    ends = [int(row["first_seq"]) + head.checkpoint.size for row, head in zip(epochs, heads, strict=True)]
+    lacking = sum(_export_left(client, folder, row, end) for row, end in _left(epochs, ends))
+    _export_openings(client, folder, ends[-1])
+    _put(folder / _EPOCHS, json.dumps(epochs, indent=1).encode())  # last: it says until when an export goes
+    named = [str(one["name"]) for one in client.get("log")["witnesses"]]
+    signed = len({one.name for one in heads[-1].note.signatures} & set(named))
+    told = {"folder": str(folder), "epochs": len(epochs), "entries": ends[-1], "lacking": lacking}
+    client.tell({**told, "witnesses": signed}, lambda: _say_export(folder, ends[-1], lacking, signed, len(named)))
 
 
-def _export_epoch(client: Client, folder: Path, number: int) -> int:
-    """Fetch an epoch's files; return its size. The log goes on meanwhile: a partial file may have grown away."""
+def _say_export(folder: Path, entries: int, lacking: int, signed: int, named: int) -> None:
+    witnesses = f" --witness ... ({signed} of {named} witnesses signed it)" if signed else ""
+    say(f"{folder}: {entries} entries; see `habeas audit verify {folder} --key ...`{witnesses}")
+    if not signed:
+        why = "none of its witnesses signed its last checkpoint" if named else "the policy names no witness"
+        note(f"unwitnessed: {why}. It verifies, and does not show that others see the same log", "yellow")
+    if lacking:
+        note(
+            f"{lacking} entries of earlier epochs were lost here, and are not in it: an older export has them", "yellow"
+        )
+
+
+def _export_epoch(client: Client, folder: Path, number: int) -> "SignedCheckpoint":
+    """Fetch an epoch's files; return its checkpoint. The log goes on meanwhile: a partial file may have grown away."""
     for _try in range(_TRIES):
         try:
             return _fetch_epoch(client, folder, number)
@@ -129,12 +149,13 @@ def _export_epoch(client: Client, folder: Path, number: int) -> int:
     return _fetch_epoch(client, folder, number)
 
 
-def _fetch_epoch(client: Client, folder: Path, number: int) -> int:
+def _fetch_epoch(client: Client, folder: Path, number: int) -> "SignedCheckpoint":
     from habeas.audit.checkpoint import parse_checkpoint  # noqa: PLC0415 - loads cryptography
     from habeas.audit.tiles import tiles_of, written_tiles  # noqa: PLC0415
 
     checkpoint = client.content("log", "epochs", str(number), "file", name="checkpoint")
-    size = parse_checkpoint(checkpoint).checkpoint.size
+    head = parse_checkpoint(checkpoint)
+    size = head.checkpoint.size
     names = [tile.path for tile in written_tiles(0, size)] + [tile.bundle_path for tile in tiles_of(0, 0, size)]
     with bar(f"epoch {number}", len(names)) as progress:
         for name in names:
@@ -142,7 +163,46 @@ def _fetch_epoch(client: Client, folder: Path, number: int) -> int:
                 _put(folder / name, client.content("log", "epochs", str(number), "file", name=name))
             progress.advance(progress.task_ids[0])
     _put(folder / "checkpoint", checkpoint)
-    return size
+    return head
+
+
+def _left(epochs: list[Json], ends: list[int]) -> Iterator[tuple[Json, tuple[int, int]]]:
+    """Yield each epoch that has entries which no later one has, and from which number to which."""
+    for (row, end), (after, _) in itertools.pairwise(zip(epochs, ends, strict=True)):
+        first = int(after["first_seq"])
+        if first < end:
+            yield row, (first, end)
+
+
+def _export_left(client: Client, folder: Path, row: Json, span: tuple[int, int]) -> int:
+    """Write what only this epoch has; return how many entries lack. The node has it all, or what it has is gone.
+
+    Then the export that is in the folder, if it was made before, may have some: it is not written over.
+    """
+    from habeas.audit.openings import left_file  # noqa: PLC0415 - loads cryptography
+
+    (first, end), path, number = span, folder / left_file(int(row["number"])), int(row["number"])
+    with bar(f"left behind by epoch {number}", None):
+        told = list(_lines(client, first, end, "epochs", str(number), "left-behind"))
+    kept = path.read_bytes().splitlines(keepends=True) if path.is_file() else []
+    lines = max(told, kept, _older(folder, number, first, end), key=len)
+    if lines:
+        _put(path, b"".join(lines))
+    return end - first - len(lines)
+
+
+def _older(folder: Path, number: int, first: int, end: int) -> list[bytes]:
+    """Return the openings of an older export in this folder, if it was made while this epoch was the last."""
+    from habeas.audit.openings import A_FILE, openings_file  # noqa: PLC0415
+
+    try:
+        if len(json.loads((folder / _EPOCHS).read_bytes())) != number:
+            return []
+        files = {start: folder / openings_file(start) for start in range(first // A_FILE * A_FILE, end, A_FILE)}
+        lines = {start: path.read_bytes().splitlines(keepends=True) for start, path in files.items()}
+    except (OSError, ValueError):
+        return []
+    return [line for start in lines for seq, line in enumerate(lines[start], start) if first <= seq < end]
 
 
 def _export_openings(client: Client, folder: Path, entries: int) -> None:
@@ -151,22 +211,14 @@ def _export_openings(client: Client, folder: Path, entries: int) -> None:
     with bar("openings", entries) as progress:
         for start in range(0, entries, A_FILE):
             end = min(start + A_FILE, entries)
-            lines = "".join(_lines(client, start, end))
-            _put(folder / openings_file(start), lines.encode())
+            _put(folder / openings_file(start), b"".join(_lines(client, start, end, "entries")))
             progress.advance(progress.task_ids[0], end - start)
 
 
-def _lines(client: Client, first: int, end: int) -> Iterator[str]:
+def _lines(client: Client, first: int, end: int, *path: str) -> Iterator[bytes]:
     for start in range(first, end, _PAGE):
-        for row in client.get("log", "entries", first=start, limit=min(_PAGE, end - start)):
-            yield json.dumps(row, sort_keys=True, ensure_ascii=False, separators=(",", ":")) + "\n"
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise DiskError(f"{folder}: {error.strerror}", remedy="choose another place") from error
+        for row in client.get("log", *path, first=start, limit=min(_PAGE, end - start)):
+            yield json.dumps(row, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
 
 def _put(path: Path, data: bytes) -> None:

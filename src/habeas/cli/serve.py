@@ -17,6 +17,7 @@ from habeas.cli.writer import LogLines, Writer, to_stream
 from habeas.errors import HabeasError
 
 if TYPE_CHECKING:
+    from habeas.node.node import Node
     from habeas.node.workspace import Workspace
 
 _LOOK_S: Final = 1.0
@@ -68,6 +69,10 @@ def as_line(event: Event) -> str:
         "camera": "camera {camera}: {state}",
         "worker": "worker {worker}: {change}",
         "clock": "clock: {doubt}",
+        "witness": "witness {witness}: {does}",
+        "listening": "listening: {witness} at http://{address}, for {logs} logs",
+        "refused": "refused with {status}: {why}; kept as {evidence}",
+        "damaged": "damaged: {file}" + remedy.replace("{", "{{").replace("}", "}}"),
         "alert": "alert {alert}: see habeas review list",
         "on-call": "on call: alert {alert} waits for its verdicts",
         "warden": "warden: keys are destroyed at their deadlines while no node runs",
@@ -76,11 +81,12 @@ def as_line(event: Event) -> str:
         "problem": "problem: {message}" + remedy.replace("{", "{{").replace("}", "}}"),
     }
     told = {**event, "doubt": doubt(event) or "trusted again"} if event["event"] == "clock" else event
-    return forms.get(str(event["event"]), "{event}").format(**told)
+    does = event.get("problem") or "cosigns"
+    return forms.get(str(event["event"]), "{event}").format(**{**told, "does": does})
 
 
 def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Event]:
-    """Yield what became different between two answers of `Node.status`."""
+    """Yield what became different between two answers of `_standing`."""
     for name, state in sorted(after["cameras"].items()):
         if before["cameras"].get(name) != state:
             yield {"event": "camera", "camera": name, "state": state}
@@ -92,12 +98,25 @@ def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Eve
         if one["starts"] > old["starts"]:
             change = "started" if not old["starts"] else "started again"
             yield {"event": "worker", "worker": one["worker"], "change": change, "kills": one["kills"]}
+    for name, problem in after["witnesses"].items():
+        if before["witnesses"].get(name) != problem:
+            yield {"event": "witness", "witness": name, "problem": problem or None}
     was, now = ({name: one["clock"][name] for name in ("jumped", "restored")} for one in (before, after))
     if was != now:
         yield {"event": "clock", **now}
 
 
-_NOTHING: Final[Event] = {"cameras": {}, "workers": [], "clock": {"jumped": False, "restored": False}}
+_NOTHING: Final[Event] = {
+    "cameras": {},
+    "workers": [],
+    "clock": {"jumped": False, "restored": False},
+    "witnesses": {},
+}
+
+
+def _standing(node: "Node") -> Mapping[str, Any]:
+    """Return how a node stands, with what each witness said last: empty, it cosigned."""
+    return {**node.status(), "witnesses": {one.witness: one.problem for one in node.log.state.answers}}
 
 
 @contextmanager
@@ -170,7 +189,7 @@ def _serve(where: Path | None, telling: Telling, log: LogLines) -> None:
         node = stack.enter_context(Node(workspace, SystemClock(), default_model_id(), telling.problem, telling.alert))
         listener = stack.enter_context(listen(socket_path(folder)))
         stack.callback(socket_path(folder).unlink, missing_ok=True)
-        stack.enter_context(_watching(node.status, telling))
+        stack.enter_context(_watching(partial(_standing, node), telling))
         stack.enter_context(_register(workspace, telling))
         ready = {"event": "ready", "workspace": workspace.workspace_id, "socket": str(socket_path(folder))}
         telling.tell(ready)

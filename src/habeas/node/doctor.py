@@ -34,6 +34,7 @@ from habeas.node.machine import check_limits, check_models, check_sandbox, check
 from habeas.node.reach import BASIS
 from habeas.node.restoring import node_runs
 from habeas.node.timekeeper import CONFIRM, Timekeeper, last_beat, restored
+from habeas.node.witnesses import check_witnesses
 from habeas.node.workspace import SETTINGS, Workspace, find_workspace, load_workspace, master_file
 from habeas.ports import Clock
 from habeas.settings import load_settings, settings_problems
@@ -85,6 +86,7 @@ class Doctor:
             yield from guarded("keys", self._check_keys(self._workspace))
             yield from guarded("drift", self._check_drift())
             yield from guarded("canaries", self._check_canaries())
+            yield from guarded("witnesses", self._check_witnesses(self._workspace))
         if settings is None and not settings_problems():
             settings = load_settings()
         if settings is not None:
@@ -200,6 +202,13 @@ class Doctor:
         well = sum(row.leaked_at_ns is None and row.missed < ALARM and row.seen_at_ns is not None for row in rows)
         if well or not rows:
             yield ok("canaries", f"{well} cameras recognised their last canary", cameras=well)
+
+    def _check_witnesses(self, workspace: Workspace) -> Iterator[Finding]:
+        if self._store is None:
+            return
+        with self._store.read() as tx:
+            policy = ceilings_now(tx).witness_policy()
+        yield from check_witnesses(policy, workspace.settings.log)
 
     def _check_calibration(self) -> Iterator[Finding]:
         model_id = default_model_id()

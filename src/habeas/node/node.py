@@ -45,6 +45,7 @@ from habeas.node.register import PUBLIC, Registering
 from habeas.node.searching import Searching, write_searches
 from habeas.node.tick import tick
 from habeas.node.timekeeper import Timekeeper, last_beat, restored
+from habeas.node.trees import LOGS
 from habeas.node.witnessed import hear_time
 from habeas.node.workspace import Workspace
 from habeas.ports import Clock
@@ -187,7 +188,7 @@ class Node:
     @property
     def log_folder(self) -> Path:
         """Where the trees of the log are, one folder an epoch."""
-        return self.workspace.folder / "log"
+        return self.workspace.folder / LOGS
 
     def _begin_entries(self) -> None:
         with self.store.write() as tx:

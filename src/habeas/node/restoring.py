@@ -18,7 +18,9 @@ from habeas.authority.policy import Ceilings, carry_policy, policy_now
 from habeas.authority.requests import OVER, State
 from habeas.errors import DiskError, InputError
 from habeas.node.comparing import OF_BACKUP, settings_difference
+from habeas.node.losing import keep_lost, lost_entries
 from habeas.node.timekeeper import Timekeeper, last_beat
+from habeas.node.trees import LOGS
 from habeas.node.workspace import SETTINGS, Workspace, socket_path
 from habeas.ports import Clock
 from habeas.store import Tx, open_store
@@ -28,6 +30,7 @@ from habeas.store.records import (
     Account,
     Authorisation,
     Grant,
+    LostEntry,
     Meta,
     Policy,
     Reference,
@@ -70,8 +73,9 @@ def back_up(workspace: Workspace, target: Path, clock: Clock) -> None:
 def bring_back(workspace: Workspace, archive: Path, clock: Clock) -> Restored:
     """Put a backup in the place of the database, which is moved aside.
 
-    What that one says more strictly is carried over. If it cannot be read (damaged, gone, of another version or
-    installation), nothing is; the entry `database.restored` says which, and how much.
+    What that one says more strictly is carried over, and what was signed of it is kept for auditors. If it cannot be
+    read (damaged, gone, of another version or installation), nothing is; the entry `database.restored` says which, and
+    how much.
 
     Raises:
         InputError: the node runs, or the backup is damaged or another installation's.
@@ -80,11 +84,12 @@ def bring_back(workspace: Workspace, archive: Path, clock: Clock) -> Restored:
     if node_runs(workspace.folder):
         raise InputError("the node of this workspace runs", remedy="stop it first")
 
-    present = _read_present(workspace, clock)
+    present = _read_present(workspace, archive, clock)
 
     def distrust(tx: Tx) -> None:
         _check_own(tx, workspace.workspace_id)
         carried = {} if present is None else _carry(tx, present)
+        keep_lost(tx, [] if present is None else present.lost)
         _distrust(tx, clock)
         tx.entry("database.restored", "restore", {"carried_over": present is not None, **carried})
 
@@ -135,12 +140,13 @@ class _Present:
     accounts: list[Account]
     authorisations: list[Authorisation]
     grants: list[Grant]
+    lost: list[LostEntry]
     policies: list[Policy]
     subjects: list[Subject]
     suspensions: list[Suspension]
 
 
-def _read_present(workspace: Workspace, clock: Clock) -> _Present | None:
+def _read_present(workspace: Workspace, archive: Path, clock: Clock) -> _Present | None:
     """Read the database before it is moved aside; None: it is not there, cannot be read, or is another's."""
     with on_disk("keep the database's log"):
         kept = _kept_log(workspace.database_url)
@@ -152,6 +158,7 @@ def _read_present(workspace: Workspace, clock: Clock) -> _Present | None:
                     accounts=tx.find(Account),
                     authorisations=tx.find(Authorisation),
                     grants=tx.find(Grant),
+                    lost=lost_entries(tx, archive, workspace.folder / LOGS),
                     policies=tx.find(Policy),
                     subjects=tx.find(Subject, without=("identity_sealed",)),
                     suspensions=tx.find(Suspension),

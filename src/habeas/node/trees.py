@@ -1,7 +1,10 @@
 """The tree of the epoch in force, opened beside the database whose entries it is made of."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from typing import Final
 
 from habeas.audit.checkpoint import Checkpoint, parse_checkpoint
 from habeas.audit.entry import leaf_of
@@ -14,7 +17,10 @@ from habeas.authority.epochs import Ended, signing_key
 from habeas.errors import ProofError
 from habeas.keys import KeyStore
 from habeas.store import Store, queries
-from habeas.store.records import Epoch
+from habeas.store.records import Entry, Epoch
+
+LOGS: Final = "log"
+"""Folder in the workspace with the logs, one folder an epoch."""
 
 
 @dataclass(frozen=True)
@@ -105,9 +111,33 @@ def _in_common(files: LogFolder, epoch: Epoch, store: Store, most: int, size: in
 
 
 def _same(files: LogFolder, epoch: Epoch, store: Store, index: int, size: int) -> bool:
-    bundle = index // TILE_WIDTH
-    tile = Tile(0, bundle, min(TILE_WIDTH, size - bundle * TILE_WIDTH))
     with store.read() as tx:
         rows = queries.entries_from(tx, epoch.first_seq + index, 1)
-    leaves = decode_bundle(tile, files.read(tile.bundle_path))
+    leaves = _bundle(files, index // TILE_WIDTH, size)
     return bool(rows) and leaf_of(rows[0]) == leaves[index % TILE_WIDTH]
+
+
+def _bundle(files: LogFolder, index: int, size: int) -> tuple[bytes, ...]:
+    tile = Tile(0, index, min(TILE_WIDTH, size - index * TILE_WIDTH))
+    return decode_bundle(tile, files.read(tile.bundle_path))
+
+
+def entries_in(files: LogFolder, epoch: Epoch, rows: Iterable[Entry]) -> Iterator[Entry]:
+    """Yield those entries that the files of an epoch's log have.
+
+    Args:
+        files: of the log.
+        epoch: whose log.
+        rows: in their order; none of an earlier epoch.
+
+    Raises:
+        HabeasError: a file is damaged, or not there.
+    """
+    size = Frontier.decode(files.read(TREE)).size if files.has(TREE) else 0
+    bundle = lru_cache(1)(lambda index: _bundle(files, index, size))
+    for row in rows:
+        index = row.seq - epoch.first_seq
+        if index >= size:
+            return
+        if leaf_of(row) == bundle(index // TILE_WIDTH)[index % TILE_WIDTH]:
+            yield row

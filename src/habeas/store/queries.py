@@ -5,7 +5,7 @@ from typing import Final
 
 from sqlalchemy import ColumnElement, func, or_, select, union_all
 
-from habeas.store.records import Alert, Authorisation, Camera, Count, Dispute, Entry, Look, Search, Verdict
+from habeas.store.records import Alert, Authorisation, Camera, Count, Dispute, Entry, Look, LostEntry, Search, Verdict
 from habeas.store.schema import TABLE_OF
 from habeas.store.transaction import Tx
 from habeas.store.values import matching
@@ -28,6 +28,12 @@ _SEALED: Final = (_ALERTS.oversight_until_ns > 0) & _ALERTS.oversight_key_id.is_
 def entries_from(tx: Tx, seq: int, limit: int) -> list[Entry]:
     """Return entries in their order, from number `seq` on, at most `limit`."""
     return tx.select(Entry, TABLE_OF[Entry].c.seq >= seq, limit=limit)
+
+
+def lost_entries(tx: Tx, epoch: int, seq: int, limit: int) -> list[LostEntry]:
+    """Return the entries that only this epoch's log has, in their order, from number `seq` on, at most `limit`."""
+    lost = TABLE_OF[LostEntry].c
+    return tx.select(LostEntry, lost.epoch == epoch, lost.seq >= seq, limit=limit)
 
 
 def entries_of(tx: Tx, *kinds: str) -> list[Entry]:

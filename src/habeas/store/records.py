@@ -35,6 +35,25 @@ class Entry:
 
 
 @dataclass(frozen=True)
+class LostEntry:
+    """An entry that is in the log of an epoch and no longer among the entries: an older database was restored.
+
+    `epoch` is the number of that epoch; all else is as in `Entry`. Auditors get it beside the log that it is in.
+    """
+
+    epoch: int = field(metadata=KEY)
+    seq: int = field(metadata=KEY)
+    at_ns: int
+    kind: str
+    actor: str
+    body: str
+    salt: bytes
+    hidden_sha256: str | None = None
+    hidden_key: str | None = None
+    hidden_sealed: bytes | None = None
+
+
+@dataclass(frozen=True)
 class Epoch:
     """One tree of the log: the entries from `first_seq` on, until the next epoch begins.
 
@@ -441,6 +460,7 @@ class Footage:
 
 TABLES: Final[tuple[type, ...]] = (
     Entry,
+    LostEntry,
     Epoch,
     Meta,
     Heartbeat,

@@ -9,6 +9,7 @@ from habeas.accounts.roles import Role
 from habeas.audit.openings import open_entry
 from habeas.authority.epochs import Ended, approve_epoch, epoch_hash
 from habeas.errors import InputError
+from habeas.node.losing import entry_of
 from habeas.node.publishing import LogState
 from habeas.node.trees import files_of
 from habeas.store import queries
@@ -91,6 +92,23 @@ def file(call: Caller, number: int, name: Annotated[str, Query(max_length=200)])
             tx.entry("log.read", actor.account_id, {"file": name})
     data = files_of(call.node.log_folder, epoch).read(name)
     return Response(data, media_type="application/octet-stream")
+
+
+@routes.get("/log/epochs/{number}/left-behind")
+def left_behind(
+    call: Caller,
+    number: int,
+    first: Annotated[int, Query(ge=0, lt=2**53)] = 0,
+    limit: Annotated[int, Query(ge=1, le=MOST)] = 100,
+) -> list[dict[str, object]]:
+    """Return entries that only this epoch's log has since a restore, opened, for auditors. Who reads is an entry."""
+    with call.command() as (tx, actor):
+        actor.require(Role.AUDITOR)
+        actor.require_scope("read")
+        epoch = tx.get(Epoch, number)
+        rows = queries.lost_entries(tx, epoch.number, first, limit)
+        tx.entry("log.read", actor.account_id, {"count": len(rows), "epoch": epoch.number, "first": first})
+    return [open_entry(call.node.keys, entry_of(row)).as_json() for row in rows]
 
 
 @routes.get("/log/epoch")

@@ -17,7 +17,7 @@ from tests.histories import FORK, TRUE
 from tests.unit.audit.logs import Files, naive_files
 from tests.unit.audit.signers import LOG, WITNESSES
 
-from habeas.audit.asking import Answer, Witnesses, cosigned, doubted, has_quorum, median_time_s
+from habeas.audit.asking import Answer, Witnesses, cosigned, doubted, has_quorum, median_time_s, problem_at
 from habeas.audit.checkpoint import SignedCheckpoint
 from habeas.audit.merkle import MAX_SIZE, consistency_proof
 from habeas.audit.note import Algorithm, VerifierKey, verify_note
@@ -343,3 +343,17 @@ def test_after_closing_nobody_is_asked(two: Two) -> None:
 
 def test_what_is_shown_of_it_names_no_address() -> None:
     assert repr(Witnesses({"w": "http://user:secret@host"}, 1.0)) == "Witnesses(['w'])"
+
+
+def test_whether_a_witness_answers_is_found_out_without_asking_it_to_sign(two: Two) -> None:
+    assert problem_at(two.servers[0].url, BOUND_S) == ""
+    assert two.witnesses[0].logs()[0].size == 0
+    for answer in (http(404, b""), http(200, b""), http(503, b"")):
+        with Server(bad.says(answer)) as other:
+            assert problem_at(other.url, BOUND_S).startswith("no witness answers there: status")
+    with Server(bad.resets) as dead:
+        assert problem_at(dead.url, BOUND_S).startswith("it does not answer: ")
+    for behave in (bad.hangs, bad.drips(b"HTTP/1.1 400 x\r\n", b"x")):
+        with Server(behave) as slow:
+            assert problem_at(slow.url, 0.3) == "it does not answer within 0.3 s"
+    assert problem_at("nonsense", BOUND_S).startswith("it does not answer: ")

@@ -209,6 +209,20 @@ def upgrade() -> None:  # noqa: PLR0915 - a table and its indexes after the othe
         batch_op.create_index("ix_entries_kind", ["kind"], unique=False)
 
     op.create_table(
+        "lostentries",
+        sa.Column("epoch", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("seq", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("at_ns", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("kind", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("actor", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("body", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("hidden_sha256", sa.Text(), autoincrement=False, nullable=True),
+        sa.Column("hidden_key", sa.Text(), autoincrement=False, nullable=True),
+        sa.Column("salt", sa.LargeBinary(), autoincrement=False, nullable=False),
+        sa.Column("hidden_sealed", sa.LargeBinary(), autoincrement=False, nullable=True),
+        sa.PrimaryKeyConstraint("epoch", "seq"),
+    )
+    op.create_table(
         "epochs",
         sa.Column("number", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("origin", sa.Text(), autoincrement=False, nullable=False),
