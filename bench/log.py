@@ -1,143 +1,319 @@
-"""A log of many entries: appending, integrating, verifying, proving, and what an entry costs on the disk."""
+"""A log of many entries, made as an installation makes one: appended, integrated, exported, verified, and its size.
 
-import hashlib
-import secrets
+The entries are real: people are looked for, alerts raised, judged and destroyed, cameras suspended, by the program's
+own commands on its own database and key store on the disk; most of it is what a node writes by itself and padding.
+`habeas audit verify` runs as a process of its own, on the one core that all of this has.
+"""
+
+import json
+import os
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import rfc8785
+from tests.installation import HOUR, MODEL, Installation
 
-from habeas.audit.entry import PADDING, Leaf
-from habeas.audit.fetching import OpeningsFolder
+from habeas.audit.entry import PADDING, leaf_of
 from habeas.audit.folder import LogFolder
-from habeas.audit.inputs import EpochLog
+from habeas.audit.inputs import logs_at
 from habeas.audit.log import Log
 from habeas.audit.merkle import MAX_PROOF_HASHES
-from habeas.audit.note import Algorithm, Note, VerifierKey, cosign
-from habeas.audit.openings import A_FILE
+from habeas.audit.note import Algorithm, Note, VerifierKey, cosign, parse_key
+from habeas.audit.openings import A_FILE, open_entry, openings_file
 from habeas.audit.policy import WitnessPolicy
 from habeas.audit.proof import verify_proof
 from habeas.audit.proving import prove
-from habeas.audit.verify import Trust, verify
-from habeas.clock import SystemClock
+from habeas.authority.epochs import first_epoch
+from habeas.authority.gallery import Gallery
+from habeas.keys import KeyStore
 from habeas.keys.signing import SigningKey
-from habeas.store import open_store
-from habeas.store.upgrade import upgrade
+from habeas.node.trees import open_tree
+from habeas.review.table import Answer
+from habeas.store import queries
+from habeas.store.connection import database_file
+from habeas.store.records import Epoch
 from habeas.types import NS_PER_S, utc
 
 ORIGIN = "example.org/bench"
-BEGAN_NS = 1_795_702_512 * NS_PER_S
-STEP = 8192
+CHUNK = 8192
 WITNESSES = 3
 BATCH = 100
+TIMES = 3
+MINUTE = 60 * NS_PER_S
+ALERT_MINUTES = 5
+"""Minutes from one alert to the next: a busy installation."""
+SUSPENSION_MINUTES = 500
+RUNS_MINUTES = 40 * 60
+"""How long somebody is looked for, until somebody else is."""
 
 
-class Memory:
-    """Of a log that is gone when the measurement ends."""
-
-    data = b""
-
-    def recall(self) -> bytes:
-        return self.data
-
-    def remember(self, data: bytes) -> None:
-        self.data = data
-
-
-@dataclass(frozen=True)
+@dataclass
 class Took:
     """How long something took by the clock, and how long it computed: others may use this machine too."""
 
-    wall_s: float
-    cpu_s: float
+    wall_s: float = 0.0
+    cpu_s: float = 0.0
+
+    @contextmanager
+    def more(self) -> Iterator[None]:
+        wall, cpu = time.perf_counter(), time.process_time()
+        yield
+        self.wall_s += time.perf_counter() - wall
+        self.cpu_s += time.process_time() - cpu
 
     def as_json(self) -> dict[str, float]:
         return {"wall_s": round(self.wall_s, 4), "cpu_s": round(self.cpu_s, 4)}
 
 
 def timed(work: Callable[[], Any]) -> tuple[Took, Any]:
-    wall, cpu = time.perf_counter(), time.process_time()
-    done = work()
-    return Took(time.perf_counter() - wall, time.process_time() - cpu), done
+    took = Took()
+    with took.more():
+        done = work()
+    return took, done
+
+
+@dataclass
+class Appended:
+    """What was appended, and how long that took.
+
+    Args:
+        batches: transactions of a hundred entries each.
+        count: entries in them.
+        ones: seconds of each transaction with one entry.
+        alerts: seconds of each alert: key, picture, row and entry.
+    """
+
+    batches: Took = field(default_factory=Took)
+    count: int = 0
+    ones: list[float] = field(default_factory=list)
+    alerts: list[float] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, object]:
+        return {
+            "append": {**self.batches.as_json(), "entries": self.count, "batch": BATCH},
+            "append_entries_per_s": round(self.count / self.batches.wall_s),
+            "append_one_ms": percentiles_ms(self.ones),
+            "raise_alert_ms": percentiles_ms(self.alerts),
+        }
+
+
+def percentiles_ms(seconds: list[float]) -> dict[str, float]:
+    ordered = sorted(seconds)
+    return {
+        "count": len(ordered),
+        "p50": round(1e3 * ordered[len(ordered) // 2], 2),
+        "p99": round(1e3 * ordered[len(ordered) * 99 // 100], 2),
+        "most": round(1e3 * ordered[-1], 2),
+    }
 
 
 def measure(entries: int) -> dict[str, object]:
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder)
-        key, leaves = SigningKey.generate(), write_openings(path, entries)
-        log = Log(LogFolder(path), ORIGIN, key, Memory())
-        integrating, _ = timed(lambda: grow(log, leaves))
-        signing, note = timed(log.sign)
-        trust, witnessed = cosigned(note, key)
-        log.publish(witnessed, witnessed=True)
-        logs = (EpochLog(LogFolder(path)),)
-        nothing = lambda *_: None  # noqa: E731 - nobody watches
-        public, _ = timed(lambda: verify(logs, trust, None, nothing, nothing))
-        export, found = timed(lambda: verify(logs, trust, OpeningsFolder(path), nothing, nothing))
-        proving, proof = timed(lambda: prove(logs, entries // 3))
-        checking, _ = timed(lambda: verify_proof(proof, proof.extra, trust.keys[0], trust.policy))
-        assert found.entries == entries
-        assert len(proof.hashes) <= MAX_PROOF_HASHES
-        return {
-            "entries": entries,
-            "integrate": integrating.as_json(),
-            "sign": signing.as_json(),
-            "verify_public_copy": public.as_json(),
-            "verify_export": export.as_json(),
-            "prove": proving.as_json(),
-            "verify_proof": checking.as_json(),
-            "proof_hashes": len(proof.hashes),
-            "proof_bytes": len(proof.encode()),
-            **sizes(path / "tile", sum(map(len, leaves)), entries),
-            **appending(path),
-        }
+        place = founded(Path(folder))
+        with place, place.keys:
+            appended = lived(place, entries)
+            return {
+                "load_1_min": load_1_min(),
+                **appended.as_json(),
+                **measure_log(place, Path(folder), entries),
+            }
 
 
-def write_openings(path: Path, entries: int) -> list[bytes]:
-    """Write the openings of an export; return the leaves that commit to them."""
-    leaves = []
-    (path / "openings").mkdir()
-    for start in range(0, entries, A_FILE):
-        with (path / "openings" / f"{start // A_FILE:06d}.jsonl").open("wb") as file:
-            for seq in range(start, min(start + A_FILE, entries)):
-                opening = opening_of(seq)
-                data = rfc8785.dumps(opening)
-                leaves.append(leaf_of(opening, data))
-                file.write(b'{"opening":' + data + b',"hidden":null}\n')
-    return leaves
+# --- entries ----------------------------------------------------------------------------------------------------------
 
 
-def leaf_of(opening: dict[str, Any], data: bytes) -> bytes:
-    return Leaf(opening["type"], f"{opening['at'][:13]}:00:00Z", hashlib.sha256(data).hexdigest()).dump()
+def founded(path: Path) -> Installation:
+    """An installation whose keys are on the disk too."""
+    place = Installation(path)
+    place.keys.close()
+    place.keys = KeyStore.create(path / "keys", place.master)
+    place.gallery = Gallery(place.store, place.keys, MODEL)
+    place.gallery.go()
+    for number in range(1, 6):
+        place.camera(f"c{number}", f"zone{number}")
+    with place.store.write() as tx:
+        first_epoch(tx, place.keys, ORIGIN)
+    return place
 
 
-def opening_of(seq: int) -> dict[str, Any]:
-    """Padding mostly; one in eight says something."""
-    real = seq % 8 == 0
-    body = {"camera": f"gate-{seq % 40}", "faces": seq % 7, "view": "f" * 64} if real else {}
-    at = utc(BEGAN_NS + seq * 30 * NS_PER_S // 8)
-    kind, salt = "search.done" if real else PADDING, secrets.token_hex(16)
-    return {"actor": "node", "at": at, "body": body, "hidden": None, "salt": salt, "seq": seq, "type": kind, "v": 1}
+def lived(place: Installation, entries: int) -> Appended:
+    """Let a busy time pass, until there are so many entries."""
+    appended, minute, running = Appended(), 0, ""
+    while (left := entries - count(place)) > 0:
+        if minute % RUNS_MINUTES == 0:
+            running = place.started(until_ns=place.clock.now_ns() + RUNS_MINUTES * MINUTE).authorisation_id
+        if minute % SUSPENSION_MINUTES == 1:
+            place.suspend(names=["c5"], lasts_ns=HOUR)
+        if minute % ALERT_MINUTES == 1 and left > 2 * BATCH:
+            alert(place, running, minute, appended)
+        append(place, min(BATCH, max(1, entries - count(place))), appended)
+        place.advance(MINUTE, tick=minute % 4 == 0)
+        minute += 1
+    return appended
 
 
-def grow(log: Log, leaves: list[bytes]) -> None:
-    for start in range(0, len(leaves), STEP):
-        log.integrate(leaves[start : start + STEP])
+def count(place: Installation) -> int:
+    with place.store.read() as tx:
+        return tx.next_seq()
 
 
-def cosigned(note: Note, key: SigningKey) -> tuple[Trust, Note]:
+def alert(place: Installation, authorisation_id: str, track_id: int, appended: Appended) -> None:
+    took, raised = timed(lambda: place.alert(authorisation_id, track_id=track_id))
+    appended.alerts.append(took.wall_s)
+    for who in ("opal", "otto"):
+        place.judge(who, raised.alert_id, Answer.DIFFERENT if track_id % 3 else Answer.SAME)
+
+
+def append(place: Installation, size: int, appended: Appended) -> None:
+    """Write a minute's entries in one transaction, one in eight of which says something; and one alone."""
+    bodies = [counted(place, number) for number in range(size - 1)]
+    with appended.batches.more(), place.store.write() as tx:
+        for number, body in enumerate(bodies):
+            if number % 8:
+                tx.entry(PADDING, "log", {})
+            else:
+                tx.entry("search.counted", "matcher", body)
+    appended.count += len(bodies)
+    began = time.perf_counter()
+    with place.store.write() as tx:
+        tx.entry("camera.tested", place.accounts["ann"], {"camera": "c1"})
+    appended.ones.append(time.perf_counter() - began)
+
+
+def counted(place: Installation, number: int) -> dict[str, object]:
+    return {
+        "authorisations": ["0123456789abcdef"],
+        "build": "b" * 64,
+        "calibration": "c" * 64,
+        "camera": f"c{number % 5 + 1}",
+        "expected_fpir": 5e-5,
+        "gallery_size": 12,
+        "hour": utc(place.clock.now_ns() // HOUR * HOUR),
+        "model": MODEL,
+        "searches": 40 + number,
+        "subjects": 4,
+        "threshold": 0.4612345,
+        "view": "f" * 64,
+        "zone": "gate",
+    }
+
+
+# --- the log ----------------------------------------------------------------------------------------------------------
+
+
+def measure_log(place: Installation, path: Path, entries: int) -> dict[str, object]:
+    export = path / "export"
+    (epoch,) = place.look(Epoch)
+    log = open_tree(export, epoch, place.keys, place.store).log
+    integrating, content = timed(lambda: grow(place, log, entries))
+    signing, note = timed(log.sign)
+    options, policy, witnessed = cosigned(place, note, epoch)
+    log.publish(witnessed, witnessed=True)
+    write_epochs(export, epoch)
+    logs = logs_at(LogFolder(export), lambda name: LogFolder(export / name))
+    public = verified(export, options, entries)
+    opening, opened = timed(lambda: write_openings(place, export, entries))
+    exported = verified(export, options, entries)
+    proving, proof = timed(lambda: prove(logs, entries // 3))
+    checking, _ = timed(lambda: verify_proof(proof, proof.extra, parse_key(epoch.vkey), policy))
+    database = database_file(place.url)
+    assert database is not None
+    assert len(proof.hashes) <= MAX_PROOF_HASHES
+    return {
+        "entries": entries,
+        "integrate": integrating.as_json(),
+        "sign": signing.as_json(),
+        "verify_public_copy": public,
+        "write_openings": opening.as_json(),
+        "verify_export": exported,
+        "prove": proving.as_json(),
+        "verify_proof": checking.as_json(),
+        "proof_hashes": len(proof.hashes),
+        "proof_bytes": len(proof.encode()),
+        **sizes(export / "1" / "tile", content, entries),
+        "opening_bytes": round(opened / entries, 1),
+        "database_bytes": round(database.stat().st_size / entries, 1),
+    }
+
+
+def grow(place: Installation, log: Log, entries: int) -> int:
+    """Integrate all entries, as a node's beats do; return the bytes of their leaves."""
+    content = 0
+    for start in range(0, entries, CHUNK):
+        with place.store.read() as tx:
+            leaves = [leaf_of(row) for row in queries.entries_from(tx, start, min(CHUNK, entries - start))]
+        log.integrate(leaves)
+        content += sum(map(len, leaves))
+    return content
+
+
+def cosigned(place: Installation, note: Note, epoch: Epoch) -> tuple[list[str], WitnessPolicy, Note]:
+    """Return the options of a verifier, the witnesses that it knows, and what they signed."""
     keys = [SigningKey.generate() for _ in range(WITNESSES)]
     names = [f"witness{number}.example" for number in range(WITNESSES)]
     known = tuple(
         VerifierKey(name, Algorithm.COSIGNATURE, one.public_bytes) for name, one in zip(names, keys, strict=True)
     )
-    lines = [cosign(name, one, note.text, BEGAN_NS // NS_PER_S) for name, one in zip(names, keys, strict=True)]
-    pinned = VerifierKey(ORIGIN, Algorithm.ED25519, key.public_bytes)
-    return Trust((pinned,), WitnessPolicy(known, 2), ()), Note(note.text, (*note.signatures, *lines))
+    now_s = place.clock.now_ns() // NS_PER_S
+    lines = [cosign(name, one, note.text, now_s) for name, one in zip(names, keys, strict=True)]
+    options = ["--key", epoch.vkey, *(part for one in known for part in ("--witness", one.encode())), "--quorum", "2"]
+    return options, WitnessPolicy(known, 2), Note(note.text, (*note.signatures, *lines))
+
+
+def write_epochs(export: Path, epoch: Epoch) -> None:
+    told = {name: getattr(epoch, name) for name in ("number", "origin", "vkey", "first_seq", "prior")}
+    (export / "epochs.json").write_text(json.dumps([told]))
+
+
+def write_openings(place: Installation, export: Path, entries: int) -> int:
+    """Write what `habeas audit export` does; return the bytes of the openings."""
+    opened = 0
+    for start in range(0, entries, A_FILE):
+        path = export / openings_file(start)
+        path.parent.mkdir(exist_ok=True)
+        with path.open("w") as file, place.store.read() as tx:
+            for row in queries.entries_from(tx, start, min(A_FILE, entries - start)):
+                one = open_entry(place.keys, row)
+                opened += len(one.opening)
+                told = json.dumps(one.as_json(), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+                file.write(f"{told}\n")
+    return opened
+
+
+def verified(export: Path, options: list[str], entries: int) -> dict[str, object]:
+    """Verify as an auditor does, from the start of the program to its end; of some times the quickest, and each."""
+    runs = [_verified_once(export, options, entries) for _ in range(TIMES)]
+    told = min(runs, key=lambda one: float(one["wall_s"]))
+    return {**told, "each": [{name: one[name] for name in ("wall_s", "cpu_s", "load_1_min")} for one in runs]}
+
+
+def _verified_once(export: Path, options: list[str], entries: int) -> dict[str, Any]:
+    command = [sys.executable, "-m", "habeas", "audit", "verify", str(export), *options, "--json"]
+    began = time.perf_counter()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        told = json.loads(process.stdout.read())
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    wall_s = time.perf_counter() - began
+    assert (process.returncode, told["entries"], told["pending"]) == (0, entries, 0), told
+    return {
+        **Took(wall_s, used.ru_utime + used.ru_stime).as_json(),
+        "memory_mb": round(used.ru_maxrss * 1024 / 1e6),
+        "load_1_min": load_1_min(),
+        "checked": {step["step"]: step["count"] for step in told["steps"] if step["checked"]},
+    }
+
+
+def load_1_min() -> float:
+    """How many processes wanted a core: with more than there are, the clock says more than the work."""
+    return round(os.getloadavg()[0], 1)
 
 
 def sizes(folder: Path, content: int, entries: int) -> dict[str, object]:
@@ -149,33 +325,3 @@ def sizes(folder: Path, content: int, entries: int) -> dict[str, object]:
         "leaf_bytes": round(content / entries, 1),
         "files": len(files),
     }
-
-
-def appending(path: Path, count: int = 20_000) -> dict[str, object]:
-    """Entries acknowledged a second, in transactions of a hundred; and one entry in a transaction of its own."""
-    url = f"sqlite:///{path / 'bench.db'}"
-    upgrade(url, path, SystemClock())
-    with open_store(url, SystemClock()) as store:
-
-        def batches() -> None:
-            for _ in range(count // BATCH):
-                with store.write() as tx:
-                    for number in range(BATCH):
-                        tx.entry("search.done", "node", {"faces": number})
-
-        batched, _ = timed(batches)
-        single = sorted(_singles(store, 500))
-    return {
-        "append": {**batched.as_json(), "entries": count, "batch": BATCH},
-        "append_entries_per_s": round(count / batched.wall_s),
-        "append_one_p50_ms": round(1e3 * single[len(single) // 2], 2),
-        "append_one_p99_ms": round(1e3 * single[len(single) * 99 // 100], 2),
-    }
-
-
-def _singles(store: Any, count: int) -> Iterator[float]:
-    for _ in range(count):
-        began = time.perf_counter()
-        with store.write() as tx:
-            tx.entry("alert.raised", "review", {"alert": "a", "camera": "gate-7", "similarity": "0.8"})
-        yield time.perf_counter() - began

@@ -46,7 +46,7 @@ def comparable(state: State) -> dict[str, Any]:
     A row of an alert that is destroyed keeps the hour alone, and whom it named where it was confirmed. Who is one
     person is a matter of which accounts are together. The number of entries, and which types came, is no state.
     """
-    told = dataclasses.asdict(state)
+    told = {name: _plain(value) for name, value in vars(state).items()}
     for name in ("taken", "kinds", "running"):
         del told[name]
     for alert in told["alerts"].values():
@@ -58,6 +58,13 @@ def comparable(state: State) -> dict[str, Any]:
     for account in told["accounts"].values():
         account["person"] = min(together[account["person"]])
     return told
+
+
+def _plain(value: Any) -> Any:
+    """Return records as dictionaries of their fields: `dataclasses.asdict` copies what is in them too."""
+    if isinstance(value, dict):
+        return {key: dict(vars(one)) if dataclasses.is_dataclass(one) else one for key, one in value.items()}
+    return value
 
 
 def state_of_database(tx: Tx) -> State:

@@ -1,5 +1,6 @@
 """Clocks: the machine's, and one that tests and replays move by hand; and times read from text."""
 
+import functools
 import re
 import time
 from datetime import UTC, datetime, timedelta
@@ -84,6 +85,7 @@ class ManualClock:
         self._boots += 1
 
 
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _UTC: Final = re.compile(r"(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})(?:\.(\d{9}))?Z", re.ASCII)
 
 
@@ -95,9 +97,15 @@ def ns_of_utc(text: str) -> int:
     """
     found = _UTC.fullmatch(text)
     try:
-        moment = datetime.fromisoformat(f"{found[1]}+00:00") if found else None
+        second_ns = _second_ns(found[1]) if found else None
     except ValueError:
-        moment = None
-    if found is None or moment is None:
+        second_ns = None
+    if found is None or second_ns is None:
         raise InputError("this is no time in UTC", remedy="write it as 2026-11-26T14:00:00Z")
-    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(seconds=1) * NS_PER_S + int(found[2] or 0)
+    return second_ns + int(found[2] or 0)
+
+
+@functools.lru_cache(256)
+def _second_ns(text: str) -> int:
+    """Return the Unix nanoseconds of a second. Remembered: entries that are read in order share them."""
+    return (datetime.fromisoformat(f"{text}+00:00") - _EPOCH) // timedelta(seconds=1) * NS_PER_S

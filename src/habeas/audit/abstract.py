@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
-from habeas.audit.history import canonical
+from habeas.audit.canonical import canonical
 from habeas.errors import ProofError
 
 _ASKED: Final = ("authorisation.drafted", "authorisation.amended", "authorisation.submitted")

@@ -4,7 +4,8 @@ import hashlib
 from collections.abc import Sequence
 from typing import Final
 
-from habeas.audit.history import History, Said, canonical
+from habeas.audit.canonical import canonical
+from habeas.audit.history import History, Said
 from habeas.types import NS_PER_S
 
 DISCARD_NS: Final = 5 * 60 * NS_PER_S

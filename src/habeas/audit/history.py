@@ -3,7 +3,6 @@
 An operator who cheats writes openings too: nothing here trusts a field to be there, or to be of its kind.
 """
 
-import hashlib
 import json
 import re
 from collections import defaultdict
@@ -11,8 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-import rfc8785
-
+from habeas.audit.canonical import commits
 from habeas.audit.entry import VERSION, Leaf
 from habeas.clock import ns_of_utc
 from habeas.errors import InputError, ProofError
@@ -102,25 +100,6 @@ class Said:
 # --- opening one entry ------------------------------------------------------------------------------------------------
 
 
-def canonical(value: object) -> bytes:
-    """Return canonical JSON (RFC 8785) of what was read from JSON.
-
-    Raises:
-        ValueError: it has none.
-    """
-    return rfc8785.dumps(value)  # type: ignore[arg-type]  # JSON values
-
-
-def _commits(sha256: str, value: object) -> bool:
-    """Tell whether a hash is of this value. The quick form is the canonical one but for fractions and rare keys."""
-    quick = json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
-    return sha256 == _sha256(quick.encode()) or sha256 == _sha256(canonical(value))
-
-
-def _sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
-
-
 def _no_json(text: str) -> object:
     raise ValueError(text)
 
@@ -143,9 +122,9 @@ def open_entry(line: bytes, seq: int, index: int, leaf: Leaf) -> tuple[Mapping[s
     try:
         told = _READER.decode(line.decode("utf-8"))
         opening, hidden = told["opening"], told["hidden"]
-        opened = _commits(leaf.commitment, opening)
+        opened = commits(leaf.commitment, opening)
         _check(opening, seq, index, leaf, opened=opened)
-        uncovered = hidden is None or _commits(opening["hidden"] or "", hidden)
+        uncovered = hidden is None or commits(opening["hidden"] or "", hidden)
     except (ValueError, TypeError, KeyError, RecursionError):
         raise _unopened(seq, index, "its opening cannot be read") from None
     if not uncovered:
@@ -160,7 +139,10 @@ def _check(opening: Any, seq: int, index: int, leaf: Leaf, *, opened: bool) -> N
         isinstance(opening, dict)
         and opening.keys() == _FIELDS
         and opening["v"] == VERSION
-        and all(isinstance(opening[name], str) for name in ("actor", "at", "salt", "type"))
+        and isinstance(opening["actor"], str)
+        and isinstance(opening["at"], str)
+        and isinstance(opening["salt"], str)
+        and isinstance(opening["type"], str)
         and isinstance(opening["body"], dict)
         and _SALT.fullmatch(opening["salt"])
         and (opening["hidden"] is None or (isinstance(opening["hidden"], str) and _SHA256.fullmatch(opening["hidden"])))

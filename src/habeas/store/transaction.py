@@ -124,7 +124,7 @@ class Tx:
         table = TABLE_OF[kind]
         if not all(table.c[name].nullable for name in without):
             raise HabeasError(f"a {kind.__name__} cannot be without one of {sorted(without)}", remedy="report this")
-        columns = [column for column in table.c if column.name not in without]
+        columns = [column for column in table.c if column.name not in without] if without else [table]
         statement = select(*columns).where(*conditions).order_by(*order, *self.by_key(kind)).limit(limit)
         absent = dict.fromkeys(without)
         return [kind(**row, **absent) for row in self.execute(statement).mappings()]

@@ -32,14 +32,14 @@ def test_a_changed_byte_is_refused(position: int) -> None:
         unseal(OVERSIGHT.secret, bytes(sealed[:position]))
 
 
-@pytest.mark.parametrize("text", ["", "age1", "ssh-ed25519 AAAA", "x\0", OVERSIGHT.secret])
+@pytest.mark.parametrize("text", ["", "age1", "ssh-ed25519 AAAA", "x\0", pytest.param(OVERSIGHT.secret, id="secret")])
 def test_what_is_no_recipient_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="no age recipient") as refused:
         seal(text, b"")
     assert not text or text not in str(refused.value)
 
 
-@pytest.mark.parametrize("text", ["", "AGE-SECRET-KEY-1", OVERSIGHT.recipient])
+@pytest.mark.parametrize("text", ["", "AGE-SECRET-KEY-1", pytest.param(OVERSIGHT.recipient, id="recipient")])
 def test_what_is_no_identity_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="no age identity"):
         unseal(text, seal(OVERSIGHT.recipient, b""))

@@ -348,7 +348,9 @@ def test_zones_go_to_the_roles_that_have_them(tmp_path: Path, clock: ManualClock
 
 
 @pytest.mark.parametrize(
-    "key", ["AGE-SECRET-KEY-1", AGE[:-1], AGE.replace(AGE[20], "q" if AGE[20] != "q" else "p"), "x"]
+    "key",
+    ["AGE-SECRET-KEY-1", AGE[:-1], AGE.replace(AGE[20], "q" if AGE[20] != "q" else "p"), "x"],
+    ids=["secret", "short", "another letter", "x"],
 )
 def test_an_oversight_key_is_a_public_one_without_a_mistake(key: str, tmp_path: Path, clock: ManualClock) -> None:
     with pytest.raises(InputError, match="no age recipient"):
