@@ -9,7 +9,6 @@ from typing import Final
 from habeas.accounts.credentials import new_id
 from habeas.accounts.roles import Actor, Role
 from habeas.accounts.sessions import usable_roles
-from habeas.authority.approvals import person_of
 from habeas.errors import InputError, RuleError
 from habeas.keys import KeyStore
 from habeas.review.ending import destroy_captured
@@ -115,7 +114,7 @@ def propose_lift(tx: Tx, actor: Actor, suspension_id: str) -> Suspension:
         suspension = tx.change(suspension, lift_proposed_at_ns=tx.now_ns, lift_proposed_by=actor.account_id)
         tx.entry("suspension.lift-proposed", actor.account_id, {"suspension": suspension_id})
         return suspension
-    if person_of(tx, first) == actor.person:
+    if actor.may_be(first):
         raise RuleError(
             "lifting takes two privacy officers",
             rule="two-persons",

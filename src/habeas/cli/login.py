@@ -99,6 +99,7 @@ def _say_who(who: Json) -> None:
             ("account", who["name"]),
             ("id in entries", who["account"]),
             ("person", who["person"]),
+            ("used until", f"{show_told(who['used_until'])}{' (over)' if who['over'] else ''}"),
             ("roles", [role_text(role) for role in who["roles"]]),
             *([("API token for", who["scopes"])] if who["by_token"] else []),
         ]

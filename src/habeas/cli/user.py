@@ -84,14 +84,17 @@ def list_users(client: Client) -> None:
     """List accounts and their roles."""
     users: list[Json] = client.get("users")
     rows = [
-        (user["name"], user["account"], [role_text(role) for role in user["roles"]], _state(user)) for user in users
+        (user["name"] or "-", user["account"], [role_text(role) for role in user["roles"]], _state(user))
+        for user in users
     ]
     client.tell_all(users, lambda: table(("name", "id in entries", "roles", "state"), rows, none="no accounts"))
 
 
 def _state(user: Json) -> str:
     if user["disabled"]:
-        return "closed"
+        return "closed" if user["name"] is not None else "forgotten"
+    if user["over"]:
+        return "its year is over"
     return "open" if user["password_set"] else "waits for its password"
 
 
