@@ -134,7 +134,7 @@ def _people(world: World, clock: ManualClock) -> None:
             _tokens_of(world, tx, name, roles)
         _account(world, tx, "norole")
         world.callers.append(Who("norole", "norole"))
-        for role in ("operator", "auditor"):
+        for role in ("operator",):
             _account(world, tx, f"{role}-south", [role], zones=(SOUTH,))
             world.callers.append(Who(f"{role}-south", f"{role}-south", frozenset({role}), zones=(SOUTH,)))
         for name, role in (("requester1", "requester"), ("approver1", "approver"), ("approver2", "approver")):

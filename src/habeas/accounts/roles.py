@@ -21,8 +21,8 @@ class Role(enum.Enum):
 
 ALONE: Final = frozenset({Role.ADMIN, Role.PRIVACY})
 """Roles that combine with no other."""
-ZONED: Final = frozenset({Role.OPERATOR, Role.AUDITOR})
-"""Roles that may be for some zones only."""
+ZONED: Final = frozenset({Role.OPERATOR})
+"""Roles that may be for some zones only. Not `auditor`: who reads a part of the log cannot verify it."""
 EVERYWHERE: Final[tuple[str, ...]] = ()
 """Zones of a role that is for all of them."""
 

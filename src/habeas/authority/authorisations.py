@@ -28,7 +28,7 @@ from habeas.authority.listing import (
     tag_of,
 )
 from habeas.authority.policy import ceilings_now
-from habeas.authority.purposes import Purpose
+from habeas.authority.purposes import BY_DECISION, Purpose
 from habeas.authority.requests import OVER, Draft, Drafted, Person, State
 from habeas.authority.scope import (
     RETROSPECTIVE_OPEN_NS,
@@ -75,6 +75,12 @@ _MIN_TEXT: Final = 3
 _APPROVE: Final = "authorisation"
 
 
+def _status(decision: str | None, purpose: Purpose) -> str:
+    if decision is not None:
+        return "uploaded"
+    return "missing" if purpose in BY_DECISION else "not needed"
+
+
 def draft(
     tx: Tx,
     keys: KeyStore,
@@ -111,7 +117,7 @@ def draft(
         authority=asked.authority.strip(),
         reference=asked.reference.strip(),
         decision_sha256=decision,
-        decision_status="uploaded" if decision is not None else "missing",
+        decision_status=_status(decision, asked.purpose),
         requester=actor.account_id,
         cameras=tuple((camera.camera_id, camera.source_digest) for camera in asked.cameras),
         from_ns=asked.from_ns,

@@ -272,7 +272,9 @@ class Doctor:
         test = self._tester(self._workspace)
         if test is None:
             remedy = "habeas login NAME of an admin, then again; or stop the node"
-            yield warn("cameras", f"{len(rows)} cameras are not tested: the node runs, no admin is logged in", remedy)
+            yield warn(
+                "cameras", f"{len(rows)} cameras are not tested: the node runs, and no admin is logged in here", remedy
+            )
             return
         tested: list[Mapping[str, object]] = []
         for row in rows:

@@ -111,8 +111,8 @@ def test_a_granted_role_waits_a_day(place: Installation) -> None:
 
 def test_zones_are_for_roles_that_have_them(place: Installation) -> None:
     place.hire("new")
-    for role in (Role.APPROVER, Role.REQUESTER, Role.PRIVACY, Role.ADMIN):
-        with pytest.raises(InputError):
+    for role in set(Role) - {Role.OPERATOR}:  # who reads a part of the log cannot verify it
+        with pytest.raises(InputError, match="every zone"):
             place.grant("new", role, "abe", ["gate"])
     assert place.grant("new", Role.OPERATOR, "abe", ["gate", "gate"]).zones == ("gate",)
 
