@@ -121,7 +121,7 @@ def revoke_role(tx: Tx, keys: KeyStore, actor: Actor, name: str, role: Role) -> 
     actor.require_login()
     account = account_named(tx, keys, name)
     if actor.account_id != account.account_id:
-        actor.require(Role.ADMIN)
+        actor.require_of_staff(Role.ADMIN)
     grants = tx.find(Grant, account_id=account.account_id, role=role.value, revoked_at_ns=None)
     if not grants:
         raise InputError(f"{name} does not hold the role {role.value}", remedy="see `habeas user list`")

@@ -7,7 +7,7 @@ from typing import Final
 from habeas.accounts.credentials import digest, new_secret, password_fits
 from habeas.accounts.people import find_named
 from habeas.accounts.roles import Actor, Role
-from habeas.accounts.staff import everybody, is_over
+from habeas.accounts.staff import everybody, is_over, over_at_ns
 from habeas.errors import RuleError
 from habeas.keys import KeyStore
 from habeas.store import Store, Tx
@@ -30,11 +30,13 @@ class Login:
         account_id: whose.
         secret: for the client to hold.
         ends_at_ns: at the latest.
+        used_until_ns: when the account's year is over.
     """
 
     account_id: str
     secret: str
     ends_at_ns: int
+    used_until_ns: int
 
 
 @dataclass(frozen=True, repr=False)
@@ -76,7 +78,7 @@ def log_in(tx: Tx, keys: KeyStore, name: str, tried: Tried) -> Login:
     account_id, secret, ends_at_ns = account.account_id, new_secret(SESSION), tx.now_ns + LONGEST_NS
     tx.add(Session(digest(secret), account_id, tx.now_ns, tx.now_ns, ends_at_ns))
     tx.entry("login", account_id, {})
-    return Login(account_id, secret, ends_at_ns)
+    return Login(account_id, secret, ends_at_ns, over_at_ns(account))
 
 
 def log_out(tx: Tx, secret: str) -> None:

@@ -31,7 +31,12 @@ def login(call: Caller, body: LoginBody) -> dict[str, object]:
         with call.node.command() as tx:
             done = sessions.log_in(tx, call.node.keys, body.name, tried)
     throttle.succeeded(body.name, caller=call.user_id)
-    return {"account": done.account_id, "secret": done.secret, "ends": utc(done.ends_at_ns)}
+    return {
+        "account": done.account_id,
+        "secret": done.secret,
+        "ends": utc(done.ends_at_ns),
+        "used_until": utc(done.used_until_ns),
+    }
 
 
 @routes.post("/logout")
