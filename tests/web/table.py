@@ -147,7 +147,7 @@ PEOPLE_ROWS = (
             Case(
                 "for an own second account",
                 always("own-request"),
-                given=lambda _world, tx, who: _second(tx, who) and None,
+                given=lambda world, tx, who: _second(world, tx, who) and None,
                 path=lambda _world, who: {"name": f"{who.account}.2"},
                 body=says(role="auditor"),
                 callers=has_account,
