@@ -354,7 +354,8 @@ def _seen(by: str = "self") -> Callable[[World, Tx, Who], None]:
     """Somebody has opened the pictures: the caller, or another."""
 
     def given(world: World, tx: Tx, who: Who) -> None:
-        for account in [_account(world, tx, who.account if by == "self" else by)]:
+        account = find_named(tx, world.node.keys, who.account if by == "self" else by)
+        if account is not None:
             tx.add(Look(world.ids["alert"], account.account_id, tx.now_ns))
 
     return given
