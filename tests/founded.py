@@ -24,7 +24,7 @@ STAFF: Final[Mapping[str, Role]] = {
     "otto": Role.OPERATOR,
 }
 """The fewest with whom an installation can be founded, nobody with two roles."""
-ADMIN: Final = Actor("a-test", "test", {Role.ADMIN: ()})
+ADMIN: Final = Actor("a-test", frozenset({"a-test"}), {Role.ADMIN: ()})
 
 
 def staff(*without: str) -> list[Founder]:

@@ -114,11 +114,13 @@ class Installation:
         self.refresh()
 
     def _hire(self, tx: Tx, name: str, role: Role | None, person_name: str | None = None) -> str:
-        made = people.insert_account(tx, "init", name, person_name)
-        tx.change(people.account_named(tx, name), credential_at_ns=tx.now_ns, setup_hash=None)  # Argon2 is slow
+        made = people.insert_account(tx, self.keys, "init", name, person_name)
+        tx.change(
+            people.account_named(tx, self.keys, name), credential_at_ns=tx.now_ns, setup_hash=None
+        )  # Argon2 is slow
         tx.entry("account.credential-set", made.account_id, {})
         if role is not None:
-            grants.grant_first(tx, made.account_id, role)
+            grants.grant_first(tx, self.keys, made.account_id, role)
         return made.account_id
 
     def hire(self, name: str, role: Role | None = None, *, person_name: str | None = None) -> str:
@@ -133,8 +135,8 @@ class Installation:
         """Return somebody logged in, with the roles usable now; `name` may be `token:NAME`, with every scope."""
         if name.startswith("token:"):
             scopes = frozenset({"read", "draft", "cameras"})
-            return _actor(tx, self.accounts[name.removeprefix("token:")], by_token=True, scopes=scopes)
-        return _actor(tx, self.accounts[name])
+            return _actor(tx, self.keys, self.accounts[name.removeprefix("token:")], by_token=True, scopes=scopes)
+        return _actor(tx, self.keys, self.accounts[name])
 
     def do(self, name: str, command: Callable[[Tx, Actor], _T]) -> _T:
         """Run a command as somebody, in a transaction of its own, and compile what may be compared."""
@@ -321,15 +323,15 @@ class Installation:
 
     def grant(self, name: str, role: Role, by: str, zones: Sequence[str] = ()) -> Grant:
         """Propose a role, or approve it."""
-        return self.do(by, lambda tx, actor: grants.grant_role(tx, actor, name, role, zones))
+        return self.do(by, lambda tx, actor: grants.grant_role(tx, self.keys, actor, name, role, zones))
 
     def revoke_role(self, name: str, role: Role, by: str = "ann") -> None:
         """Take a role away."""
-        self.do(by, lambda tx, actor: grants.revoke_role(tx, actor, name, role))
+        self.do(by, lambda tx, actor: grants.revoke_role(tx, self.keys, actor, name, role))
 
     def disable(self, name: str, by: str = "ann") -> None:
         """Close an account."""
-        self.do(by, lambda tx, actor: people.disable_account(tx, actor, name))
+        self.do(by, lambda tx, actor: people.disable_account(tx, self.keys, actor, name))
 
     def propose_policy(self, who: str = "abe", **changes: object) -> Policy:
         """Propose a policy."""

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
+from habeas.accounts.staff import named
 from habeas.audit import state as said
 from habeas.audit.openings import open_entry
 from habeas.audit.replay import replay
@@ -27,9 +28,9 @@ def replayed(tx: Tx, keys: KeyStore) -> State:
     return replay(openings_of(tx, keys))
 
 
-def differences(replayed: State, tx: Tx) -> list[str]:
+def differences(replayed: State, tx: Tx, keys: KeyStore) -> list[str]:
     """Return where a state is another than the rows say."""
-    return list(_differ("", comparable(replayed), comparable(state_of_database(tx))))
+    return list(_differ("", comparable(replayed), comparable(state_of_database(tx, keys))))
 
 
 def _differ(path: str, replayed: Any, stored: Any) -> Iterator[str]:
@@ -67,10 +68,10 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def state_of_database(tx: Tx) -> State:
+def state_of_database(tx: Tx, keys: KeyStore) -> State:
     """Return the state that the rows say."""
     return State(
-        accounts={row.account_id: _account(row) for row in tx.find(rows.Account)},
+        accounts={row.account_id: _account(row, keys) for row in tx.find(rows.Account)},
         roles={row.grant_id: _role(row) for row in tx.find(rows.Grant)},
         tokens={row.token_id: _token(row) for row in tx.find(rows.Token)},
         policies={row.policy_id: _policy(row) for row in tx.find(rows.Policy)},
@@ -85,8 +86,10 @@ def state_of_database(tx: Tx) -> State:
     )
 
 
-def _account(row: rows.Account) -> said.Account:
-    return said.Account(row.account_id, row.person, row.credential_at_ns is not None, row.disabled_at_ns is not None)
+def _account(row: rows.Account, keys: KeyStore) -> said.Account:
+    told = named(keys, row)
+    person = row.account_id if told is None else told.person
+    return said.Account(row.account_id, person, row.credential_at_ns is not None, row.disabled_at_ns is not None)
 
 
 def _role(row: rows.Grant) -> said.Role:

@@ -47,6 +47,8 @@ def test_an_installation_from_a_file(habeas: Habeas, people: Path, tmp_path: Pat
     for name in ("adam", "rita", "ann", "bert", "pia", "olga", "otto"):
         assert re.search(rf"^  {name} +\S+$", ran.out, re.MULTILINE)
     assert "advisable: an auditor" in ran.err
+    assert f"log.origin in {tmp_path / 'city'}/habeas.yaml" in " ".join(ran.err.split()), "before it is too late"
+    assert f"habeas/{workspace.workspace_id}" in ran.err
     assert f"habeas serve -w {tmp_path / 'city'}" in ran.out
 
 

@@ -1,6 +1,7 @@
 """`habeas audit` of a running node: an auditor takes the log along and verifies it; a node that was set back doubts."""
 
 import json
+import re
 import shutil
 import threading
 import time
@@ -60,6 +61,8 @@ def test_an_auditor_takes_the_log_along_and_verifies_it(node: RunningNode, tmp_p
     assert node.run(*words).row["entries"] == again["entries"]
     openings = (tmp_path / "export" / "openings" / "000000.jsonl").read_text()
     assert "for-the-log" in openings
+    assert not any(name in openings for name in ("adam", "otto", "rita")), "pseudonyms only"
+    assert re.search(r"adam \(acc-[0-9a-f]{16}\)", node.text("audit", "show", "--limit", "4000", who="aud"))
     (tmp_path / "export" / "openings" / "000000.jsonl").write_text(openings.replace("for-the-log", "for-the-lag"))
     refused = node.run(*words)
     assert (refused.status, refused.error["kind"]) == (7, "proof")

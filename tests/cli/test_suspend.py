@@ -13,6 +13,7 @@ from tests.cli.nodes import RunningNode
 from tests.strategies import PROPERTY
 
 from habeas.cli.assemblies import MAX_EVENTS, MAX_RULES, MAX_WINDOWS, assemblies
+from habeas.cli.suspend import _state
 from habeas.cli.times import show_moment, show_told
 from habeas.errors import InputError
 from habeas.types import NS_PER_S
@@ -56,7 +57,7 @@ def test_one_officer_imposes_and_two_lift(node: RunningNode) -> None:
     again = node.run("suspend", "lift", row["suspension"], who="pia")
     assert (again.status, again.error["rule"]) == (3, "two-persons")
     assert node.run("suspend", "lift", row["suspension"], who="paul").row["lift"] == "lifted"
-    assert "lift lifted" in node.text("suspend", "list", who="rita")
+    assert "in force, until the lift" in node.text("suspend", "list", who="rita")
     assert row["suspension"] not in node.text("suspend", "list", "--ended", who="rita")
 
 
@@ -247,3 +248,17 @@ def test_a_damaged_calendar_is_read_or_refused(at: int, damage: bytes) -> None:
     data = calendar(EVENT + "\r\nRRULE:FREQ=WEEKLY;COUNT=3")
     with suppress(InputError):
         assemblies(data[:at] + damage + data[at + len(damage) :], NOW_NS, BERLIN)
+
+
+@pytest.mark.parametrize(
+    ("state", "lift", "said"),
+    [
+        ("in force", None, "in force"),
+        ("in force", "proposed", "in force; lift proposed: one more officer lifts it"),
+        ("in force", "lifted", "in force, until the lift"),
+        ("over", "lifted", "lifted early"),
+        ("over", None, "over"),
+    ],
+)
+def test_a_state_says_what_became_of_a_lift(state: str, lift: str | None, said: str) -> None:
+    assert _state({"state": state, "lift": lift}) == said

@@ -61,7 +61,9 @@ def alive(folder: Path, acked: Sequence[str]) -> list[str]:
                     for kind, _, name in kinds
                     for problem in lost(tx, keys, kind, name, over)
                 ]
-                return problems + [f"the log says another thing: {one}" for one in differences(replayed(tx, keys), tx)]
+                return problems + [
+                    f"the log says another thing: {one}" for one in differences(replayed(tx, keys), tx, keys)
+                ]
     except (HabeasError, sqlite3.DatabaseError) as error:
         return [f"{error} ({len(acked)} confirmed)"]
 

@@ -2,13 +2,14 @@
 
 import base64
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tests.web.world import BORN, HOUR_NS, NAME, NORTH, ROLES, Who, World
 
-from habeas.accounts import grants
+from habeas.accounts import grants, staff
 from habeas.accounts.credentials import code_digest, digest, new_id
+from habeas.accounts.people import account_named, find_named
 from habeas.accounts.roles import Role
 from habeas.authority import authorisations
 from habeas.authority.epochs import current_epoch, epoch_hash
@@ -160,16 +161,20 @@ def some_callers(*names: str) -> Callable[[Who], bool]:
 # --- ownership --------------------------------------------------------------------------------------------------------
 
 
-def _account(tx: Tx, name: str) -> Account:
-    return tx.find(Account, name=name)[0]
+def _account(world: World, tx: Tx, name: str) -> Account:
+    return account_named(tx, world.node.keys, name)
 
 
-def _second(tx: Tx, who: Who, role: str | None = None) -> Account:
+def _second(world: World, tx: Tx, who: Who, role: str | None = None) -> Account:
     """Return another account of the same person, with a role where one is asked for."""
-    found = tx.find(Account, name=f"{who.account}.2")
-    first = _account(tx, who.account)
-    account = found[0] if found else Account(new_id("acc"), f"{who.account}.2", first.person, tx.now_ns, "init")
-    if not found:
+    name, keys = f"{who.account}.2", world.node.keys
+    account = find_named(tx, keys, name)
+    if account is None:
+        told = staff.named(keys, _account(world, tx, who.account))
+        assert told is not None
+        made = Account(new_id("acc"), "", tx.now_ns, "init")
+        key_id, sealed = staff.new_name(tx, keys, made.account_id, staff.Named(name, told.person))
+        account = replace(made, name_key=key_id, name_sealed=sealed)
         tx.add(account)
     if role is not None:
         grant = Grant(new_id("grant"), account.account_id, role, (), "init", tx.now_ns, "init", tx.now_ns)
@@ -181,9 +186,9 @@ def owned(state: str, *, second: bool = False) -> Callable[[World, Tx, Who], Non
     """The request is the caller's own, or of a second account of the same person."""
 
     def given(world: World, tx: Tx, who: Who) -> None:
-        account = _second(tx, who) if second else _account(tx, who.account)
+        account = _second(world, tx, who) if second else _account(world, tx, who.account)
         row = tx.get(Authorisation, world.ids[state])
-        row = tx.change(row, requester=account.account_id, requester_person=account.person)
+        row = tx.change(row, requester=account.account_id)
         if row.content_hash:
             tx.change(row, content_hash=authorisations.hash_of(tx, row))
 
@@ -194,8 +199,8 @@ def approved_by_second(key: str, action: str, content: Callable[[World, Tx], str
     """A second account of the same person approved it already."""
 
     def given(world: World, tx: Tx, who: Who) -> None:
-        account = _second(tx, who, "approver")
-        approval = new_id("ok"), world.ids[key], action, content(world, tx), account.account_id, account.person
+        account = _second(world, tx, who, "approver")
+        approval = new_id("ok"), world.ids[key], action, content(world, tx), account.account_id
         tx.add(Approval(*approval, tx.now_ns))
 
     return given
@@ -272,30 +277,30 @@ def a_suspension(world: World, _who: Who) -> object:
 def proposed(by: str) -> Callable[[World, Tx, Who], None]:
     """The role was proposed by `other`, by the caller, or by a second account of the same person."""
 
-    def given(_world: World, tx: Tx, who: Who) -> None:
+    def given(world: World, tx: Tx, who: Who) -> None:
         if by == "second":
-            proposer = _second(tx, who, "auditor")
+            proposer = _second(world, tx, who, "auditor")
         else:
-            proposer = _account(tx, who.account if by == "self" else "approver1")
-        target = _account(tx, "target")
+            proposer = _account(world, tx, who.account if by == "self" else "approver1")
+        target = _account(world, tx, "target")
         tx.add(Grant(new_id("grant"), target.account_id, "auditor", (), proposer.account_id, tx.now_ns))
 
     return given
 
 
-def _holds_operator(_world: World, tx: Tx, _who: Who) -> None:
-    grants.grant_first(tx, _account(tx, "target").account_id, Role.OPERATOR)
+def _holds_operator(world: World, tx: Tx, _who: Who) -> None:
+    grants.grant_first(tx, world.node.keys, _account(world, tx, "target").account_id, Role.OPERATOR)
 
 
-def _own_token(_world: World, tx: Tx, who: Who) -> None:
+def _own_token(world: World, tx: Tx, who: Who) -> None:
     secret = digest(f"own {who.name}")
     end_ns = tx.now_ns + HOUR_NS
-    tx.add(Token("tok-own", secret, _account(tx, who.account).account_id, ("read",), tx.now_ns, end_ns))
+    tx.add(Token("tok-own", secret, _account(world, tx, who.account).account_id, ("read",), tx.now_ns, end_ns))
 
 
 def _policy_by(*, second: bool) -> Callable[[World, Tx, Who], None]:
     def given(world: World, tx: Tx, who: Who) -> None:
-        account = _second(tx, who) if second else _account(tx, who.account)
+        account = _second(world, tx, who) if second else _account(world, tx, who.account)
         tx.change(tx.get(Policy, world.ids["policy"]), proposed_by=account.account_id)
 
     return given
@@ -312,7 +317,7 @@ def _policy_hash(world: World, _who: Who) -> object:
 def _lift(by: str) -> Callable[[World, Tx, Who], None]:
     def given(world: World, tx: Tx, who: Who) -> None:
         names = {"other": "officer1", "self": who.account}
-        account = _second(tx, who, "privacy") if by == "second" else _account(tx, names[by])
+        account = _second(world, tx, who, "privacy") if by == "second" else _account(world, tx, names[by])
         row = tx.get(Suspension, world.ids["suspension"])
         tx.change(row, lift_proposed_at_ns=tx.now_ns, lift_proposed_by=account.account_id)
 
@@ -338,8 +343,8 @@ def _lifted(world: World, tx: Tx, _who: Who) -> None:
 def _judged(by: str) -> Callable[[World, Tx, Who], None]:
     def given(world: World, tx: Tx, who: Who) -> None:
         names = {"other": "reviewer1", "self": who.account}
-        account = _second(tx, who) if by == "second" else _account(tx, names[by])
-        verdict = new_id("verdict"), world.ids["alert"], account.account_id, account.person, "same", False, tx.now_ns
+        account = _second(world, tx, who) if by == "second" else _account(world, tx, names[by])
+        verdict = new_id("verdict"), world.ids["alert"], account.account_id, "same", False, tx.now_ns
         tx.add(Verdict(*verdict))
 
     return given
@@ -349,7 +354,8 @@ def _seen(by: str = "self") -> Callable[[World, Tx, Who], None]:
     """Somebody has opened the pictures: the caller, or another."""
 
     def given(world: World, tx: Tx, who: Who) -> None:
-        for account in tx.find(Account, name=who.account if by == "self" else by):
+        account = find_named(tx, world.node.keys, who.account if by == "self" else by)
+        if account is not None:
             tx.add(Look(world.ids["alert"], account.account_id, tx.now_ns))
 
     return given
@@ -399,9 +405,9 @@ def _said_clock(by: str) -> Callable[[World, Tx, Who], None]:
     """An approver, or the same person under another account, said already that the clock is right."""
 
     def given(world: World, tx: Tx, who: Who) -> None:
-        account = _second(tx, who, "approver") if by == "second" else _account(tx, "approver1")
+        account = _second(world, tx, who, "approver") if by == "second" else _account(world, tx, "approver1")
         content = world.ids["clock hash"]
-        approval = new_id("ok"), world.ids["clock"], "clock", content, account.account_id, account.person, tx.now_ns
+        approval = new_id("ok"), world.ids["clock"], "clock", content, account.account_id, tx.now_ns
         tx.add(Approval(*approval))
 
     return given
@@ -411,9 +417,9 @@ def _said_epoch(by: str) -> Callable[[World, Tx, Who], None]:
     """An approver, or the same person under another account, said already that the log begins anew."""
 
     def given(world: World, tx: Tx, who: Who) -> None:
-        account = _second(tx, who, "approver") if by == "second" else _account(tx, "approver1")
+        account = _second(world, tx, who, "approver") if by == "second" else _account(world, tx, "approver1")
         content = str(_ended_hash(world, who)["content_hash"])
-        tx.add(Approval(new_id("ok"), "epoch-2", "epoch", content, account.account_id, account.person, tx.now_ns))
+        tx.add(Approval(new_id("ok"), "epoch-2", "epoch", content, account.account_id, tx.now_ns))
 
     return given
 

@@ -99,11 +99,11 @@ def role_sets() -> list[tuple[str, ...]]:
 
 
 def _account(world: World, tx: Tx, name: str, roles: Iterable[str] = (), *, person: str = "", zones: Any = ()) -> str:
-    made = people.insert_account(tx, "init", name, person or None)
+    made = people.insert_account(tx, world.node.keys, "init", name, person or None)
     row = tx.get(Account, made.account_id)
     tx.change(row, credential_at_ns=tx.now_ns, setup_hash=None, setup_until_ns=None)
     for role in roles:
-        grants.grant_first(tx, made.account_id, Role(role), zones)
+        grants.grant_first(tx, world.node.keys, made.account_id, Role(role), zones)
     world.secrets[name] = new_secret(sessions.SESSION)
     end_ns = tx.now_ns + sessions.LONGEST_NS
     tx.add(Session(digest(world.secrets[name]), made.account_id, tx.now_ns, tx.now_ns, end_ns))
@@ -134,7 +134,7 @@ def _people(world: World, clock: ManualClock) -> None:
             _tokens_of(world, tx, name, roles)
         _account(world, tx, "norole")
         world.callers.append(Who("norole", "norole"))
-        for role in ("operator", "auditor"):
+        for role in ("operator",):
             _account(world, tx, f"{role}-south", [role], zones=(SOUTH,))
             world.callers.append(Who(f"{role}-south", f"{role}-south", frozenset({role}), zones=(SOUTH,)))
         for name, role in (("requester1", "requester"), ("approver1", "approver"), ("approver2", "approver")):
@@ -146,11 +146,11 @@ def _people(world: World, clock: ManualClock) -> None:
         _dead(world, tx, expired)
         for name in ("target", "closed"):
             _account(world, tx, name)
-        made = people.insert_account(tx, "init", "fresh")
+        made = people.insert_account(tx, world.node.keys, "init", "fresh")
         world.ids["setup code"] = made.setup_code
         world.secrets["setup code"] = made.setup_code
-        people.insert_account(tx, "init", "real")
-        real = tx.find(Account, name="real")[0]
+        people.insert_account(tx, world.node.keys, "init", "real")
+        real = people.account_named(tx, world.node.keys, "real")
         hashed = people.hash_password(PASSWORD)
         tx.change(real, password_hash=hashed, credential_at_ns=tx.now_ns)
 
@@ -169,7 +169,7 @@ def _young(world: World, tx: Tx) -> None:
     for role in ROLES:
         _account(world, tx, f"young-{role}")
         for granter in ("approver1", "approver2"):
-            grants.grant_role(tx, world.actor(tx, granter), f"young-{role}", Role(role))
+            grants.grant_role(tx, world.node.keys, world.actor(tx, granter), f"young-{role}", Role(role))
         world.callers.append(Who(f"young-{role}", f"young-{role}", thin=role != "approver"))
 
 
@@ -179,7 +179,7 @@ def _dead(world: World, tx: Tx, expired_token: str) -> None:
         _account(world, tx, name, COMBINE)
     revoked = _token(world, tx, "revoker", SCOPES)
     tx.change(tx.get(Token, world.ids[revoked]), revoked_at_ns=tx.now_ns)
-    people.disable_account(tx, world.actor(tx, "admin1"), "disabled")
+    people.disable_account(tx, world.node.keys, world.actor(tx, "admin1"), "disabled")
     sessions.log_out(tx, world.secrets["loggedout"])
     (ended,) = tx.find(Session, session_hash=digest(world.secrets["ended"]))
     tx.change(ended, ends_at_ns=tx.now_ns)

@@ -147,7 +147,7 @@ PEOPLE_ROWS = (
             Case(
                 "for an own second account",
                 always("own-request"),
-                given=lambda _world, tx, who: _second(tx, who) and None,
+                given=lambda world, tx, who: _second(world, tx, who) and None,
                 path=lambda _world, who: {"name": f"{who.account}.2"},
                 body=says(role="auditor"),
                 callers=has_account,
@@ -291,6 +291,11 @@ LOG_ROWS = (
         (
             Case("there", path=named("number", "1"), query="?name=checkpoint"),
             Case("elsewhere", path=named("number", "1"), query="?name=../../habeas.yaml", absent=422),
+            Case("a folder", path=named("number", "1"), query="?name=tile/entries", absent=422),
+            Case("of a folder", path=named("number", "1"), query="?name=checkpoint/000", absent=422),
+            Case("not there", path=named("number", "1"), query="?name=tile/7/999", absent=422),
+            Case("with a zero", path=named("number", "1"), query="?name=checkpoint%00", absent=422),
+            Case("too long", path=named("number", "1"), query="?name=" + "tile/0/" + "x000/" * 50 + "000", absent=422),
             Case("of no epoch", path=named("number", "7"), query="?name=checkpoint", absent=422),
         ),
     ),

@@ -52,6 +52,15 @@ def test_guessing_waits_and_keeps_only_the_guesser_out(world: World, client: htt
     assert told(client, PASSWORD) == ""
 
 
+@pytest.mark.rule("A8")
+@pytest.mark.parametrize("path", ["consent/end", "receipts/show"])
+def test_guessing_a_code_waits(world: World, client: httpx.Client, path: str) -> None:
+    world.node.throttle = Throttle()
+    rules = [problem(client.post(f"{PREFIX}/{path}", json={"code": f"2345{n}"}))["rule"] for n in range(FREE + 2)]
+    assert set(rules[:FREE]) <= {"consent-code", "receipt-code"}
+    assert rules[FREE:] == ["login-locked"] * 2
+
+
 def test_a_hundred_refusals_are_a_few_entries(world: World, client: httpx.Client) -> None:
     before = world.entry_count()
     for _ in range(50):

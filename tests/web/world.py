@@ -22,13 +22,14 @@ from fastapi import FastAPI
 
 from habeas.accounts import sessions
 from habeas.accounts.credentials import digest
+from habeas.accounts.people import account_named
 from habeas.accounts.roles import Actor, Role
 from habeas.accounts.throttle import Throttle
 from habeas.keys import KeyStore, MasterKey
 from habeas.node.node import Node
 from habeas.node.refusals import Refusals
 from habeas.store import Tx
-from habeas.store.records import TABLES, Account, Entry
+from habeas.store.records import TABLES, Entry
 from habeas.store.schema import TABLE_OF
 from habeas.types import NS_PER_S
 from habeas.video.address import AddressRules, rules_with
@@ -116,10 +117,10 @@ class World:
 
     def account_id(self, name: str) -> str:
         with self.node.store.read() as tx:
-            return tx.find(Account, name=name)[0].account_id
+            return account_named(tx, self.node.keys, name).account_id
 
     def actor(self, tx: Tx, name: str) -> Actor:
-        return sessions.actor_of(tx, self.secrets[name])
+        return sessions.actor_of(tx, self.node.keys, self.secrets[name])
 
     # --- the database, from outside -----------------------------------------------------------------------------------
 

@@ -5,8 +5,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from habeas.accounts.credentials import digest, new_secret, password_fits
+from habeas.accounts.people import find_named
 from habeas.accounts.roles import Actor, Role
+from habeas.accounts.staff import everybody, is_over, over_at_ns
 from habeas.errors import RuleError
+from habeas.keys import KeyStore
 from habeas.store import Store, Tx
 from habeas.store.records import Account, Grant, Session, Token
 from habeas.types import HOUR_NS, NS_PER_S
@@ -27,11 +30,13 @@ class Login:
         account_id: whose.
         secret: for the client to hold.
         ends_at_ns: at the latest.
+        used_until_ns: when the account's year is over.
     """
 
     account_id: str
     secret: str
     ends_at_ns: int
+    used_until_ns: int
 
 
 @dataclass(frozen=True, repr=False)
@@ -47,11 +52,10 @@ class Tried:
     fits: bool
 
 
-def asked_for(store: Store, name: str) -> Account | None:
+def asked_for(store: Store, keys: KeyStore, name: str) -> Account | None:
     """Return the account that somebody would log in to; None: there is none."""
     with store.read() as tx:
-        found = tx.find(Account, name=name)
-    return found[0] if found else None
+        return find_named(tx, keys, name)
 
 
 def try_password(account: Account | None, password: str) -> Tried:
@@ -60,21 +64,21 @@ def try_password(account: Account | None, password: str) -> Tried:
     return Tried(password_hash, password_fits(password_hash, password))
 
 
-def log_in(tx: Tx, name: str, tried: Tried) -> Login:
+def log_in(tx: Tx, keys: KeyStore, name: str, tried: Tried) -> Login:
     """Begin a login.
 
     Raises:
         RuleError: the password is not the one, there is no such account, or it is closed: in the same words.
     """
-    found = tx.find(Account, name=name)
-    fits = tried.fits and bool(found) and found[0].password_hash == tried.password_hash
-    if not fits or found[0].disabled_at_ns is not None:
+    account = find_named(tx, keys, name)
+    fits = tried.fits and account is not None and account.password_hash == tried.password_hash
+    if account is None or not fits or account.disabled_at_ns is not None:
         remedy = "try again with the right password; an admin can give a new code"
         raise RuleError("this name and password do not fit", rule="login", remedy=remedy)
-    account_id, secret, ends_at_ns = found[0].account_id, new_secret(SESSION), tx.now_ns + LONGEST_NS
+    account_id, secret, ends_at_ns = account.account_id, new_secret(SESSION), tx.now_ns + LONGEST_NS
     tx.add(Session(digest(secret), account_id, tx.now_ns, tx.now_ns, ends_at_ns))
     tx.entry("login", account_id, {})
-    return Login(account_id, secret, ends_at_ns)
+    return Login(account_id, secret, ends_at_ns, over_at_ns(account))
 
 
 def log_out(tx: Tx, secret: str) -> None:
@@ -84,20 +88,20 @@ def log_out(tx: Tx, secret: str) -> None:
         tx.entry("logout", session.account_id, {})
 
 
-def actor_of(tx: Tx, secret: str) -> Actor:
+def actor_of(tx: Tx, keys: KeyStore, secret: str) -> Actor:
     """Return who holds this login or API token, with the roles usable now.
 
     Raises:
         RuleError: nobody does, any more.
     """
-    return _by_token(tx, secret) if secret.startswith(TOKEN) else _by_session(tx, secret)
+    return _by_token(tx, keys, secret) if secret.startswith(TOKEN) else _by_session(tx, keys, secret)
 
 
-def _by_session(tx: Tx, secret: str) -> Actor:
+def _by_session(tx: Tx, keys: KeyStore, secret: str) -> Actor:
     found = tx.find(Session, session_hash=digest(secret))
     if not found or not tx.now_ns < min(found[0].ends_at_ns, found[0].used_at_ns + IDLE_NS):
         raise not_logged_in()
-    return _actor(tx, found[0].account_id)
+    return _actor(tx, keys, found[0].account_id)
 
 
 def touch(tx: Tx, secret: str) -> None:
@@ -107,18 +111,31 @@ def touch(tx: Tx, secret: str) -> None:
             tx.change(session, used_at_ns=tx.now_ns)
 
 
-def _by_token(tx: Tx, secret: str) -> Actor:
+def _by_token(tx: Tx, keys: KeyStore, secret: str) -> Actor:
     found = tx.find(Token, token_hash=digest(secret), revoked_at_ns=None)
     if not found or tx.now_ns >= found[0].ends_at_ns:
         raise not_logged_in()
-    return _actor(tx, found[0].account_id, by_token=True, scopes=frozenset(found[0].scopes))
+    return _actor(tx, keys, found[0].account_id, by_token=True, scopes=frozenset(found[0].scopes))
 
 
-def _actor(tx: Tx, account_id: str, *, by_token: bool = False, scopes: frozenset[str] = frozenset()) -> Actor:
-    account = tx.get(Account, account_id)
-    if account.disabled_at_ns is not None:
+def _actor(
+    tx: Tx, keys: KeyStore, account_id: str, *, by_token: bool = False, scopes: frozenset[str] = frozenset()
+) -> Actor:
+    account, names = tx.get(Account, account_id), everybody(tx, keys)
+    own = names[account_id]
+    if account.disabled_at_ns is not None or own is None:
         raise not_logged_in()
-    return Actor(account_id, account.person, usable_roles(tx, account_id), by_token, scopes)
+    roles = usable_roles(tx, account_id)
+    over = is_over(account, tx.now_ns)
+    return Actor(
+        account_id,
+        frozenset(other for other, told in names.items() if told is not None and told.person == own.person),
+        {} if over else roles,
+        by_token,
+        scopes,
+        unnamed=frozenset(other for other, told in names.items() if told is None),
+        over=roles if over else {},
+    )
 
 
 def usable_roles(tx: Tx, account_id: str) -> Mapping[Role, tuple[str, ...]]:

@@ -287,7 +287,12 @@ If it holds, these entries were in the log, unchanged, when the witnesses signed
 checkpoint have no proof yet; the check counts them. It does not show that what an entry says is true, nor that no entry
 was left out of this archive: an auditor's export of the whole log shows the latter.
 
-There is no face and no name in it. Where something reads null that once said more, its key was destroyed when the law
-of the installation asked for it. Of alerts that were confirmed or disputed a record with the picture is sealed to an
-outside body, oversight, who alone can open it.
+There is no face and no name in it; who acted appears under pseudonyms. It does hold listing tags of the people searched
+for ("tags" in the entries): numbers that are the same in every request of a day that names the same person. Whoever has
+several of these archives learns from equal tags that two requests were about one person, and is to be trusted with
+that; who it is takes a key of the installation, destroyed after twelve months.
+
+Where something reads null that once said more, its key was destroyed when the law of the installation asked for it. Of
+alerts that were confirmed or disputed a record with the picture is sealed to an outside body, oversight, who alone can
+open it.
 """

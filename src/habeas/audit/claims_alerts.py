@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from habeas.audit.claims_shared import DISCARD_NS, ENDS, TWO, asked_of, check_done, digest_of
+from habeas.audit.claims_staff import link_is_due
 from habeas.audit.history import History, Said
 
 _HIDING: Final = ("alert.raised", "alert.seen-again", "alert.last-seen")
@@ -30,12 +31,12 @@ class Due:
 
 
 DUE: Final = (Due("alert.", "alert", {"alert.decided": ("false", "unresolved"), "alert.destroyed": ()}),)
-"""All that may be gone. What else cannot be opened was destroyed without need."""
+"""All that may be gone, beside `claims_staff`. What else cannot be opened was destroyed without need."""
 
 
 def is_due(said: Said, history: History) -> bool:
     """Tell whether the log itself says that what this entry hides was to be destroyed."""
-    return bool(_ends(said, history))
+    return bool(_ends(said, history)) or link_is_due(said, history)
 
 
 def _ends(said: Said, history: History) -> list[Said]:

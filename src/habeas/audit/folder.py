@@ -42,8 +42,8 @@ class LogFolder:
         try:
             with (self.path / name).open("rb") as file:
                 data = file.read(MAX_BUNDLE_BYTES + 1)
-        except FileNotFoundError:
-            raise InputError(f"the log has no {name}", remedy="bring the file back") from None
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+            raise InputError(f"the log has no file {name}", remedy="bring the file back") from None
         except OSError as error:
             raise _failed(f"read {name}", error) from error
         if len(data) > MAX_BUNDLE_BYTES:

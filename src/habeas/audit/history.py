@@ -199,10 +199,10 @@ class History:
         return [found[seq] for seq in sorted(found)]
 
     def person(self, account: str) -> str:
-        """Return the person of an account: the first account of theirs. What is no account stands for itself."""
+        """Return the person of an account: their first account that can be told. No account stands for itself."""
         passed = {account}
         while added := self.about(account, "account.added"):
-            account = added[0].text("person")
+            account = str(added[0].body.get("person", account))
             if account in passed:
                 break
             passed.add(account)
@@ -250,7 +250,7 @@ class History:
         role, account = granted.text("role"), granted.text("account")
         return any(
             granted.seq < said.seq < before_seq and said.body.get("role", role) == role
-            for said in self.about(account, "role.revoked", "account.disabled", "account.reset")
+            for said in self.about(account, "role.revoked", "account.disabled", "account.forgotten", "account.reset")
         )
 
     def fork(self) -> "History":
@@ -286,6 +286,7 @@ KEPT: Final = frozenset(
     {
         "account.added",
         "account.disabled",
+        "account.forgotten",
         "account.reset",
         "alert.decided",
         "alert.destroyed",

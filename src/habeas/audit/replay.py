@@ -111,7 +111,8 @@ def take_later(state: State, opened: Opened) -> None:
 
 
 def _account_added(state: State, fact: _Fact) -> None:
-    account, person = fact.body["account"], fact.body["person"]
+    account = fact.body["account"]
+    person = fact.hidden.get("person", account)
     first = state.accounts.get(person)
     state.accounts[account] = Account(account, first.person if first else person)
 
@@ -124,6 +125,20 @@ def _account_disabled(state: State, fact: _Fact) -> None:
     account = fact.body["account"]
     state.accounts[account] = replace(state.accounts[account], disabled=True)
     _end_access(state, account)
+
+
+def _account_forgotten(state: State, fact: _Fact) -> None:
+    account = fact.body["account"]
+    state.accounts[account] = replace(state.accounts[account], disabled=True, person=account)
+    _end_access(state, account)
+    _part(state, account)
+
+
+def _part(state: State, gone: str) -> None:
+    """Take a forgotten account from among those of its person: whose it was, nobody can tell any more."""
+    theirs = [one for one in state.accounts.values() if one.person == gone and one.account != gone]
+    for one in theirs:
+        state.accounts[one.account] = replace(one, person=theirs[0].account)
 
 
 def _account_reset(state: State, fact: _Fact) -> None:
@@ -421,6 +436,7 @@ def _stopped(state: State, _fact: _Fact) -> None:
 _Change = Callable[[State, _Fact], None]
 _CHANGES: Final[Mapping[str, _Change]] = {
     "account.added": _account_added,
+    "account.forgotten": _account_forgotten,
     "account.credential-set": _credential_set,
     "account.disabled": _account_disabled,
     "account.reset": _account_reset,

@@ -6,14 +6,9 @@ from habeas.accounts.credentials import new_id
 from habeas.accounts.roles import Actor, Role
 from habeas.errors import RuleError
 from habeas.store import Tx
-from habeas.store.records import Account, Approval, Grant
+from habeas.store.records import Approval, Grant
 
 CONTENT: Final = "content-changed"
-
-
-def person_of(tx: Tx, account_id: str) -> str:
-    """Return the person behind an account."""
-    return tx.get(Account, account_id).person
 
 
 def approve_object(
@@ -42,7 +37,7 @@ def approve_object(
     """
     actor.require(Role.APPROVER)
     actor.require_login()
-    if requester is not None and person_of(tx, requester) == actor.person:
+    if requester is not None and actor.may_be(requester):
         raise RuleError("nobody approves an own request", rule="own-request", remedy="ask somebody else")
     if content_hash != expected_hash:
         raise RuleError(
@@ -50,9 +45,9 @@ def approve_object(
             rule=CONTENT,
             remedy="look at it again, and approve what it says now",
         )
-    if any(given.person == actor.person for given in approvals_of(tx, object_id, action, content_hash)):
+    if any(actor.may_be(given.account_id) for given in approvals_of(tx, object_id, action, content_hash)):
         raise RuleError("the same person has approved it already", rule="two-persons", remedy="ask somebody else")
-    approval = Approval(new_id("ok"), object_id, action, content_hash, actor.account_id, actor.person, tx.now_ns)
+    approval = Approval(new_id("ok"), object_id, action, content_hash, actor.account_id, tx.now_ns)
     tx.add(approval)
     tx.entry(
         "approval.given",
@@ -65,10 +60,11 @@ def approve_object(
 def approvals_of(tx: Tx, object_id: str, action: str, content_hash: str) -> list[Approval]:
     """Return the approvals that count, one a person: of this content, by people who have been approvers ever since.
 
+    Nobody approves with a second account what they approved with the first (`approve_object`).
     A role that was taken away and granted anew does not bring back what was approved before.
     """
     given = tx.find(Approval, object_id=object_id, action=action, content_hash=content_hash)
-    counted = {approval.person: approval for approval in given if _approver_since(tx, approval)}
+    counted = {approval.account_id: approval for approval in given if _approver_since(tx, approval)}
     return sorted(counted.values(), key=lambda approval: (approval.at_ns, approval.approval_id))
 
 

@@ -15,7 +15,7 @@ import rfc8785
 
 from habeas.accounts.credentials import code_digest, new_code, new_id
 from habeas.accounts.roles import Actor, Role
-from habeas.authority.approvals import approvals_of, approve_object, person_of
+from habeas.authority.approvals import approvals_of, approve_object
 from habeas.authority.cameras import delivering
 from habeas.authority.listing import (
     all_tags,
@@ -28,7 +28,7 @@ from habeas.authority.listing import (
     tag_of,
 )
 from habeas.authority.policy import ceilings_now
-from habeas.authority.purposes import Purpose
+from habeas.authority.purposes import BY_DECISION, Purpose
 from habeas.authority.requests import OVER, Draft, Drafted, Person, State
 from habeas.authority.scope import (
     RETROSPECTIVE_OPEN_NS,
@@ -75,6 +75,12 @@ _MIN_TEXT: Final = 3
 _APPROVE: Final = "authorisation"
 
 
+def _status(decision: str | None, purpose: Purpose) -> str:
+    if decision is not None:
+        return "uploaded"
+    return "missing" if purpose in BY_DECISION else "not needed"
+
+
 def draft(
     tx: Tx,
     keys: KeyStore,
@@ -111,9 +117,8 @@ def draft(
         authority=asked.authority.strip(),
         reference=asked.reference.strip(),
         decision_sha256=decision,
-        decision_status="uploaded" if decision is not None else "missing",
+        decision_status=_status(decision, asked.purpose),
         requester=actor.account_id,
-        requester_person=actor.person,
         cameras=tuple((camera.camera_id, camera.source_digest) for camera in asked.cameras),
         from_ns=asked.from_ns,
         until_ns=asked.until_ns,
@@ -299,7 +304,7 @@ def ask_of(tx: Tx, row: Authorisation) -> Ask:
 
 def _own(tx: Tx, actor: Actor, authorisation_id: str, *states: State) -> Authorisation:
     row = tx.get(Authorisation, authorisation_id)
-    if row.requester_person != actor.person:
+    if not actor.owns(row.requester):
         raise RuleError("this is somebody else's request", rule="own-draft", remedy="make your own")
     return in_time(tx, _in_state(row, *states))
 
@@ -501,7 +506,7 @@ def refuse(tx: Tx, keys: KeyStore, actor: Actor, authorisation_id: str, why: str
     row = tx.get(Authorisation, authorisation_id)
     open_states = (State.SUBMITTED, State.ACTIVE) if row.confirmed_at_ns is None else (State.SUBMITTED,)
     _in_state(row, *open_states)
-    if person_of(tx, row.requester) == actor.person:
+    if actor.may_be(row.requester):
         raise RuleError(
             "nobody refuses an own request", rule="own-request", remedy="revoke it: habeas authorise revoke"
         )
@@ -517,7 +522,7 @@ def revoke(tx: Tx, keys: KeyStore, actor: Actor, authorisation_id: str, why: str
     actor.require(Role.REQUESTER, Role.APPROVER, Role.PRIVACY)
     actor.require_login()
     row = tx.get(Authorisation, authorisation_id)
-    if row.requester_person != actor.person:
+    if not actor.owns(row.requester):
         actor.require(Role.APPROVER, Role.PRIVACY)
     _in_state(row, State.DRAFT, State.SUBMITTED, State.ACTIVE)
     return end(tx, keys, row, State.REVOKED, actor.account_id, why or "revoked")

@@ -29,7 +29,7 @@ def note_notified(tx: Tx, actor: Actor, authorisation_id: str) -> Authorisation:
     actor.require(Role.REQUESTER, Role.PRIVACY)
     actor.require_login()
     row = _due(tx, authorisation_id)
-    if row.requester_person != actor.person:
+    if not actor.owns(row.requester):
         actor.require(Role.PRIVACY)
     row = tx.change(row, notified_at_ns=tx.now_ns)
     tx.entry("notice.given", actor.account_id, {"authorisation": authorisation_id})

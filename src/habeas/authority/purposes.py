@@ -14,5 +14,7 @@ class Purpose(enum.Enum):
     COURT_ORDER = "court-order"
 
 
+BY_DECISION: Final = frozenset({Purpose.SERIOUS_OFFENCE_SUSPECT, Purpose.COURT_ORDER})
+"""These stand on a decision, of which the request carries the SHA-256."""
 FOR_LIFE: Final = frozenset({Purpose.MISSING_PERSON, Purpose.THREAT_TO_LIFE})
 """For these a small installation may use all its cameras, and a minor may be listed."""

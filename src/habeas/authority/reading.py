@@ -8,12 +8,14 @@ operator, admin          that it exists, where and until when (an operator sees 
 """
 
 import json
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 
 from habeas.accounts.roles import Actor, Role
+from habeas.accounts.staff import names_of
 from habeas.authority.approvals import approvals_of
 from habeas.authority.authorisations import hash_of, identity, subjects_of
 from habeas.authority.opened import open_image, open_template
@@ -48,7 +50,7 @@ class LookAlike:
 
 def sees_people(actor: Actor, row: Authorisation) -> bool:
     """Tell whether somebody may see who is named."""
-    own = actor.has(Role.REQUESTER) and row.requester_person == actor.person
+    own = actor.has(Role.REQUESTER) and actor.owns(row.requester)
     asked = actor.has(Role.APPROVER) and row.state != State.DRAFT.value  # a draft is its requester's own affair
     return not actor.by_token and (own or asked)
 
@@ -95,29 +97,31 @@ def shown(tx: Tx, keys: KeyStore, actor: Actor, row: Authorisation) -> dict[str,
     told = summary(tx, row)
     if not any(actor.has(role) for role in (Role.REQUESTER, Role.APPROVER, Role.PRIVACY, Role.AUDITOR)):
         return told
+    names = names_of(tx, keys)
     told |= {
         "authority": row.authority,
         "reference": row.reference,
         "decision": {"sha256": row.decision_sha256, "status": row.decision_status},
         "requester": row.requester,
+        "requester_name": names.get(row.requester),
         "ended": utc(row.ended_at_ns) if row.ended_at_ns is not None else None,
         "why_ended": row.ended_why if sees_people(actor, row) else None,  # free text: it may name somebody
         "minor": row.minor,
         "content_hash": hash_of(tx, row),
-        "approvals": _approvals(tx, row),
+        "approvals": _approvals(tx, row, names),
     }
     if sees_people(actor, row) and State(row.state) not in OVER:
         told["people"] = _people(tx, keys, row)
         tx.entry("view.references", actor.account_id, {"authorisation": row.authorisation_id})
-    judges = actor.has(Role.APPROVER) and row.requester_person != actor.person  # an own request is not theirs to judge
+    judges = actor.has(Role.APPROVER) and not actor.may_be(row.requester)  # an own request is not theirs to judge
     if judges and sees_people(actor, row) and State(row.state) not in OVER:
         told["look_alikes"] = [_as_json(found) for found in look_alikes(tx, keys, row)]
     return told
 
 
-def _approvals(tx: Tx, row: Authorisation) -> list[dict[str, object]]:
+def _approvals(tx: Tx, row: Authorisation, names: Mapping[str, str]) -> list[dict[str, object]]:
     given = approvals_of(tx, row.authorisation_id, "authorisation", hash_of(tx, row))
-    return [{"account": one.account_id, "at": utc(one.at_ns)} for one in given]
+    return [{"account": one.account_id, "name": names.get(one.account_id), "at": utc(one.at_ns)} for one in given]
 
 
 def _people(tx: Tx, keys: KeyStore, row: Authorisation) -> list[dict[str, object]]:

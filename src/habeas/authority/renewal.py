@@ -40,7 +40,7 @@ def renew(
     """
     actor.require(Role.REQUESTER)
     old = tx.get(Authorisation, authorisation_id)
-    if old.requester_person != actor.person:
+    if not actor.owns(old.requester):
         raise RuleError("this is somebody else's request", rule="own-draft", remedy="make your own")
     if State(old.state) in OVER:
         raise RuleError("this has ended, and what it held is destroyed", rule="state", remedy="make a new request")

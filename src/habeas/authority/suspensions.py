@@ -9,7 +9,6 @@ from typing import Final
 from habeas.accounts.credentials import new_id
 from habeas.accounts.roles import Actor, Role
 from habeas.accounts.sessions import usable_roles
-from habeas.authority.approvals import person_of
 from habeas.errors import InputError, RuleError
 from habeas.keys import KeyStore
 from habeas.review.ending import destroy_captured
@@ -110,12 +109,12 @@ def propose_lift(tx: Tx, actor: Actor, suspension_id: str) -> Suspension:
     suspension = tx.get(Suspension, suspension_id)
     if suspension.lifted_from_ns is not None or tx.now_ns >= suspension.until_ns:
         raise RuleError("this suspension is over, or being lifted", rule="state", remedy="see `habeas suspend list`")
-    first = _first_to_lift(tx, suspension)
+    first = first_to_lift(tx, suspension)
     if first is None:
         suspension = tx.change(suspension, lift_proposed_at_ns=tx.now_ns, lift_proposed_by=actor.account_id)
         tx.entry("suspension.lift-proposed", actor.account_id, {"suspension": suspension_id})
         return suspension
-    if person_of(tx, first) == actor.person:
+    if actor.may_be(first):
         raise RuleError(
             "lifting takes two privacy officers",
             rule="two-persons",
@@ -127,7 +126,7 @@ def propose_lift(tx: Tx, actor: Actor, suspension_id: str) -> Suspension:
     return suspension
 
 
-def _first_to_lift(tx: Tx, suspension: Suspension) -> str | None:
+def first_to_lift(tx: Tx, suspension: Suspension) -> str | None:
     """Return who said so first, within a day, and is a privacy officer still."""
     first = suspension.lift_proposed_by
     if first is None or tx.now_ns - (suspension.lift_proposed_at_ns or 0) >= _LIFT_PROPOSAL_NS:

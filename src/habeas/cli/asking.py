@@ -52,11 +52,15 @@ def _why(told: Json) -> list[tuple[str, object]]:
         ("authority", told["authority"]),
         ("reference", told["reference"]),
         ("decision", decision["status"] + digest),
-        ("asked for by", told["requester"]),
+        ("asked for by", _who(told["requester"], told["requester_name"])),
         ("names a minor", told["minor"]),
-        ("approved by", [one["account"] for one in told["approvals"]]),
+        ("approved by", [_who(one["account"], one["name"]) for one in told["approvals"]]),
     ]
     return pairs + ([("why it ended", told["why_ended"])] if told["why_ended"] else [])
+
+
+def _who(account: str, name: str | None) -> str:
+    return account if name is None else f"{name} ({account})"
 
 
 def _state(told: Json) -> str:

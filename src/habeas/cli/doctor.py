@@ -1,14 +1,15 @@
 """`habeas doctor`: what is wrong with an installation, and what to do about it."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from habeas.cli.client import As, Asked, Json, TokenFile, Where, opened
+from habeas.cli.client import As, Asked, Client, Json, TokenFile, Where, opened
 from habeas.cli.options import AsJson, Debug
 from habeas.cli.output import put, reporting, say
-from habeas.errors import HabeasError, InputError
+from habeas.errors import HabeasError, InputError, RuleError
 
 if TYPE_CHECKING:
     from habeas.node.doctor import AskNode
@@ -63,18 +64,29 @@ def _lines(value: object) -> list[object]:
 
 
 def _ask_node(asked: Asked, stack: ExitStack) -> "AskNode | None":
-    """Return what tests a camera through the node, as whoever is logged in; None: no node, or nobody is."""
+    """Return what tests a camera through the node, as an admin who is logged in; None: no node, or none is."""
     try:
-        client = stack.enter_context(opened(asked))
-        who: Json = client.get("whoami")
+        for name in _logged_in(asked):
+            client = stack.enter_context(opened(replace(asked, name=name)))
+            if _runs_cameras(client):
+                return lambda camera: client.post("cameras", camera, "test", within_s=_TEST_S)
     except HabeasError:
         return None
-    if not any(role["role"] == "admin" and role["usable"] for role in who["roles"]):
-        return None
-    if who["by_token"] and "cameras" not in who["scopes"]:
-        return None
+    return None
 
-    def ask(camera: str) -> Mapping[str, object]:
-        return client.post("cameras", camera, "test", within_s=_TEST_S)
 
-    return ask
+def _logged_in(asked: Asked) -> list[str]:
+    """Return the accounts to ask as: the one that is named, or all that are logged in."""
+    if asked.name or asked.token_file is not None:
+        return [asked.name]
+    with opened(asked) as client:
+        return client.logins.names()
+
+
+def _runs_cameras(client: Client) -> bool:
+    try:
+        who: Json = client.get("whoami")
+    except RuleError:
+        return False  # that login has ended
+    is_admin = any(role["role"] == "admin" and role["usable"] for role in who["roles"])
+    return is_admin and not who["over"] and (not who["by_token"] or "cameras" in who["scopes"])

@@ -83,7 +83,8 @@ def _one_asked(taken: set[str]) -> "Founder":
 
 
 def _tell(made: "Founded", founders: "list[Founder]", *, as_json: bool) -> None:
-    from habeas.node.founding import advisable_people  # noqa: PLC0415
+    from habeas.node.founding import advisable_people  # noqa: PLC0415 - as above
+    from habeas.node.workspace import log_origin  # noqa: PLC0415 - as above
 
     workspace = made.workspace
     advice = advisable_people(founders)
@@ -101,4 +102,9 @@ def _tell(made: "Founded", founders: "list[Founder]", *, as_json: bool) -> None:
         say(f"  {one.name:<20} {one.setup_code}")
     for why in advice:
         note(f"advisable: {why}", "default")
+    note(
+        f"before the first start: the log's name is fixed from then on (log.origin in {workspace.folder}/habeas.yaml); "
+        f"now it is {log_origin(workspace.settings.log, workspace.workspace_id)}",
+        "default",
+    )
     say(f"Next: habeas serve -w {workspace.folder}   then each: habeas login NAME --setup-code CODE")

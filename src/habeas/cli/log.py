@@ -2,7 +2,7 @@
 
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -10,6 +10,7 @@ import typer
 
 from habeas.cli.binding import Hash, Yes, confirmed_hash
 from habeas.cli.client import Client, Json, connected
+from habeas.cli.names import named, names_by_account
 from habeas.cli.output import bar, note, say
 from habeas.cli.tables import facts, table
 from habeas.cli.times import show_told
@@ -81,24 +82,29 @@ def show(
     first: Annotated[int, typer.Option("--from", min=0, help="Number of the first entry.")] = 0,
     limit: Annotated[int, typer.Option("--limit", min=1, max=_PAGE, help="How many at most.")] = 50,
 ) -> None:
-    """Show entries, opened as far as they still can be. For auditors; that you looked is an entry too."""
+    """Show entries, opened as far as they still can be. For auditors; that you looked is an entry too.
+
+    Entries name people by pseudonym; who that is is shown beside it for as long as it can be read, and only here.
+    """
     rows: list[Json] = client.get("log", "entries", first=first, limit=limit)
-    told = [
-        (one["seq"], show_told(one["at"]), one["type"], one["actor"], _said(one["body"], row["hidden"], one["hidden"]))
-        for row in rows
-        for one in [row["opening"]]
-    ]
+    names = names_by_account(client)
+    told = [_shown(row["opening"], row["hidden"], names) for row in rows]
     client.tell_all(
         rows, lambda: table(["entry", "at", "type", "by", "what"], told, none="there are none from there on")
     )
 
 
-def _said(body: Json, hidden: Json | None, commitment: str | None) -> str:
+def _shown(one: Json, hidden: Json | None, names: Mapping[str, str]) -> tuple[object, ...]:
+    said = _said(one["body"], hidden, one["hidden"], names)
+    return one["seq"], show_told(one["at"]), one["type"], named(one["actor"], names), said
+
+
+def _said(body: Json, hidden: Json | None, commitment: str | None, names: Mapping[str, str]) -> str:
     fields = {name: value for name, value in body.items() if name != "v"}
     if hidden is not None:
         fields |= {name: value for name, value in hidden.items() if name != "salt"}
     lost = " (the rest is destroyed)" if commitment is not None and hidden is None else ""
-    return ", ".join(f"{name}={value}" for name, value in fields.items()) + lost
+    return ", ".join(f"{name}={named(value, names)}" for name, value in fields.items()) + lost
 
 
 # --- an auditor's export ----------------------------------------------------------------------------------------------

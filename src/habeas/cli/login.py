@@ -8,12 +8,15 @@ import typer
 from habeas.cli.client import Client, Json, connected
 from habeas.cli.faces import drop_all
 from habeas.cli.logins import Kept, check_name
-from habeas.cli.output import say
+from habeas.cli.output import note, say
 from habeas.cli.tables import facts
-from habeas.cli.times import show_told
+from habeas.cli.times import ns_of, show_told
 from habeas.errors import InputError, UsageError
+from habeas.types import DAY_NS
 
 _MAX_SECRET: Final = 4096
+_WARNED_NS: Final = 30 * DAY_NS
+"""How long before an account's year is over its holder hears of it."""
 
 
 def read_secret_line(option: str) -> str:
@@ -72,6 +75,11 @@ def login(
     done = client.without_login("POST", "/login", body)
     client.logins.keep(Kept(name, str(done.pop("secret"))))
     client.tell({**done, "name": name}, lambda: say(f"{name} is logged in until {show_told(done['ends'])}"))
+    if ns_of(done["used_until"]) - client.now_ns() < _WARNED_NS:
+        note(
+            f"the year of this account is over on {show_told(done['used_until'])}: ask an admin for a new one",
+            "default",
+        )
 
 
 @connected
@@ -99,6 +107,7 @@ def _say_who(who: Json) -> None:
             ("account", who["name"]),
             ("id in entries", who["account"]),
             ("person", who["person"]),
+            ("used until", f"{show_told(who['used_until'])}{' (over)' if who['over'] else ''}"),
             ("roles", [role_text(role) for role in who["roles"]]),
             *([("API token for", who["scopes"])] if who["by_token"] else []),
         ]

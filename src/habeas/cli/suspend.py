@@ -81,7 +81,7 @@ def list_suspensions(
     told = [
         (
             one["suspension"],
-            one["state"] + (f", lift {one['lift']}" if one["lift"] else ""),
+            _state(one),
             [*one["zones"], *one["cameras"]],
             show_told(one["from"]),
             show_told(one["ends"]),
@@ -90,7 +90,20 @@ def list_suspensions(
         for one in rows
     ]
     names = ("id", "state", "where", "from", "until", "why")
-    client.tell_all(rows, lambda: table(names, told, none="no suspensions"))
+    client.tell_all(
+        rows,
+        lambda: table(
+            names, told, none="no suspensions that are over" if ended else "no suspensions in force or ahead"
+        ),
+    )
+
+
+def _state(one: Json) -> str:
+    if one["lift"] == "proposed":
+        return f"{one['state']}; lift proposed: one more officer lifts it"
+    if one["lift"] == "lifted":
+        return "lifted early" if one["state"] == "over" else f"{one['state']}, until the lift"
+    return str(one["state"])
 
 
 @app.command("import", epilog="Example: `habeas suspend import assemblies.ics --zone square`")

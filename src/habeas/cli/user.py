@@ -1,7 +1,7 @@
 """`habeas user`: accounts, roles that two people grant, API tokens."""
 
 import sys
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -13,13 +13,24 @@ from habeas.cli.tables import table
 from habeas.cli.times import show_told
 from habeas.errors import UsageError
 
+ROLES: Final = """Roles:
+
+- operator: looks at alerts and gives verdicts, in own zones; makes receipts.
+- requester: drafts authorisations, submits and ends own ones.
+- approver: approves or refuses what others ask for.
+- privacy: suspends recognition; two lift it. Combines with no other role.
+- auditor: reads the log of all zones, the register, statistics. Not with operator.
+- admin: runs cameras and accounts, sees no face, approves nothing. Combines with no other role.
+"""
 app = typer.Typer(
-    help="Accounts: an admin makes them, two holders of roles grant roles.",
+    help=f"Accounts: an admin makes them, two holders of roles grant roles.\n\n{ROLES}",
     no_args_is_help=True,
     rich_markup_mode="markdown",
 )
 Name = Annotated[str, typer.Argument(help="Of the account.")]
-RoleName = Annotated[str, typer.Argument(help="operator, requester, approver, privacy, auditor or admin.")]
+RoleName = Annotated[
+    str, typer.Argument(help="operator, requester, approver, privacy, auditor or admin: see `habeas user --help`.")
+]
 
 
 @app.command(epilog="Example: `habeas user add ines`")
@@ -84,14 +95,17 @@ def list_users(client: Client) -> None:
     """List accounts and their roles."""
     users: list[Json] = client.get("users")
     rows = [
-        (user["name"], user["account"], [role_text(role) for role in user["roles"]], _state(user)) for user in users
+        (user["name"] or "-", user["account"], [role_text(role) for role in user["roles"]], _state(user))
+        for user in users
     ]
     client.tell_all(users, lambda: table(("name", "id in entries", "roles", "state"), rows, none="no accounts"))
 
 
 def _state(user: Json) -> str:
     if user["disabled"]:
-        return "closed"
+        return "closed" if user["name"] is not None else "forgotten"
+    if user["over"]:
+        return "its year is over"
     return "open" if user["password_set"] else "waits for its password"
 
 
@@ -102,7 +116,7 @@ def grant(
     name: Name,
     role: RoleName,
     zone: Annotated[
-        list[str] | None, typer.Option("--zone", help="Only there; repeat it. Default: everywhere.")
+        list[str] | None, typer.Option("--zone", help="Only there, of an operator; repeat it. Default: everywhere.")
     ] = None,
 ) -> None:
     """Propose a role, or grant what somebody else proposed. It is usable 24 h after the second yes."""

@@ -55,6 +55,7 @@ class Scope(enum.Enum):
     TAG = "tag"
     IDENTITY = "identity"
     LOG = "log"
+    STAFF = "staff"
     FOOTAGE = "footage"
 
 
@@ -65,6 +66,7 @@ _CODES: Final = {
     Scope.TAG: 4,
     Scope.IDENTITY: 5,
     Scope.LOG: 6,
+    Scope.STAFF: 7,
     Scope.FOOTAGE: 8,
 }
 _SCOPES: Final = {code: scope for scope, code in _CODES.items()}

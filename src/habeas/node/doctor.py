@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from habeas.accounts.sessions import usable_roles
+from habeas.accounts.staff import WARNED_NS, is_over, named, over_at_ns
 from habeas.authority.cameras import source_text
 from habeas.authority.policy import ceilings_now
 from habeas.comparison import load_calibration
@@ -253,7 +254,7 @@ class Doctor:
     def _check_people(self) -> Iterator[Finding]:
         if self._store is None:
             return
-        people, waiting = _people(self._store)
+        people, waiting = _people(self._store, self._keys)
         lacking, advice = missing_people(people), advisable_people(people)
         grant = "habeas user add NAME, then two holders: habeas user grant NAME ROLE"
         for what in lacking:
@@ -263,6 +264,7 @@ class Doctor:
         if waiting:
             text = f"no password set yet: {', '.join(waiting)}"
             yield warn("people", text, "habeas login NAME --setup-code CODE; a lost code: habeas user reset NAME")
+        yield from _ending(self._store, self._keys)
         if not lacking and not advice:
             yield ok("people", f"{len(people)} people with roles: every act of two persons is possible")
 
@@ -279,7 +281,9 @@ class Doctor:
         test = self._tester(self._workspace)
         if test is None:
             remedy = "habeas login NAME of an admin, then again; or stop the node"
-            yield warn("cameras", f"{len(rows)} cameras are not tested: the node runs, no admin is logged in", remedy)
+            yield warn(
+                "cameras", f"{len(rows)} cameras are not tested: the node runs, and no admin is logged in here", remedy
+            )
             return
         tested: list[Mapping[str, object]] = []
         for row in rows:
@@ -347,17 +351,40 @@ def _exposed(paths: "Iterator[Path] | Sequence[Path]") -> Iterator[Finding]:
             yield fail("files", f"others may use {path} (mode {mode:03o})", f"chmod {closed:03o} {path}")
 
 
-def _people(store: Store) -> tuple[list[Founder], list[str]]:
-    """Return the people with the roles that they may use now, and who holds one without a password."""
+def _people(store: Store, keys: KeyStore | None) -> tuple[list[Founder], list[str]]:
+    """Return the people with the roles that they may use now, and who holds one without a password.
+
+    Without the keys, which the running node holds, an account stands for a person, and its id for its name.
+    """
     people, waiting = [], []
     with store.read() as tx:
         for account in tx.find(Account, disabled_at_ns=None):
+            if is_over(account, tx.now_ns):
+                continue
+            told = None if keys is None else named(keys, account)
+            name, person = (told.name, told.person) if told is not None else (account.account_id, account.account_id)
             roles = usable_roles(tx, account.account_id)
             if roles:
-                people.append(Founder(account.name, tuple(roles), person=account.person))
+                people.append(Founder(name, tuple(roles), person=person))
             if account.credential_at_ns is None:
-                waiting.append(account.name)
+                waiting.append(name)
     return people, sorted(waiting)
+
+
+def _ending(store: Store, keys: KeyStore | None) -> Iterator[Finding]:
+    """Say whose account is about to be over, or is, while nothing takes its place."""
+    with store.read() as tx:
+        for account in tx.find(Account, disabled_at_ns=None):
+            if tx.now_ns < over_at_ns(account) - WARNED_NS or not usable_roles(tx, account.account_id):
+                continue
+            told = None if keys is None else named(keys, account)
+            name = account.account_id if told is None else told.name
+            when = "is over since" if is_over(account, tx.now_ns) else "is over on"
+            yield warn(
+                "people",
+                f"the year of the account {name} {when} {utc(over_at_ns(account))}",
+                "an admin: habeas user add NAME, once it is over with the same name; two holders: habeas user grant",
+            )
 
 
 def _of_camera(name: str, told: Mapping[str, object]) -> Finding:

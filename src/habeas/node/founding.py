@@ -279,13 +279,15 @@ def _found(
     workspace = load_workspace(folder)
     if workspace != wanted:
         raise InputError("the settings that were written read as others", remedy="report this")
-    with first_transaction(workspace.database_url, clock) as tx:
-        accounts = _fill(tx, workspace.workspace_id, people, oversight)
+    with workspace.open_keys() as keys, first_transaction(workspace.database_url, clock) as tx:
+        accounts = _fill(tx, keys, workspace.workspace_id, people, oversight)
     undo.pop_all()
     return Founded(workspace, accounts)
 
 
-def _fill(tx: Tx, workspace_id: str, people: Sequence[Founder], oversight: str) -> tuple[NewAccount, ...]:
+def _fill(
+    tx: Tx, keys: KeyStore, workspace_id: str, people: Sequence[Founder], oversight: str
+) -> tuple[NewAccount, ...]:
     model_id = default_model_id()
     first_policy(tx, Ceilings(model_id=model_id, calibration=calibration_digest(model_id)))
     tx.add(Meta("workspace_id", workspace_id))
@@ -293,9 +295,9 @@ def _fill(tx: Tx, workspace_id: str, people: Sequence[Founder], oversight: str) 
         tx.add(Meta(OVERSIGHT, oversight))
     accounts = []
     for one in people:
-        account = insert_account(tx, "init", one.name, one.person or None)
+        account = insert_account(tx, keys, "init", one.name, one.person or None)
         for role in one.roles:
-            grant_first(tx, account.account_id, role, one.zones if role in ZONED else EVERYWHERE)
+            grant_first(tx, keys, account.account_id, role, one.zones if role in ZONED else EVERYWHERE)
         accounts.append(account)
     return tuple(accounts)
 

@@ -47,7 +47,7 @@ from habeas.node.tick import tick
 from habeas.node.timekeeper import Timekeeper, last_beat, restored
 from habeas.node.trees import LOGS
 from habeas.node.witnessed import hear_time
-from habeas.node.workspace import Workspace
+from habeas.node.workspace import Workspace, log_origin
 from habeas.ports import Clock
 from habeas.store import Store, Tx, open_store
 from habeas.store.place import check_place
@@ -175,7 +175,7 @@ class Node:
             self.time,
             self.log_folder,
             settings,
-            settings.origin or f"habeas/{workspace_id}",
+            log_origin(settings, workspace_id),
             Witnesses(settings.witness_urls, settings.witness_timeout_s),
             self._guarded,
             lambda now_ns: hear_time(now_ns, self.time, self.gallery, self.store),

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from habeas.accounts.staff import forget_names
 from habeas.authority import discard
 from habeas.authority.gallery import Gallery
 from habeas.keys import KeyStore
@@ -48,7 +49,11 @@ def tick(
         with store.write() as tx:
             discard.reconcile(tx, keys)
 
-    for step in (lambda: _reap(keys, clock), end_authorisations, gallery.refresh, end_alerts, reconcile):
+    def forget_staff() -> None:
+        with store.write() as tx:
+            forget_names(tx, keys)
+
+    for step in (forget_staff, lambda: _reap(keys, clock), end_authorisations, gallery.refresh, end_alerts, reconcile):
         guarded(step)
 
 

@@ -19,7 +19,7 @@ import platformdirs
 
 from habeas.errors import InputError, UsageError
 from habeas.keys import KeyStore, MasterKey
-from habeas.settings import KeySettings, Settings, load_settings
+from habeas.settings import KeySettings, LogSettings, Settings, load_settings
 from habeas.store.database import database_url
 from habeas.video.address import AddressRules, rules_with
 
@@ -162,6 +162,11 @@ def _check_short(folder: Path, owner: int) -> None:
     open_to_others = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != owner or open_to_others:
         raise InputError(f"{folder} is somebody else's", remedy="remove it, or move the workspace to a shorter path")
+
+
+def log_origin(settings: LogSettings, workspace_id: str) -> str:
+    """Return the name of an installation's log."""
+    return settings.origin or f"habeas/{workspace_id}"
 
 
 def keys_folder(settings: KeySettings, workspace_id: str) -> Path:

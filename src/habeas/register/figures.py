@@ -80,7 +80,7 @@ class Ceilings:
 
 @dataclass(frozen=True)
 class Listed:
-    """An authorisation after its end. Days are UTC, `YYYY-MM-DD`; `decision`: uploaded or missing."""
+    """An authorisation after its end. Days are UTC, `YYYY-MM-DD`; `decision`: uploaded, missing, not needed."""
 
     authorisation: str
     state: str

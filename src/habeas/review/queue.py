@@ -153,7 +153,7 @@ def queue(tx: Tx, actor: Actor) -> list[Facts]:
         RuleError: not an operator.
     """
     zones = zones_for(actor, Act.QUEUE)
-    waiting = queries.alerts_waiting(tx, states=UNDECIDED, zones=zones, person=actor.person)
+    waiting = queries.alerts_waiting(tx, states=UNDECIDED, zones=zones, judges=actor.accounts)
     ordered = sorted(those_shown(tx, waiting), key=lambda one: (_urgency(one), -one.raised_at_ns, one.alert_id))
     return [_facts(alert) for alert in ordered]
 

@@ -64,7 +64,7 @@ def give_verdict(
     if lookalike and answer is not Answer.DIFFERENT:
         raise InputError("a look-alike is somebody else", remedy="say different, or leave out the mark")
     earlier = tx.find(Verdict, alert_id=alert_id)
-    if any(verdict.person == actor.person for verdict in earlier):
+    if any(actor.may_be(verdict.account_id) for verdict in earlier):
         raise RuleError("you have judged this alert", rule="once-each", remedy="others judge it now")
     if alert.state not in UNDECIDED or not may_be_shown(tx, alert):
         raise RuleError("this alert is decided, or over", rule="state", remedy="go on with the next one")
@@ -80,7 +80,6 @@ def _insert(tx: Tx, actor: Actor, alert: Alert, answer: Answer, *, lookalike: bo
         verdict_id=f"verdict-{secrets.token_hex(16)}",  # 128 random bits: what hides the verdict in its commitment
         alert_id=alert.alert_id,
         account_id=actor.account_id,
-        person=actor.person,
         verdict=answer.value,
         lookalike=lookalike,
         at_ns=tx.now_ns,

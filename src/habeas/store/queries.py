@@ -117,17 +117,19 @@ def alerts_seen_into(tx: Tx, cameras: Collection[str], from_ns: int) -> list[Ale
     return tx.select(Alert, _among(camera_id=cameras), before, since, without=FACES)
 
 
-def alerts_waiting(tx: Tx, *, states: Collection[str], zones: Collection[str] | None, person: str) -> list[Alert]:
+def alerts_waiting(
+    tx: Tx, *, states: Collection[str], zones: Collection[str] | None, judges: Collection[str]
+) -> list[Alert]:
     """Return alerts that this person has not judged and whose image is kept, the oldest first, without faces.
 
     Args:
         tx: to read in.
         states: to include.
         zones: to include; None: every zone.
-        person: who judges.
+        judges: the accounts of whoever judges.
     """
     verdicts = TABLE_OF[Verdict].c
-    judged = select(verdicts.verdict_id).where(verdicts.alert_id == _ALERTS.alert_id, verdicts.person == person)
+    judged = select(verdicts.verdict_id).where(verdicts.alert_id == _ALERTS.alert_id, verdicts.account_id.in_(judges))
     among = _among(state=states, zone=zones)
     return tx.select(Alert, among, _KEPT, ~judged.exists(), without=FACES, order=[_ALERTS.raised_at_ns])
 

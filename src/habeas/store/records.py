@@ -94,13 +94,13 @@ class Heartbeat:
 
 @dataclass(frozen=True)
 class Account:
-    """Somebody who may log in. `person` tells apart people, where one has two accounts."""
+    """Somebody who may log in. Who that is lies under a key of its own (`accounts.staff`)."""
 
     account_id: str = field(metadata=KEY)
-    name: str = field(metadata=UNIQUE)
-    person: str = field(metadata=INDEX)
+    name_key: str = field(metadata=UNIQUE)
     created_at_ns: int
     created_by: str
+    name_sealed: bytes | None = None
     password_hash: str | None = None
     credential_at_ns: int | None = None
     setup_hash: str | None = None
@@ -156,7 +156,6 @@ class Approval:
     action: str
     content_hash: str
     account_id: str
-    person: str
     at_ns: int
 
 
@@ -211,7 +210,6 @@ class Authorisation:
     decision_sha256: str | None
     decision_status: str
     requester: str = field(metadata=INDEX)
-    requester_person: str
     cameras: tuple[tuple[str, str], ...]
     from_ns: int
     until_ns: int
@@ -337,7 +335,6 @@ class Verdict:
     verdict_id: str = field(metadata=KEY)
     alert_id: str = field(metadata=INDEX)
     account_id: str
-    person: str
     verdict: str
     lookalike: bool
     at_ns: int

@@ -167,7 +167,7 @@ def renew(call: Caller, authorisation_id: str, body: ScopeBody) -> dict[str, obj
 @routes.post("/consent/end")
 def end_consent(call: Caller, body: CodeBody) -> dict[str, object]:
     """End a consent with its code; no account is needed."""
-    with call.anonymous() as tx:
+    with call.holder("consent") as tx:
         row = authorisations.end_consent(tx, call.node.keys, body.code)
     return {"ended": row.authorisation_id}
 

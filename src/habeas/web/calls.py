@@ -56,7 +56,7 @@ class Call:
             if witnessed:
                 self.node.log.require_witnessed()
             with self.node.command() as tx:
-                actor = actor_of(tx, self.secret)
+                actor = actor_of(tx, self.node.keys, self.secret)
                 actor_id = actor.account_id
                 touch(tx, self.secret)
                 yield tx, actor
@@ -74,7 +74,7 @@ class Call:
         actor_id = UNKNOWN
         try:
             with self.node.store.read() as tx:
-                actor = actor_of(tx, self.secret)
+                actor = actor_of(tx, self.node.keys, self.secret)
                 actor_id = actor.account_id
                 yield tx, actor
         except RuleError as error:

@@ -4,7 +4,9 @@ from fastapi import APIRouter
 
 from habeas.accounts import grants, people, sessions, tokens
 from habeas.accounts.roles import Role
+from habeas.accounts.staff import is_over, named, over_at_ns
 from habeas.errors import InputError
+from habeas.keys import KeyStore
 from habeas.store import Tx
 from habeas.store.records import Account, Grant
 from habeas.types import DAY_NS, utc
@@ -20,16 +22,21 @@ def login(call: Caller, body: LoginBody) -> dict[str, object]:
     """Log in; with a code from the admin, set the password first."""
     if body.setup_code:
         with call.anonymous() as tx:
-            people.set_password(tx, body.name, body.setup_code, body.password)
-    account, throttle = sessions.asked_for(call.node.store, body.name), call.node.throttle
+            people.set_password(tx, call.node.keys, body.name, body.setup_code, body.password)
+    account, throttle = sessions.asked_for(call.node.store, call.node.keys, body.name), call.node.throttle
     with call.noting("login.refused", account.account_id if account is not None else UNKNOWN):
         now_ns = call.node.time.monotonic_ns()
         throttle.attempt(body.name, known=account is not None, caller=call.user_id, now_ns=now_ns)
         tried = sessions.try_password(account, body.password)
         with call.node.command() as tx:
-            done = sessions.log_in(tx, body.name, tried)
+            done = sessions.log_in(tx, call.node.keys, body.name, tried)
     throttle.succeeded(body.name, caller=call.user_id)
-    return {"account": done.account_id, "secret": done.secret, "ends": utc(done.ends_at_ns)}
+    return {
+        "account": done.account_id,
+        "secret": done.secret,
+        "ends": utc(done.ends_at_ns),
+        "used_until": utc(done.used_until_ns),
+    }
 
 
 @routes.post("/logout")
@@ -45,15 +52,18 @@ def whoami(call: Caller) -> dict[str, object]:
     """Say who is logged in, and what they may do now."""
     with call.look() as (tx, actor):
         account = tx.get(Account, actor.account_id)
-        return {**_account(tx, account), "by_token": actor.by_token, "scopes": sorted(actor.scopes)}
+        return {**_account(tx, call.node.keys, account), "by_token": actor.by_token, "scopes": sorted(actor.scopes)}
 
 
-def _account(tx: Tx, account: Account) -> dict[str, object]:
+def _account(tx: Tx, keys: KeyStore, account: Account) -> dict[str, object]:
+    told = named(keys, account)
     held = tx.find(Grant, account_id=account.account_id, revoked_at_ns=None)
     return {
         "account": account.account_id,
-        "name": account.name,
-        "person": account.person,
+        "name": told.name if told is not None else None,
+        "person": told.person if told is not None else None,
+        "used_until": utc(over_at_ns(account)),
+        "over": is_over(account, tx.now_ns),
         "disabled": account.disabled_at_ns is not None,
         "password_set": account.credential_at_ns is not None,
         "roles": [_grant(tx, grant) for grant in held],
@@ -77,14 +87,14 @@ def list_users(call: Caller) -> list[dict[str, object]]:
     with call.look() as (tx, actor):
         actor.require(*Role)
         actor.require_scope("read")
-        return [_account(tx, account) for account in tx.find(Account)]
+        return [_account(tx, call.node.keys, account) for account in tx.find(Account)]
 
 
 @routes.post("/users")
 def add_user(call: Caller, body: AccountBody) -> dict[str, object]:
     """Make an account without roles; its holder sets the password with the code."""
     with call.command() as (tx, actor):
-        made = people.add_account(tx, actor, body.name, body.person)
+        made = people.add_account(tx, call.node.keys, actor, body.name, body.person)
     return {"account": made.account_id, "name": made.name, "setup_code": made.setup_code}
 
 
@@ -92,7 +102,7 @@ def add_user(call: Caller, body: AccountBody) -> dict[str, object]:
 def disable_user(call: Caller, name: str) -> dict[str, object]:
     """Close an account."""
     with call.command() as (tx, actor):
-        people.disable_account(tx, actor, name)
+        people.disable_account(tx, call.node.keys, actor, name)
     return {"disabled": name}
 
 
@@ -100,10 +110,10 @@ def disable_user(call: Caller, name: str) -> dict[str, object]:
 def reset_user(call: Caller, name: str) -> dict[str, object]:
     """Give a new code; the roles lapse."""
     with call.command() as (tx, actor):
-        actor.require(Role.ADMIN)
-        account = people.account_named(tx, name)
+        actor.require_of_staff(Role.ADMIN)
+        account = people.account_named(tx, call.node.keys, name)
         lapsed = sorted({grant.role for grant in tx.find(Grant, account_id=account.account_id, revoked_at_ns=None)})
-        made = people.renew_setup(tx, actor, name)
+        made = people.renew_setup(tx, call.node.keys, actor, name)
     told = {"account": made.account_id, "name": made.name, "setup_code": made.setup_code}
     return {**told, "roles_lapsed": lapsed}
 
@@ -112,14 +122,14 @@ def reset_user(call: Caller, name: str) -> dict[str, object]:
 def grant_role(call: Caller, name: str, body: GrantBody) -> dict[str, object]:
     """Propose a role, or approve it where somebody else proposed it."""
     with call.command(trusted=True) as (tx, actor):
-        return _grant(tx, grants.grant_role(tx, actor, name, _role(body.role), body.zones))
+        return _grant(tx, grants.grant_role(tx, call.node.keys, actor, name, _role(body.role), body.zones))
 
 
 @routes.post("/users/{name}/roles/{role}/revoke")
 def revoke_role(call: Caller, name: str, role: str) -> dict[str, object]:
     """Take a role away."""
     with call.command() as (tx, actor):
-        grants.revoke_role(tx, actor, name, _role(role))
+        grants.revoke_role(tx, call.node.keys, actor, name, _role(role))
     return {"revoked": role}
 
 

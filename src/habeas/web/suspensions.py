@@ -4,6 +4,7 @@ from fastapi import APIRouter
 
 from habeas.accounts.roles import Role
 from habeas.authority import suspensions
+from habeas.store import Tx
 from habeas.store.records import Suspension
 from habeas.types import utc
 from habeas.web.bodies import SuspendBody
@@ -13,7 +14,8 @@ from habeas.web.strict import StrictRoute
 routes = APIRouter(route_class=StrictRoute)
 
 
-def _told(row: Suspension, now_ns: int) -> dict[str, object]:
+def _told(tx: Tx, row: Suspension) -> dict[str, object]:
+    now_ns = tx.now_ns
     ends_ns = suspensions.end_ns(row)
     over = ends_ns <= max(now_ns, row.from_ns)  # one that is lifted before it begins never does
     state = "over" if over else "ahead" if now_ns < row.from_ns else "in force"
@@ -26,8 +28,14 @@ def _told(row: Suspension, now_ns: int) -> dict[str, object]:
         "ends": utc(ends_ns),
         "state": state,
         "why": row.why,
-        "lift": "lifted" if row.lifted_from_ns is not None else "proposed" if row.lift_proposed_by else None,
+        "lift": _lift(tx, row),
     }
+
+
+def _lift(tx: Tx, row: Suspension) -> str | None:
+    if row.lifted_from_ns is not None:
+        return "lifted"
+    return "proposed" if suspensions.first_to_lift(tx, row) else None
 
 
 @routes.get("/suspensions")
@@ -36,7 +44,7 @@ def list_suspensions(call: Caller) -> list[dict[str, object]]:
     with call.look() as (tx, actor):
         actor.require(*Role)
         actor.require_scope("read")
-        return [_told(row, tx.now_ns) for row in sorted(tx.find(Suspension), key=lambda row: row.from_ns)]
+        return [_told(tx, row) for row in sorted(tx.find(Suspension), key=lambda row: row.from_ns)]
 
 
 @routes.post("/suspensions")
@@ -53,11 +61,11 @@ def suspend(call: Caller, body: SuspendBody) -> dict[str, object]:
             until_ns=body.until_ns,
             why=body.why,
         )
-        return _told(row, tx.now_ns)
+        return _told(tx, row)
 
 
 @routes.post("/suspensions/{suspension_id}/lift")
 def lift(call: Caller, suspension_id: str) -> dict[str, object]:
     """Say that one should end early; the second privacy officer ends it in an hour."""
     with call.command(trusted=True, witnessed=True) as (tx, actor):
-        return _told(suspensions.propose_lift(tx, actor, suspension_id), tx.now_ns)
+        return _told(tx, suspensions.propose_lift(tx, actor, suspension_id))

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from habeas.accounts import grants, people
+from habeas.accounts.people import account_named
 from habeas.accounts.roles import Actor, Role
 from habeas.accounts.sessions import usable_roles
 from habeas.authority import authorisations, suspensions
@@ -25,7 +26,6 @@ from habeas.review.alerts import raise_alert
 from habeas.review.table import Answer
 from habeas.review.verdicts import give_verdict
 from habeas.store import Store, Tx, connection, open_store
-from habeas.store.records import Account
 from habeas.store.upgrade import upgrade
 from habeas.types import HOUR_NS, Alert, OriginKind, Threshold
 from habeas.video.address import parse_address, rules_with
@@ -48,19 +48,19 @@ def ack(token: str) -> None:
     os.write(1, f"ack {token}\n".encode())
 
 
-def actor(tx: Tx, name: str) -> Actor:
-    account = tx.find(Account, name=name)[0]
-    return Actor(account.account_id, account.person, usable_roles(tx, account.account_id))
+def actor(tx: Tx, keys: KeyStore, name: str) -> Actor:
+    account = account_named(tx, keys, name).account_id
+    return Actor(account, frozenset({account}), usable_roles(tx, account))
 
 
 def found(store: Store, keys: KeyStore) -> None:
     with store.write() as tx:
         first_policy(tx, Ceilings(model_id="m"))
         for name, role in PEOPLE.items():
-            grants.grant_first(tx, people.insert_account(tx, "init", name).account_id, role)
+            grants.grant_first(tx, keys, people.insert_account(tx, keys, "init", name).account_id, role)
         url = "rtsp://192.168.1.9/live"
         new = NewCamera("gate", "station", "who comes in", (url, parse_address(url, rules_with())), None, (), 32)
-        add_camera(tx, keys, actor(tx, "ann"), new)
+        add_camera(tx, keys, actor(tx, keys, "ann"), new)
 
 
 def person(number: int) -> Person:
@@ -84,12 +84,12 @@ def approved(store: Store, keys: KeyStore, number: int) -> str:
             urgent=False,
             minor=False,
         )
-        made = authorisations.draft(tx, keys, actor(tx, "rex"), asked).authorisation.authorisation_id
+        made = authorisations.draft(tx, keys, actor(tx, keys, "rex"), asked).authorisation.authorisation_id
     with store.write() as tx:
-        digest = authorisations.submit(tx, keys, actor(tx, "rex"), made).content_hash
+        digest = authorisations.submit(tx, keys, actor(tx, keys, "rex"), made).content_hash
     for name in ("ava", "abe"):
         with store.write() as tx:
-            authorisations.approve(tx, keys, actor(tx, name), made, digest)
+            authorisations.approve(tx, keys, actor(tx, keys, name), made, digest)
         ack(f"approved-by-{name}:{made}")
     return made
 
@@ -133,18 +133,20 @@ def live(store: Store, keys: KeyStore, clock: ManualClock, number: int) -> None:
     alert_id = alerted(store, keys, made)
     for name in ("oli", "ola"):
         with store.write() as tx:
-            queue.show(tx, keys, actor(tx, name), alert_id)
+            queue.show(tx, keys, actor(tx, keys, name), alert_id)
         with store.write() as tx:
-            give_verdict(tx, keys, actor(tx, name), alert_id, Answer.SAME)
+            give_verdict(tx, keys, actor(tx, keys, name), alert_id, Answer.SAME)
         ack(f"verdict-of-{name}:{alert_id}")
     with store.write() as tx:
         window = {"from_ns": tx.now_ns + HOUR_NS, "until_ns": tx.now_ns + 2 * HOUR_NS}
-        row = suspensions.impose(tx, keys, actor(tx, "pia"), zones=["station"], cameras=[], why="a vigil", **window)
+        row = suspensions.impose(
+            tx, keys, actor(tx, keys, "pia"), zones=["station"], cameras=[], why="a vigil", **window
+        )
     ack(f"suspended:{row.suspension_id}")
     clock.advance(1_000_000_000)
     if number == 0:
         with store.write() as tx:
-            authorisations.revoke(tx, keys, actor(tx, "abe"), made, "found")
+            authorisations.revoke(tx, keys, actor(tx, keys, "abe"), made, "found")
         ack(f"revoked:{made}")
 
 

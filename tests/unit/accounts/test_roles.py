@@ -14,7 +14,7 @@ from habeas.authority import cameras, jumps, notices, policy, reading
 from habeas.errors import HabeasError, InputError, RuleError
 from habeas.review.rights import Act, check_act
 from habeas.store import Tx
-from habeas.store.records import Account, Authorisation, Entry, Grant
+from habeas.store.records import Authorisation, Entry, Grant
 
 EVERYBODY = frozenset(STAFF)
 
@@ -37,26 +37,29 @@ def test_neither_do_they_over_two_accounts_of_a_person(place: Installation) -> N
     place.grant("new", Role.APPROVER, "rob")
     assert rule_of(lambda: place.grant("new", Role.PRIVACY, "rob")) == "role-combination", "proposed before"
     with place.store.write() as tx, pytest.raises(RuleError):
-        grants.grant_first(tx, place.accounts["ann"], Role.APPROVER)
+        grants.grant_first(tx, place.keys, place.accounts["ann"], Role.APPROVER)
 
 
 @pytest.mark.rule("O8")
 def test_an_admin_makes_accounts_without_roles(place: Installation) -> None:
-    made = place.do("ann", lambda tx, actor: people.add_account(tx, actor, "new"))
+    made = place.do("ann", lambda tx, actor: people.add_account(tx, place.keys, actor, "new"))
     assert place.look(Grant, account_id=made.account_id) == []
     with place.store.read() as tx:
         place.accounts["new"] = made.account_id
         assert place.actor(tx, "new").roles == {}
     for name in EVERYBODY - {"ann"}:
-        assert rule_of(lambda name=name: place.do(name, lambda tx, a: people.add_account(tx, a, "other"))) == "role"  # type: ignore[misc]
+        assert (
+            rule_of(lambda name=name: place.do(name, lambda tx, a: people.add_account(tx, place.keys, a, "other")))
+            == "role"
+        )  # type: ignore[misc]
 
 
 @pytest.mark.parametrize("name", ["", "a b", "-a", ".", "ä", "a" * 65, "a\n"])
 def test_bad_account_names(place: Installation, name: str) -> None:
     with pytest.raises(InputError):
-        place.do("ann", lambda tx, actor: people.add_account(tx, actor, name))
+        place.do("ann", lambda tx, actor: people.add_account(tx, place.keys, actor, name))
     with pytest.raises(InputError):
-        place.do("ann", lambda tx, actor: people.add_account(tx, actor, "rob"))
+        place.do("ann", lambda tx, actor: people.add_account(tx, place.keys, actor, "rob"))
 
 
 @pytest.mark.rule("O9")
@@ -108,19 +111,19 @@ def test_a_granted_role_waits_a_day(place: Installation) -> None:
 
 def test_zones_are_for_roles_that_have_them(place: Installation) -> None:
     place.hire("new")
-    for role in (Role.APPROVER, Role.REQUESTER, Role.PRIVACY, Role.ADMIN):
-        with pytest.raises(InputError):
+    for role in set(Role) - {Role.OPERATOR}:  # who reads a part of the log cannot verify it
+        with pytest.raises(InputError, match="every zone"):
             place.grant("new", role, "abe", ["gate"])
     assert place.grant("new", Role.OPERATOR, "abe", ["gate", "gate"]).zones == ("gate",)
 
 
 @pytest.mark.rule("O1")
 def test_an_operators_zones(place: Installation) -> None:
-    actor = Actor("a", "p", {Role.OPERATOR: ("gate",)})
+    actor = Actor("a", frozenset({"a"}), {Role.OPERATOR: ("gate",)})
     check_act(actor, Act.JUDGE, "gate")
     assert rule_of(lambda: check_act(actor, Act.JUDGE, "hall")) == "zone"
-    assert rule_of(lambda: check_act(Actor("a", "p", {Role.APPROVER: ()}), Act.JUDGE, "gate")) == "role"
-    check_act(Actor("a", "p", {Role.OPERATOR: ()}), Act.JUDGE, "hall")
+    assert rule_of(lambda: check_act(Actor("a", frozenset({"a"}), {Role.APPROVER: ()}), Act.JUDGE, "gate")) == "role"
+    check_act(Actor("a", frozenset({"a"}), {Role.OPERATOR: ()}), Act.JUDGE, "hall")
     place.hire("new")
     place.grant("new", Role.OPERATOR, "abe")
     assert place.grant("new", Role.OPERATOR, "rob", ["gate"]).approved_by is None, "other zones: another proposal"
@@ -168,10 +171,10 @@ def test_an_admin_cannot_take_over_an_account_unnoticed(place: Installation) -> 
     place.hire("new")
     place.grant("new", Role.APPROVER, "abe")  # proposed for whoever held the account before
     for name in ("abe", "new"):
-        made = place.do("ann", lambda tx, actor, name=name: people.renew_setup(tx, actor, name))  # type: ignore[misc]
+        made = place.do("ann", lambda tx, actor, name=name: people.renew_setup(tx, place.keys, actor, name))  # type: ignore[misc]
         place.clock.advance(1)
         with place.store.write() as tx:
-            people.set_password(tx, name, made.setup_code, "a long enough password")
+            people.set_password(tx, place.keys, name, made.setup_code, "a long enough password")
         with place.store.read() as tx:
             assert place.actor(tx, name).roles == {}
     assert place.grant("new", Role.APPROVER, "rob").approved_by is None, "the older proposal does not count"
@@ -180,11 +183,11 @@ def test_an_admin_cannot_take_over_an_account_unnoticed(place: Installation) -> 
 
 @pytest.mark.rule("O11")
 def test_roles_wait_for_the_holders_own_password(place: Installation) -> None:
-    made = place.do("ann", lambda tx, actor: people.add_account(tx, actor, "new"))
+    made = place.do("ann", lambda tx, actor: people.add_account(tx, place.keys, actor, "new"))
     with pytest.raises(InputError):
         place.grant("new", Role.OPERATOR, "rob")
     with place.store.write() as tx:
-        people.set_password(tx, "new", made.setup_code, "a long enough password")
+        people.set_password(tx, place.keys, "new", made.setup_code, "a long enough password")
     place.grant("new", Role.OPERATOR, "rob")
 
 
@@ -214,7 +217,8 @@ def test_two_accounts_are_one_person(place: Installation) -> None:
 def test_a_person_is_one_however_typed(place: Installation) -> None:
     for number, said in enumerate(("Ann Lee", "ann  lee", "ANN\tLEE", "\uff21nn Lee", "Ann\u200b Lee.")):
         place.hire(f"p{number}", person_name=said)
-    assert {place.look(Account, name=f"p{n}")[0].person for n in range(5)} == {"ann lee"}
+    with place.store.read() as tx:
+        assert place.actor(tx, "p0").accounts == {place.accounts[f"p{n}"] for n in range(5)}
 
 
 TWO_PERSON_COMMANDS: dict[str, Callable[[Installation, str], object]] = {

@@ -14,17 +14,17 @@ PASSWORD = "correct horse battery"  # noqa: S105 - nobody's
 @pytest.fixture
 def holder(place: Installation) -> str:
     """Somebody who set a password."""
-    made = place.do("ann", lambda tx, actor: people.add_account(tx, actor, "eve"))
+    made = place.do("ann", lambda tx, actor: people.add_account(tx, place.keys, actor, "eve"))
     with place.store.write() as tx:
-        people.set_password(tx, "eve", made.setup_code.lower().replace("-", " "), PASSWORD)
+        people.set_password(tx, place.keys, "eve", made.setup_code.lower().replace("-", " "), PASSWORD)
     place.accounts["eve"] = made.account_id
     return "eve"
 
 
 def log_in(place: Installation, password: str = PASSWORD, name: str = "eve") -> sessions.Login:
-    tried = sessions.try_password(sessions.asked_for(place.store, name), password)
+    tried = sessions.try_password(sessions.asked_for(place.store, place.keys, name), password)
     with place.store.write() as tx:
-        return sessions.log_in(tx, name, tried)
+        return sessions.log_in(tx, place.keys, name, tried)
 
 
 def refused(place: Installation, password: str = PASSWORD, name: str = "eve") -> str:
@@ -32,17 +32,17 @@ def refused(place: Installation, password: str = PASSWORD, name: str = "eve") ->
 
 
 def test_a_password_that_was_changed_meanwhile_does_not_fit(place: Installation, holder: str) -> None:
-    tried = sessions.try_password(sessions.asked_for(place.store, holder), PASSWORD)
+    tried = sessions.try_password(sessions.asked_for(place.store, place.keys, holder), PASSWORD)
     assert tried.fits
     with place.store.write() as tx:
-        account = people.account_named(tx, holder)
+        account = people.account_named(tx, place.keys, holder)
         tx.change(account, password_hash=credentials.hash_password("another password"))
-        assert rule_of(lambda: sessions.log_in(tx, holder, tried)) == "login"
+        assert rule_of(lambda: sessions.log_in(tx, place.keys, holder, tried)) == "login"
 
 
 def holds(place: Installation, secret: str | None) -> bool:
     with place.store.read() as tx:
-        return rule_of(lambda: sessions.actor_of(tx, secret or "")) != "not-logged-in"
+        return rule_of(lambda: sessions.actor_of(tx, place.keys, secret or "")) != "not-logged-in"
 
 
 @pytest.mark.usefixtures("holder")
@@ -81,11 +81,11 @@ def test_nobody_and_a_wrong_password_are_refused_alike(place: Installation, hold
 
 @pytest.mark.rule("O11")
 def test_a_code_works_once_and_for_three_days(place: Installation) -> None:
-    made = place.do("ann", lambda tx, actor: people.add_account(tx, actor, "zoe"))
+    made = place.do("ann", lambda tx, actor: people.add_account(tx, place.keys, actor, "zoe"))
 
     def use(code: str, password: str = PASSWORD) -> None:
         with place.store.write() as tx:
-            people.set_password(tx, "zoe", code, password)
+            people.set_password(tx, place.keys, "zoe", code, password)
 
     with pytest.raises(RuleError):
         use(credentials.new_code())
@@ -94,7 +94,7 @@ def test_a_code_works_once_and_for_three_days(place: Installation) -> None:
     use(made.setup_code)
     with pytest.raises(RuleError):
         use(made.setup_code)
-    again = place.do("ann", lambda tx, actor: people.renew_setup(tx, actor, "zoe"))
+    again = place.do("ann", lambda tx, actor: people.renew_setup(tx, place.keys, actor, "zoe"))
     assert refused(place, name="zoe") == "login", "the old password is gone"
     place.advance(72 * HOUR, tick=False)
     with pytest.raises(RuleError):
@@ -107,13 +107,13 @@ def test_a_code_works_once_and_for_three_days(place: Installation) -> None:
 def test_a_new_code_ends_logins_and_tokens(place: Installation, holder: str) -> None:
     login = log_in(place)
     with place.store.write() as tx:
-        token = tokens.make_token(tx, sessions.actor_of(tx, login.secret or ""), ["read"], DAY)
+        token = tokens.make_token(tx, sessions.actor_of(tx, place.keys, login.secret or ""), ["read"], DAY)
     assert holds(place, token.secret)
-    made = place.do("ann", lambda tx, actor: people.renew_setup(tx, actor, holder))
+    made = place.do("ann", lambda tx, actor: people.renew_setup(tx, place.keys, actor, holder))
     assert not holds(place, login.secret)
     assert not holds(place, token.secret)
     with place.store.write() as tx:
-        people.set_password(tx, holder, made.setup_code, PASSWORD)
+        people.set_password(tx, place.keys, holder, made.setup_code, PASSWORD)
     assert holds(place, log_in(place).secret)
 
 
@@ -123,7 +123,7 @@ def test_tokens_are_hashed_scoped_and_expire(place: Installation) -> None:
     made = place.do("rob", lambda tx, actor: tokens.make_token(tx, actor, ["read"], DAY))
     assert made.secret not in repr(place.look(Token)) + repr(made)
     with place.store.read() as tx:
-        actor = sessions.actor_of(tx, made.secret)
+        actor = sessions.actor_of(tx, place.keys, made.secret)
         assert (actor.by_token, actor.scopes, set(actor.roles)) == (True, {"read"}, {Role.REQUESTER})
         with pytest.raises(RuleError) as error:
             actor.require_scope("draft")

@@ -265,6 +265,7 @@ def test_a_decision_is_kept_as_its_hash(place: Installation, purpose: Purpose) -
     assert row.decision_sha256 == hashlib.sha256(b"In the name of").hexdigest()
     assert row.decision_status == "uploaded"
     assert place.draft(purpose=purpose).decision_status == "missing"
+    assert place.draft(purpose=Purpose.MISSING_PERSON).decision_status == "not needed", "nothing is missing"
     with pytest.raises(InputError, match="empty"):
         place.draft(purpose=purpose, decision=b"")
 

@@ -183,12 +183,22 @@ def test_it_reaches_a_camera_that_was_removed_since(place: Installation, where: 
 
 
 def test_one_that_is_lifted_before_it_begins_is_over(place: Installation) -> None:
+    def told(row: Suspension) -> tuple[object, object]:
+        with place.store.read() as tx:
+            answer = _told(tx, row)
+        return answer["state"], answer["lift"]
+
     start = place.clock.now_ns() + DAY
     row = place.suspend(names=["c1"], from_ns=start)
-    assert _told(row, place.clock.now_ns())["state"] == "ahead"
-    assert _told(row, start)["state"] == "in force"
-    assert _told(row, start + HOUR)["state"] == "over"
-    for officer in ("pia", "paul"):
-        row = place.lift(row.suspension_id, officer)
-    assert _told(row, place.clock.now_ns())["state"] == "over"
-    assert _told(row, start)["state"] == "over"
+    other = place.suspend(names=["c1"], from_ns=start)
+    assert told(row) == ("ahead", None)
+    row = place.lift(row.suspension_id, "pia")
+    assert told(row) == ("ahead", "proposed")
+    row = place.lift(row.suspension_id, "paul")
+    assert told(row) == ("over", "lifted")
+    proposed = place.lift(other.suspension_id, "pia")
+    place.clock.advance(DAY)
+    assert told(row) == ("over", "lifted")
+    assert told(proposed) == ("in force", None), "a proposal lapses after a day"
+    place.clock.advance(HOUR)
+    assert told(proposed) == ("over", None)

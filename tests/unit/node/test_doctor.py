@@ -29,7 +29,7 @@ from habeas.node.timekeeper import Timekeeper
 from habeas.node.workspace import SETTINGS, Workspace, load_workspace, master_file, socket_path
 from habeas.settings import ModelSettings, Settings
 from habeas.store import open_store, place
-from habeas.store.records import Canary, Grant, Policy
+from habeas.store.records import Account, Canary, Grant, Policy
 from habeas.types import NS_PER_S
 
 LOOPBACK = "cameras: {networks: [127.0.0.1/32]}\nworkers: {count: 1}"
@@ -331,8 +331,10 @@ def test_a_worker_that_cannot_start_is_found(settings: Settings, monkeypatch: py
 def test_who_is_missing_for_acts_of_two_is_told(workspace: Workspace, doctor: Doctor, clock: ManualClock) -> None:
     list(doctor._check_database(workspace))
     assert healths(doctor._check_people()) == {"people": "warn"}  # advice, and nobody has a password yet
+    list(doctor._check_keys(workspace))
+    assert doctor._keys is not None
     with open_store(workspace.database_url, clock) as store, store.write() as tx:
-        bert = people.account_named(tx, "bert")
+        bert = people.account_named(tx, doctor._keys, "bert")
         (grant,) = tx.find(Grant, account_id=bert.account_id)
         tx.change(grant, revoked_at_ns=tx.now_ns)
     lacking = [one for one in doctor._check_people() if one.health is Health.FAIL]
@@ -343,10 +345,12 @@ def test_a_disabled_account_and_a_second_one_of_a_person_do_not_count(
     workspace: Workspace, doctor: Doctor, clock: ManualClock
 ) -> None:
     list(doctor._check_database(workspace))
+    list(doctor._check_keys(workspace))
+    assert doctor._keys is not None
     with open_store(workspace.database_url, clock) as store, store.write() as tx:
-        tx.change(people.account_named(tx, "otto"), disabled_at_ns=tx.now_ns)
-        again = people.insert_account(tx, "init", "olga-2", "olga")
-        grants.grant_first(tx, again.account_id, Role.OPERATOR)
+        tx.change(people.account_named(tx, doctor._keys, "otto"), disabled_at_ns=tx.now_ns)
+        again = people.insert_account(tx, doctor._keys, "init", "olga-2", "olga")
+        grants.grant_first(tx, doctor._keys, again.account_id, Role.OPERATOR)
     assert any(one.text == "missing: two operators, to give verdicts" for one in doctor._check_people())
 
 
@@ -357,7 +361,7 @@ def test_with_everybody_all_is_well(tmp_path: Path, clock: ManualClock) -> None:
     made = found(tmp_path / "w", [*staff(), *more, Founder("aud", (Role.AUDITOR,))], clock, keys=tmp_path / "keys")
     with open_store(made.workspace.database_url, clock) as store, store.write() as tx:
         for account in made.accounts:
-            tx.change(people.account_named(tx, account.name), credential_at_ns=tx.now_ns)
+            tx.change(tx.get(Account, account.account_id), credential_at_ns=tx.now_ns)
     with Doctor(made.workspace.folder, clock) as doctor:
         list(doctor._check_workspace())
         list(doctor._check_database(made.workspace))

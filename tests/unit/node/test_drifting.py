@@ -113,6 +113,7 @@ def test_the_highest_fpir_of_the_day_is_what_was_promised(place: Place, row: Aut
     assert taken.expected == pytest.approx(1.0)
 
 
+@pytest.mark.rule("V16")
 def test_too_many_false_alerts_are_an_entry_and_a_notice_and_the_monitor_begins_anew(
     place: Place, row: Authorisation
 ) -> None:
@@ -131,6 +132,7 @@ def test_too_many_false_alerts_are_an_entry_and_a_notice_and_the_monitor_begins_
     assert len(place.told) == 1, "the day is taken"
 
 
+@pytest.mark.rule("V16")
 def test_false_alerts_that_come_too_near_alarm_and_nothing_of_them_is_kept(place: Place, row: Authorisation) -> None:
     for number in range(3):
         place.reject(similar(place, row, 0.85, number))
@@ -140,6 +142,7 @@ def test_false_alerts_that_come_too_near_alarm_and_nothing_of_them_is_kept(place
     assert "0.85" not in repr(state)
 
 
+@pytest.mark.rule("V16")
 def test_those_that_barely_cross_it_do_not(place: Place, row: Authorisation) -> None:
     for number in range(10):
         place.reject(similar(place, row, 0.51, number))

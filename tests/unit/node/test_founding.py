@@ -11,12 +11,14 @@ import yaml
 from tests.databases import KINDS, empty_database, postgres
 from tests.founded import STAFF, founded, staff
 
+from habeas.accounts.people import account_named
 from habeas.accounts.roles import Role
 from habeas.accounts.sessions import usable_roles
+from habeas.accounts.staff import names_of
 from habeas.authority.policy import ceilings_now
 from habeas.clock import ManualClock
 from habeas.errors import DiskError, HabeasError, InputError, RuleError, UsageError
-from habeas.keys import KeyStore, MasterKey
+from habeas.keys import KeyStore, MasterKey, Scope
 from habeas.keys.oversight import new_identity
 from habeas.models.pack import default_model_id
 from habeas.node import founding
@@ -70,9 +72,10 @@ def test_an_installation_is_complete(kind: str, tmp_path: Path, clock: ManualClo
     assert re.fullmatch(r"w-[0-9a-f]{12}", workspace.workspace_id)
     assert workspace.keys_folder == tmp_path / "elsewhere" / "keys"
     with workspace.open_keys() as keys:
-        assert keys.ids() == frozenset()
+        assert keys.ids() == keys.ids(Scope.STAFF), "what opens the names of staff, and nothing else"
+        with open_store(workspace.database_url, clock) as store, store.read() as tx:
+            assert set(names_of(tx, keys).values()) == set(STAFF)
     with open_store(workspace.database_url, clock) as store, store.read() as tx:
-        assert {account.name for account in tx.find(Account)} == set(STAFF)
         assert {role for account in tx.find(Account) for role in usable_roles(tx, account.account_id)} == set(
             STAFF.values()
         )
@@ -341,8 +344,9 @@ def test_two_people_of_one_name_and_zones_for_everywhere_are_refused() -> None:
 def test_zones_go_to_the_roles_that_have_them(tmp_path: Path, clock: ManualClock) -> None:
     both = Founder("olga", (Role.OPERATOR, Role.APPROVER), ("north",))
     workspace = found(tmp_path / "w", [*staff("olga"), both], clock, keys=tmp_path / "keys").workspace
-    with open_store(workspace.database_url, clock) as store, store.read() as tx:
-        (olga,) = tx.find(Account, name="olga")
+    opened = open_store(workspace.database_url, clock), workspace.open_keys()
+    with opened[0] as store, opened[1] as keys, store.read() as tx:
+        olga = account_named(tx, keys, "olga")
         zones = {grant.role: grant.zones for grant in tx.find(Grant, account_id=olga.account_id)}
     assert zones == {"operator": ("north",), "approver": ()}
 

@@ -63,7 +63,7 @@ def tx(request: pytest.FixtureRequest, tmp_path: Path, clock: ManualClock) -> It
             for number in range(EVERY):
                 tx.add(alert(number, rng, tx.now_ns))
                 if person := rng.choice(("", "opal", "otto")):
-                    tx.add(Verdict(f"v-{number}", f"alert-{number:03}", "account", person, "same", False, 1))
+                    tx.add(Verdict(f"v-{number}", f"alert-{number:03}", f"acc-{person}", "same", False, 1))
         with store.read() as tx:
             yield tx
 
@@ -99,14 +99,14 @@ def test_they_choose_what_the_plain_rules_do(tx: Tx) -> None:
 
 @pytest.mark.parametrize("zones", [None, {"hall"}])
 def test_what_waits_for_somebody(tx: Tx, zones: set[str] | None) -> None:
-    judged = {one.alert_id for one in tx.find(Verdict, person="opal")}
+    judged = {one.alert_id for one in tx.find(Verdict, account_id="acc-opal")}
     waiting = [
         one
         for one in tx.find(Alert, destroyed_at_ns=None, state=UNDECIDED)
         if one.alert_id not in judged and (zones is None or one.zone in zones)
     ]
     waiting.sort(key=lambda one: (one.raised_at_ns, one.alert_id))
-    assert queries.alerts_waiting(tx, states=UNDECIDED, zones=zones, person="opal") == bare(waiting)
+    assert queries.alerts_waiting(tx, states=UNDECIDED, zones=zones, judges=["acc-opal"]) == bare(waiting)
 
 
 def test_a_window_may_be_wider_than_time(tx: Tx) -> None:

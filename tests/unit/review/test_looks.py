@@ -69,9 +69,9 @@ def test_a_look_stands_until_somebody_else_holds_the_account(place: Installation
     place.see("otto", alert.alert_id)
     place.advance(DAY)
     assert blind(place, "otto", alert) == "", "a day later, in whichever login: the pictures are the same"
-    made = place.do("ann", lambda tx, actor: people.renew_setup(tx, actor, "opal"))
+    made = place.do("ann", lambda tx, actor: people.renew_setup(tx, place.keys, actor, "opal"))
     with place.store.write() as tx:
-        people.set_password(tx, "opal", made.setup_code, "correct horse battery")
+        people.set_password(tx, place.keys, "opal", made.setup_code, "correct horse battery")
     for granter in ("abe", "rob"):
         place.grant("opal", Role.OPERATOR, granter)
     place.advance(DAY)

@@ -49,7 +49,7 @@ def fill(url: str, clock: ManualClock, count: int = 450) -> None:
         for number in range(count):
             tx.entry("test.some", "ann", {"number": number, "text": "Straße\n\u2028\x01"})
         tx.add(Camera("c", "gate", "", "", sealed, None, "k", "d", ((0.1, 0.2, 1 / 3, 1.0),), 40, 2**62, "ann"))
-        tx.add(Account("a", "Ann", "p", -5, "init", password_hash="hash", setup_until_ns=3))  # noqa: S106 - no password
+        tx.add(Account("a", "key", -5, "init", password_hash="hash", setup_until_ns=3))  # noqa: S106 - no password
         tx.add(Meta("empty", ""))
 
 

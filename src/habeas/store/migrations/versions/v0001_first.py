@@ -12,20 +12,18 @@ def upgrade() -> None:  # noqa: PLR0915 - a table and its indexes after the othe
     op.create_table(
         "accounts",
         sa.Column("account_id", sa.Text(), autoincrement=False, nullable=False),
-        sa.Column("name", sa.Text(), autoincrement=False, nullable=False),
-        sa.Column("person", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("name_key", sa.Text(), autoincrement=False, nullable=False),
         sa.Column("created_at_ns", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("created_by", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("name_sealed", sa.LargeBinary(), autoincrement=False, nullable=True),
         sa.Column("password_hash", sa.Text(), autoincrement=False, nullable=True),
         sa.Column("credential_at_ns", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.Column("setup_hash", sa.Text(), autoincrement=False, nullable=True),
         sa.Column("setup_until_ns", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.Column("disabled_at_ns", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.PrimaryKeyConstraint("account_id"),
-        sa.UniqueConstraint("name", name="uq_accounts_name"),
+        sa.UniqueConstraint("name_key", name="uq_accounts_name_key"),
     )
-    with op.batch_alter_table("accounts", schema=None) as batch_op:
-        batch_op.create_index("ix_accounts_person", ["person"], unique=False)
 
     op.create_table(
         "alerts",
@@ -78,7 +76,6 @@ def upgrade() -> None:  # noqa: PLR0915 - a table and its indexes after the othe
         sa.Column("action", sa.Text(), autoincrement=False, nullable=False),
         sa.Column("content_hash", sa.Text(), autoincrement=False, nullable=False),
         sa.Column("account_id", sa.Text(), autoincrement=False, nullable=False),
-        sa.Column("person", sa.Text(), autoincrement=False, nullable=False),
         sa.Column("at_ns", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("approval_id"),
     )
@@ -96,7 +93,6 @@ def upgrade() -> None:  # noqa: PLR0915 - a table and its indexes after the othe
         sa.Column("decision_sha256", sa.Text(), autoincrement=False, nullable=True),
         sa.Column("decision_status", sa.Text(), autoincrement=False, nullable=False),
         sa.Column("requester", sa.Text(), autoincrement=False, nullable=False),
-        sa.Column("requester_person", sa.Text(), autoincrement=False, nullable=False),
         sa.Column("cameras", sa.Text(), autoincrement=False, nullable=False),
         sa.Column("from_ns", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("until_ns", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -415,7 +411,6 @@ def upgrade() -> None:  # noqa: PLR0915 - a table and its indexes after the othe
         sa.Column("verdict_id", sa.Text(), autoincrement=False, nullable=False),
         sa.Column("alert_id", sa.Text(), autoincrement=False, nullable=False),
         sa.Column("account_id", sa.Text(), autoincrement=False, nullable=False),
-        sa.Column("person", sa.Text(), autoincrement=False, nullable=False),
         sa.Column("verdict", sa.Text(), autoincrement=False, nullable=False),
         sa.Column("lookalike", sa.Boolean(), autoincrement=False, nullable=False),
         sa.Column("at_ns", sa.BigInteger(), autoincrement=False, nullable=False),
