@@ -137,14 +137,14 @@ class Canaries:
         self,
         states: Mapping[str, CameraReport],
         show: Callable[[str], None],
-        compare: Callable[[Probe], None],
+        compare: Callable[[Probe], None] | None,
     ) -> None:
         """Write what became of canaries, and send those that are due.
 
         Args:
             states: how each camera stands.
             show: has a canary composited into a camera's pictures.
-            compare: hands a probe to the matcher.
+            compare: hands a probe to the matcher, without waiting; None: it has no room now.
 
         Raises:
             DiskError: the database failed; what became of them is written next time.
@@ -153,8 +153,9 @@ class Canaries:
         self._hear_silence()
         for name in self._see({name: one for name, one in states.items() if name in watched}):
             show(name)
-        for name in self._closed(self._gallery.cameras() - watched):
-            compare(self._probe(name))
+        if compare is not None:
+            for name in self._closed(self._gallery.cameras() - watched):
+                compare(self._probe(name))
 
     def _see(self, states: Mapping[str, CameraReport]) -> list[str]:
         """Write what became of canaries on cameras that are watched, and return those on which one is due."""

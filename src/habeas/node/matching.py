@@ -106,6 +106,11 @@ class Matching:
         """Probes that were never compared, since an alert before them could not be written."""
         return self._queue.dropped
 
+    @property
+    def has_room(self) -> bool:
+        """Whether another probe would be compared soon: whoever hands it over does not wait."""
+        return len(self._queue) < _WAITING // 2
+
     def forget_old(self) -> None:
         """Drop the probes that wait too long."""
         self._queue.forget_old()

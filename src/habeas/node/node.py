@@ -318,7 +318,8 @@ class Node:
                 self._heard_flaw(Flaw(camera_id, f"recording: {error.message}", 0))
 
     def _step_canaries(self) -> None:
-        self.canaries.step(self.camera_states(), self.supervisor.show_canary, self.matching.take)
+        compare = self.matching.take if self.matching.has_room else None  # deadlines do not wait for the matcher
+        self.canaries.step(self.camera_states(), self.supervisor.show_canary, compare)
 
     def _start_camera(self, camera_id: str) -> None:
         camera = self.gallery.camera(camera_id)
