@@ -69,6 +69,6 @@ def test_a_camera_is_recorded_with_nobody_looked_for(app: App, tmp_path: Path) -
         for file in FootageFolder(folder / "footage").hours()[0].glob("*.habf"):
             stored = read_segment(file, "gate", time.time_ns() // HOUR_NS * HOUR_NS)
             assert stored.is_ended(keys)
-            boxes = [record.data for record in stored.parts(keys)]
+            boxes = [record.data for record in stored.parts(keys, time.time_ns())]
             assert boxes[0][4:8] == b"ftyp"
             assert all(data[4:8] == b"moof" for data in boxes[1:])

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
-from habeas.errors import DiskError, FormatError, InputError
+from habeas.errors import DiskError, FormatError, InputError, KeyDestroyed
 from habeas.footage.form import (
     MAX_HEADER_BYTES,
     Header,
@@ -210,13 +210,19 @@ class Stored:
     records: tuple[bytes, ...]
     whole_bytes: int
 
-    def parts(self, keys: KeyStore) -> Iterator[Record]:
-        """Yield its parts.
+    def parts(self, keys: KeyStore, now_ns: int) -> Iterator[Record]:
+        """Yield its parts, unless its deadline has come, whether its key is still there or not.
+
+        Args:
+            keys: the key store.
+            now_ns: Unix ns, of a clock that cannot be set back.
 
         Raises:
             KeyDestroyed: its deadline has passed.
             InputError: one was changed, belongs elsewhere, or some are missing.
         """
+        if keys.expires_at_ns(self.header.key) <= now_ns:
+            raise KeyDestroyed("the deadline of this footage has passed", remedy="nothing of it can be read any more")
         for number, sealed in enumerate(self.records):
             record = open_record(keys, self.header, number, sealed)
             if record.kind is Kind.END:

@@ -149,7 +149,7 @@ def _row(tx: Tx, keys: KeyStore, header: Header) -> Footage:
 def _counted(file: Path, keys: KeyStore, row: Footage, now_ns: int, *, cut: bool) -> _Found:
     """Return what a file holds; the last of its hour, which a crash may have cut, is ended first."""
     stored = read_segment(file, row.camera_id, row.hour_ns)
-    parts = list(stored.parts(keys))
+    parts = list(stored.parts(keys, now_ns))
     if cut and not stored.is_ended(keys):
         finish_cut(file, keys, stored, now_ns)
     lasts_ns = sum(part.lasts_ns for part in parts)

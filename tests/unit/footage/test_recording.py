@@ -87,7 +87,9 @@ class Bench:
         """Return what each segment plays."""
         files = self.folder.segments(camera, hour_ns)
         stored = [read_segment(path, camera, hour_ns) for path in files]
-        return [b",".join(record.data for record in one.parts(self.place.keys)) for one in stored]
+        return [
+            b",".join(record.data for record in one.parts(self.place.keys, self.place.clock.now_ns())) for one in stored
+        ]
 
     def change_policy(self, **changes: object) -> None:
         proposed = self.place.propose_policy("cid", **changes)
@@ -278,7 +280,7 @@ def test_after_a_crash_all_whole_parts_are_there_and_the_segment_is_ended(bench:
     assert retention.take_over(bench.place.store, bench.place.keys, bench.folder) == []
     stored = read_segment(path, "c1", hour_ns)
     assert stored.is_ended(bench.place.keys)
-    assert len(list(stored.parts(bench.place.keys))) == left
+    assert len(list(stored.parts(bench.place.keys, bench.place.clock.now_ns()))) == left
     (row,) = bench.rows()
     assert (row.segments, row.lasts_ns) == (1, (left - 1) * NS_PER_S)
     assert retention.take_over(bench.place.store, bench.place.keys, bench.folder) == []
@@ -338,7 +340,7 @@ def test_what_follows_an_end_is_noticed(bench: Bench) -> None:
     stored = read_segment(second, "c1", hour_ns)
     first.write_bytes(first.read_bytes() + len(stored.records[0]).to_bytes(4, "big") + stored.records[0])
     with pytest.raises(InputError):
-        list(read_segment(first, "c1", hour_ns).parts(bench.place.keys))
+        list(read_segment(first, "c1", hour_ns).parts(bench.place.keys, 0))
 
 
 def test_a_disk_that_fails_costs_the_segment_and_is_told_once(bench: Bench) -> None:
