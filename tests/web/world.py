@@ -94,7 +94,7 @@ class Place:
     def database_url(self) -> str:
         return f"sqlite:///{self.folder / 'habeas.db'}"
 
-    def open_keys(self) -> KeyStore:
+    def open_keys(self, _patience_s: float = 0.0) -> KeyStore:
         return KeptKeys(self.folder / "keys" / "store", self.master)
 
     def address_rules(self) -> AddressRules:
