@@ -16,7 +16,7 @@ def test_somebody_logs_in_is_known_and_logs_out(node: RunningNode) -> None:
     made = node.run("user", "add", "lena", who="adam").row
     assert re.fullmatch(r"([2-9A-Z]{5}-){3}[2-9A-Z]{5}", made["setup_code"])
     said = node.run("login", "lena", "--password-stdin", "--setup-code", made["setup_code"], stdin=PASSWORD + "\n")
-    assert set(said.row) == {"account", "name", "ends"}
+    assert set(said.row) == {"account", "name", "ends", "used_until"}
     assert node.run("whoami", who="lena").row["roles"] == []
     assert "lena" in node.text("whoami", who="lena")
     assert node.run("logout", who="lena").row["ended"] is True

@@ -401,13 +401,13 @@ def _corrected(world: World, tx: Tx, who: Who) -> None:
     tx.change(tx.get(Dispute, world.ids["alert"]), corrected_at_ns=tx.now_ns, why_sealed=None)
 
 
-def _said_clock(by: str) -> Callable[[World, Tx, Who], None]:
-    """An approver, or the same person under another account, said already that the clock is right."""
+def _said(what: str, by: str) -> Callable[[World, Tx, Who], None]:
+    """An approver, or the same person under another account, said already that the clock is right, or a breach over."""
 
     def given(world: World, tx: Tx, who: Who) -> None:
         account = _second(world, tx, who, "approver") if by == "second" else _account(world, tx, "approver1")
-        content = world.ids["clock hash"]
-        approval = new_id("ok"), world.ids["clock"], "clock", content, account.account_id, tx.now_ns
+        content = world.ids[f"{what} hash"]
+        approval = new_id("ok"), world.ids[what], what, content, account.account_id, tx.now_ns
         tx.add(Approval(*approval))
 
     return given

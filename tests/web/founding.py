@@ -42,7 +42,7 @@ from habeas.node.node import Node
 from habeas.review.images import image_context
 from habeas.settings import Settings, WorkerSettings
 from habeas.store import Tx, open_store
-from habeas.store.records import Account, Alert, Entry, Meta, Reference, Session, Token
+from habeas.store.records import Account, Alert, Canary, Entry, Meta, Reference, Session, Token
 from habeas.store.upgrade import upgrade
 from habeas.video.address import parse_address
 
@@ -220,6 +220,10 @@ def _objects(world: World, model_id: str) -> None:
         jump = tx.entry("clock.jumped", "node", {"off_by_s": 0})
         (jumped,) = tx.find(Entry, seq=jump)
         world.ids |= {"clock": f"clock-{jump}", "clock hash": hashlib.sha256(jumped.body.encode()).hexdigest()}
+        leaked = tx.entry("canary.leaked", "canary", {"camera": "cam-north"})
+        tx.add(Canary("cam-north", leaked_at_ns=tx.now_ns))
+        (breach,) = tx.find(Entry, seq=leaked)
+        world.ids |= {"breach": f"breach-{leaked}", "breach hash": hashlib.sha256(breach.body.encode()).hexdigest()}
         _alert(world, tx, model_id)
 
 

@@ -29,7 +29,7 @@ from tests.web.cases import (
     _policy_hash,
     _policy_void,
     _receipted,
-    _said_clock,
+    _said,
     _said_epoch,
     _second,
     _seen,
@@ -246,8 +246,26 @@ POLICY_ROWS = (
         approver,
         (
             Case("first word"),
-            Case("second word", given=_said_clock("other")),
-            Case("second word of the same person", always("two-persons"), _said_clock("second"), callers=has_account),
+            Case("second word", given=_said("clock", "other")),
+            Case(
+                "second word of the same person", always("two-persons"), _said("clock", "second"), callers=has_account
+            ),
+        ),
+    ),
+    Row("GET", "/canaries", listing),
+    Row(
+        "POST",
+        "/canaries/clear",
+        approver,
+        (
+            Case("first word"),
+            Case("second word", given=_said("breach", "other")),
+            Case(
+                "second word of the same person",
+                always("two-persons"),
+                _said("breach", "second"),
+                callers=has_account,
+            ),
         ),
     ),
     Row("GET", "/suspensions", listing),

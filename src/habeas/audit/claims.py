@@ -34,7 +34,7 @@ CLAIMS: Final[Mapping[str, Claim]] = {
     "8.11 roles of one person combine": combined,
     "8.12 alerts are destroyed with what they belong to": destroyed,
     "8.13 what was destroyed opens no more": closed,
-    "8.14 recognition was tested, and was silent where it must be": canaries,
+    "8.14 recognition was tested, and answered nowhere else": canaries,
     "8.15 footage ends at its deadline": footage,
 }
 

@@ -261,6 +261,12 @@ class History:
         other._gaps, other.until_ns = list(self._gaps), self.until_ns
         return other
 
+    def dumb_ns(self, from_ns: int, until_ns: int) -> int:
+        """Return for how long of a stretch of time a node that ran wrote nothing: it could not, and did not stop."""
+        begins = {said.at_ns for said in self._by_kind.get("node.started", ())}
+        gaps = ((silent_ns, again_ns) for silent_ns, again_ns in self._gaps if again_ns not in begins)
+        return sum(max(0, min(until_ns, again_ns) - max(from_ns, silent_ns)) for silent_ns, again_ns in gaps)
+
     def latest_ns(self, due_ns: int, within_ns: int) -> int:
         """Return until when something that was due had to be done; later where nothing was written meanwhile.
 

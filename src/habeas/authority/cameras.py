@@ -73,6 +73,7 @@ def add_camera(tx: Tx, keys: KeyStore, actor: Actor, new: NewCamera) -> Camera:
         else None,
         key_id=key_id,
         source_digest=address.digest(),
+        record_digest=new.record[1].digest() if new.record else None,
         masks=new.masks,
         min_face_px=new.min_face_px,
         added_at_ns=tx.now_ns,
@@ -87,8 +88,8 @@ def add_camera(tx: Tx, keys: KeyStore, actor: Actor, new: NewCamera) -> Camera:
 def _bind(tx: Tx, camera: Camera) -> None:
     """Bind the source to every suspension of its zone: added anew in another zone, it stays suspended."""
     for suspension in tx.find(Suspension):
-        if camera.zone in suspension.zones and camera.source_digest not in suspension.sources:
-            tx.change(suspension, sources=tuple(sorted({*suspension.sources, camera.source_digest})))
+        if camera.zone in suspension.zones and not sources_of(camera) <= set(suspension.sources):
+            tx.change(suspension, sources=tuple(sorted({*suspension.sources, *sources_of(camera)})))
 
 
 def _check(new: NewCamera) -> None:
@@ -172,6 +173,11 @@ def note_silence(tx: Tx, since_ns: int) -> list[str]:
     return silent
 
 
+def sources_of(camera: Camera) -> set[str]:
+    """Return the digests of what a camera shows and records: a suspension of one of them binds it."""
+    return {camera.source_digest} | ({camera.record_digest} if camera.record_digest else set())
+
+
 def source_text(keys: KeyStore, camera: Camera, stream: str = "detect") -> str:
     """Return a camera's address with its secrets, for the reader alone."""
     sealed = camera.record_sealed if stream == "record" else camera.detect_sealed
@@ -187,6 +193,7 @@ def _body(camera: Camera) -> dict[str, object]:
         "camera": camera.camera_id,
         "min_face_px": camera.min_face_px,
         "purpose": camera.purpose,
+        "record": camera.record_digest,
         "source": camera.source_digest,
         "zone": camera.zone,
     }

@@ -82,7 +82,8 @@ class Suspensions:
 
     def of(self, camera: Camera) -> tuple[Suspension, ...]:
         """Return those that are about a camera (`suspensions.covers`)."""
-        keys = ("zone", camera.zone), ("camera", camera.camera_id), ("source", camera.source_digest)
+        keys = [("zone", camera.zone), ("camera", camera.camera_id), ("source", camera.source_digest)]
+        keys += [("source", camera.record_digest)] if camera.record_digest else []
         return tuple(self._rows[number] for number in sorted({n for key in keys for n in self._by.get(key, ())}))
 
 

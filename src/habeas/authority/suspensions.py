@@ -9,6 +9,7 @@ from typing import Final
 from habeas.accounts.credentials import new_id
 from habeas.accounts.roles import Actor, Role
 from habeas.accounts.sessions import usable_roles
+from habeas.authority.cameras import sources_of
 from habeas.errors import InputError, RuleError
 from habeas.keys import KeyStore
 from habeas.review.ending import destroy_captured
@@ -61,7 +62,7 @@ def impose(
         suspension_id=new_id("sus"),
         zones=tuple(sorted(set(zones))),
         cameras=tuple(sorted(set(cameras))),
-        sources=tuple(sorted({camera.source_digest for camera in bound})),
+        sources=tuple(sorted(set().union(*map(sources_of, bound)))),
         from_ns=from_ns,
         until_ns=until_ns,
         why=why.strip(),
@@ -145,6 +146,7 @@ def covers(suspension: Suspension, camera: Camera) -> bool:
         camera.zone in suspension.zones
         or camera.camera_id in suspension.cameras
         or camera.source_digest in suspension.sources
+        or camera.record_digest in suspension.sources
     )
 
 

@@ -10,6 +10,7 @@ from habeas.cli.authorise import app as authorise
 from habeas.cli.backup import backup, restore
 from habeas.cli.bundle import app as bundle
 from habeas.cli.camera import app as camera
+from habeas.cli.canary import app as canary
 from habeas.cli.clock import app as clock
 from habeas.cli.demo import demo
 from habeas.cli.doctor import doctor
@@ -63,6 +64,7 @@ app.add_typer(review, name="review")
 app.add_typer(footage, name="footage")
 app.add_typer(receipt, name="receipt")
 app.add_typer(clock, name="clock")
+app.add_typer(canary, name="canary")
 app.add_typer(witness, name="witness")
 audit.add_typer(log)
 audit.add_typer(bundle)

@@ -34,18 +34,24 @@ class _Pictures:
     Args:
         kind: of the source.
         order: the camera.
+        clock: no more of the stream was watched than time went by, whatever its own times say.
     """
 
-    def __init__(self, kind: OriginKind, order: StartCamera) -> None:
+    def __init__(self, kind: OriginKind, order: StartCamera, clock: Clock) -> None:
         self.origin: Origin = origin(kind, source_name(order))
         self.watched_ns = 0
+        self._clock = clock
+        self._began_ns: int | None = None
         self._masks = order.covers()
         self._last_ns: int | None = None
 
     def given_out(self, frame: Frame, captured_at_ns: int) -> Frame:
         """Return the frame as the line gets it."""
+        now_ns = self._clock.monotonic_ns()
+        self._began_ns = now_ns if self._began_ns is None else self._began_ns
         if self._last_ns is not None:
-            self.watched_ns += min(max(0, frame.pts_ns - self._last_ns), _LONGEST_STEP_NS)
+            step_ns = min(max(0, frame.pts_ns - self._last_ns), _LONGEST_STEP_NS)
+            self.watched_ns = min(self.watched_ns + step_ns, max(self.watched_ns, now_ns - self._began_ns))
         self._last_ns = frame.pts_ns
         named = dataclasses.replace(frame, origin=self.origin, captured_at_ns=captured_at_ns)
         return masked(named, self._masks)
@@ -65,7 +71,7 @@ class LiveCamera:
 
     def __init__(self, order: StartCamera, clock: Clock) -> None:
         self.order = order
-        self._pictures = _Pictures(OriginKind.LIVE, order)
+        self._pictures = _Pictures(OriginKind.LIVE, order, clock)
         self._clock = clock
         self._live = order.live.model_copy(update={"transport": "tcp"})  # nothing else goes through a door
         self._stream = LiveStream(order.url, self._live, clock)
@@ -170,7 +176,7 @@ class FileCamera:
     def __init__(self, order: StartCamera, descriptor: int, clock: Clock) -> None:
         self.order = order
         self._file = VideoFile(given_video(order.camera_id, descriptor), clock)
-        self._pictures = _Pictures(OriginKind.FILE, order)
+        self._pictures = _Pictures(OriginKind.FILE, order, clock)
         self._clock = clock
         self._closed = threading.Event()
 

@@ -7,8 +7,9 @@ with the thread that started it.
 import itertools
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from habeas.authority.references import Reference
@@ -62,6 +63,7 @@ class Enrolment:
         self._process: Process | None = None
         self._model_id = ""
         self._closed = threading.Event()
+        self._batch = threading.Lock()
 
     @property
     def pid(self) -> int | None:
@@ -83,6 +85,19 @@ class Enrolment:
         if not 0 < len(image) <= MAX_IMAGE:
             raise ImageError(f"an image has {len(image)} bytes", remedy=f"give 1 to {MAX_IMAGE >> 20} MB")
         return self._thread.submit(self._enrol, image, timeout_s).result()
+
+    @contextmanager
+    def batch(self) -> Iterator[None]:
+        """Have the images of one request examined, in the block: their worker examines no others', and ends with it.
+
+        An image that takes a worker over decides what is made of those after it: they are of the same request.
+        """
+        with self._batch:
+            try:
+                yield
+            finally:
+                with suppress(RuntimeError):  # closed meanwhile: it has ended
+                    self._thread.submit(self._end).result()
 
     def close(self) -> None:
         """End the worker, whatever it does, and what waits for it."""

@@ -98,7 +98,7 @@ class WorkerNews:
     Args:
         worker: which, from 0.
         change: what.
-        why: one line; empty for a start.
+        why: one line, which may be the worker's own words; empty for a start.
         pid: of the process; 0 where none could be started.
         posture: the guards around it, once it started.
         model_id: what makes its templates, once it started.
@@ -110,6 +110,18 @@ class WorkerNews:
     pid: int
     posture: Posture | None = None
     model_id: str = ""
+
+    @property
+    def cause(self) -> str:
+        """Why, in words that no worker chose; empty for a start."""
+        return _CAUSES[self.change] if self.why else ""
+
+
+_CAUSES: Final = {
+    WorkerChange.STARTED: "",
+    WorkerChange.STOPPED: "it ended",
+    WorkerChange.KILLED: "it was silent, or said what it may not",
+}
 
 
 @dataclass(frozen=True)

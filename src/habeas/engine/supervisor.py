@@ -8,6 +8,7 @@ import itertools
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -232,6 +233,10 @@ class Supervisor:
             HabeasError: no worker can be started.
         """
         return self._enrolment.enrol(image, timeout_s)
+
+    def enrolling(self) -> AbstractContextManager[None]:
+        """Keep the images of one request together, and apart from others': see `Enrolment.batch`."""
+        return self._enrolment.batch()
 
     def inspect(self, address: CameraAddress, timeout_s: float) -> StreamReport:
         """Say what a camera's stream is, from headers and packets; nothing is decoded for analysis, nobody looked for.

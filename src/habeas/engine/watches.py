@@ -43,6 +43,9 @@ _OLDEST_NS: Final = 120 * NS_PER_S
 _AHEAD_NS: Final = 5 * NS_PER_S
 _LONGEST_LAG_NS: Final = 600 * NS_PER_S
 _REMEDY: Final = "the worker is started again; report this if it repeats"
+_MOST_FRAMES_A_S: Final = 1000
+_COUNT_SLACK_NS: Final = 60 * NS_PER_S
+"""What a stream may have sent at once when it began."""
 _TOTALS: Final = ("decoded", "analysed", "gated", "dropped", "faces", "tracks", "analysed_ns")
 
 CameraMessage = Listening | ProbeMade | TrackEnded | CanaryDone | PartMade | Counters | CameraFlaw | CameraEnded
@@ -53,7 +56,7 @@ class Watch:
     """One epoch of a camera.
 
     `wanted`: nobody removed it. `told`: the worker knows of it. `over`: it ended, and is not started again.
-    `canary_due`: the worker is to composite one. `canaries`: composited and not yet out of the pictures.
+    `canary_due`: the worker is to composite one. `canary_shown`: it was told to, and did not say that it is out again.
     """
 
     order: CameraOrder
@@ -62,13 +65,14 @@ class Watch:
     canary_origin: Origin
     changed_ns: int
     due_ns: int = 0
+    told_ns: int = 0
     failures: int = 0
     wanted: bool = True
     told: bool = False
     let_go: bool = False
     over: bool = False
     canary_due: bool = False
-    canaries: int = 0
+    canary_shown: bool = False
     counters: Counters | None = None
     flaw: str = ""
     tracks: dict[int, ClosedTrack] = field(default_factory=dict)
@@ -179,7 +183,7 @@ class Watches:
         with self._lock:
             due = [watch for watch in self._told.values() if watch.canary_due and watch.wanted]
             for watch in due:
-                watch.canary_due, watch.canaries = False, watch.canaries + 1
+                watch.canary_due, watch.canary_shown = False, True
         return due
 
     def telling(self, watch: Watch) -> bool:
@@ -187,6 +191,7 @@ class Watches:
         with self._lock:
             if watch.wanted:
                 watch.told, watch.changed_ns = True, self._clock.monotonic_ns()
+                watch.told_ns = watch.changed_ns
                 self._told[watch.epoch] = watch
             return watch.wanted
 
@@ -289,11 +294,11 @@ class Watches:
 
     def _canary_done(self, watch: Watch, message: CanaryDone) -> None:
         self._expect_canary(watch)
-        watch.canaries -= 1
+        watch.canary_shown = False
         self._sayings.append(_Saying(watch, lambda: self._hearers.on_canary(message.camera_id, message.found)))
 
     def _expect_canary(self, watch: Watch) -> None:
-        if not watch.canaries:
+        if not watch.canary_shown:
             raise InputError("a worker speaks of a canary that it was not asked for", remedy=_REMEDY)
 
     def _probe(self, watch: Watch, message: ProbeMade, model_id: str) -> None:
@@ -342,6 +347,9 @@ class Watches:
 
     def _count(self, watch: Watch, counters: Counters) -> None:
         before = watch.counters
+        since_ns = self._clock.monotonic_ns() - watch.told_ns + self._lag() + _COUNT_SLACK_NS
+        if counters.analysed_ns > since_ns or counters.decoded > _MOST_FRAMES_A_S * since_ns // NS_PER_S:
+            raise InputError("a worker counts more than there can have been", remedy=_REMEDY)
         if before is not None and any(getattr(counters, name) < getattr(before, name) for name in _TOTALS):
             raise InputError("a worker's totals run backwards", remedy=_REMEDY)
         if counters.decoded > (before.decoded if before is not None else 0):

@@ -6,7 +6,7 @@ a moment without room for it, twice in a row recognition is blind there.
 
 *Silent.* On each camera on which nothing may be compared the canary's own template is handed to the matcher, as a
 worker's would be, at least hourly and as soon as it was closed. An answer is a breach: nothing is compared from then
-on, until the node is started again by somebody who has looked.
+on, until two approvers who have looked say so.
 
 A canary is no alert: no row, no picture, no message to reviewers, and it is in no count.
 """
@@ -19,22 +19,24 @@ from typing import Final
 
 import numpy as np
 
+from habeas.authority.breaches import is_breached
 from habeas.authority.gallery import Gallery
 from habeas.authority.requests import State
 from habeas.authority.suspensions import suspended
 from habeas.engine.orders import CameraReport, CameraState
 from habeas.errors import HabeasError
+from habeas.node.timekeeper import TOLERANCE_NS
 from habeas.ports import Clock
 from habeas.store import Store, Tx
 from habeas.store.records import Authorisation, Camera, Canary, Suspension
-from habeas.types import F32, HOUR_NS, NS_PER_S, Alert, Probe, Templates, utc
+from habeas.types import F32, HOUR_NS, NS_PER_S, Alert, Origin, Probe, Templates, utc
 from habeas.video.canary import canary_origin
 
 ACTOR: Final = "canary"
 ALARM: Final = 2
 """So many missed in a row are an alarm."""
 REMEDY: Final = "see `habeas camera list` and `habeas status`; restart the node; report it if it stays"
-BREACH: Final = "look at the entry `canary.leaked`, keep the log as evidence, and report it; then start the node again"
+BREACH: Final = "look at the entry `canary.leaked` and report it; two approvers who did run `habeas canary clear`"
 _AGAIN_NS: Final = 55 * 60 * NS_PER_S
 """From one that was seen to the next: one an hour, however long it takes."""
 _RETRY_NS: Final = 2 * 60 * NS_PER_S
@@ -62,6 +64,18 @@ class _Round:
     done_ns: int | None = None
     found: bool = False
     match: Alert | None = None
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """The canary's template was handed to the matcher where nothing might be compared.
+
+    `at_ns` is of the clock that never jumps, `captured_at_ns` what its probe says.
+    """
+
+    origin: Origin
+    at_ns: int
+    captured_at_ns: int
 
 
 @dataclass(frozen=True)
@@ -99,8 +113,9 @@ class Canaries:
         reference: F32,
         tell: Callable[[HabeasError], None],
     ) -> None:
-        self.breached = False
-        """Recognition answered where it must not: nothing may be compared any more."""
+        with store.read() as tx:
+            self.breached = is_breached(tx)
+        """Recognition answered where it must not: nothing may be compared until two approvers clear that."""
         self._store = store
         self._clock = clock
         self._gallery = gallery
@@ -109,8 +124,8 @@ class Canaries:
         self._lock = threading.Lock()
         self._rounds: dict[str, _Round] = {}
         self._next_ns: dict[str, int] = {}
-        self._asked: dict[str, int] = {}
-        self._answers: list[tuple[str, Alert | None]] = []
+        self._asked: dict[str, _Asked] = {}
+        self._answers: list[tuple[_Asked, Alert | None]] = []
         self._tested_ns: dict[str, int] = {}
         self._silent: Counter[str] = Counter()
 
@@ -123,13 +138,19 @@ class Canaries:
             if one is not None:
                 one.done_ns, one.found = self._clock.monotonic_ns(), found
 
-    def answered(self, camera_id: str, match: Alert | None) -> None:
-        """Hear what the matcher says of a canary; None: nothing."""
+    def answered(self, origin: Origin, match: Alert | None) -> None:
+        """Hear what the matcher says of a canary; None: nothing. Two of one camera are told apart by their origins."""
         with self._lock:
-            if self._asked.pop(camera_id, None) is not None:
-                self._answers.append((camera_id, match))
-            elif camera_id in self._rounds and match is not None:
-                self._rounds[camera_id].match = match
+            asked, one = self._asked.get(origin.camera_id), self._rounds.get(origin.camera_id)
+            if asked is not None and asked.origin is origin:
+                del self._asked[origin.camera_id]
+                self._answers.append((asked, match))
+            elif one is not None and match is not None:
+                one.match = match
+
+    def clear(self) -> None:
+        """Compare again: two approvers said so."""
+        self.breached = False
 
     # --- each second --------------------------------------------------------------------------------------------------
 
@@ -154,8 +175,8 @@ class Canaries:
         for name in self._see({name: one for name, one in states.items() if name in watched}):
             show(name)
         if compare is not None:
-            for name in self._closed(self._gallery.cameras() - watched):
-                compare(self._probe(name))
+            for asked in self._closed(self._gallery.cameras() - watched):
+                compare(self._probe(asked))
 
     def _see(self, states: Mapping[str, CameraReport]) -> list[str]:
         """Write what became of canaries on cameras that are watched, and return those on which one is due."""
@@ -205,52 +226,63 @@ class Canaries:
 
     # --- where it must be silent --------------------------------------------------------------------------------------
 
-    def _closed(self, closed: frozenset[str]) -> list[str]:
-        """Return the cameras on which nothing may be compared whose silence is to be tested now: a few at a time."""
+    def _closed(self, closed: frozenset[str]) -> list[_Asked]:
+        """Return what to ask on cameras on which nothing may be compared, and whose silence is due: a few at a time."""
         now_ns = self._clock.monotonic_ns()
         with self._lock:
             self._tested_ns = {name: at_ns for name, at_ns in self._tested_ns.items() if name in closed}
-            self._asked = {name: at_ns for name, at_ns in self._asked.items() if now_ns - at_ns <= _ANSWER_NS}
+            self._asked = {name: one for name, one in self._asked.items() if now_ns - one.at_ns <= _ANSWER_NS}
             due = [name for name in sorted(closed) if now_ns - self._tested_ns.get(name, -HOUR_NS) >= HOUR_NS]
             chosen = due[: _BATCH - len(self._asked)]
             for name in chosen:
-                self._tested_ns[name] = self._asked[name] = now_ns
-        return chosen
+                self._tested_ns[name] = now_ns
+                self._asked[name] = _Asked(canary_origin(name), now_ns, self._clock.now_ns())
+            return [self._asked[name] for name in chosen]
 
-    def _probe(self, camera_id: str) -> Probe:
-        origin, now_ns = canary_origin(camera_id), self._clock.now_ns()
+    def _probe(self, asked: _Asked) -> Probe:
         return Probe(
-            origin=origin,
+            origin=asked.origin,
             track_id=0,
-            templates=Templates(self._reference[None], self._gallery.model_id, origin),
+            templates=Templates(self._reference[None], self._gallery.model_id, asked.origin),
             box_xyxy_px=np.zeros(4, np.float32),
             face_rgb=np.zeros((1, 1, 3), np.uint8),
             at_ns=0,
             first_seen_ns=0,
-            captured_at_ns=now_ns,
+            captured_at_ns=asked.captured_at_ns,
         )
 
     def _hear_silence(self) -> None:
         with self._lock:
-            answers, self._answers = self._answers, []
             waiting = bool(self._asked)
-        for camera_id, match in answers:
+        heard = 0
+        while (answer := self._first_answer()) is not None:
+            asked, match = answer
             if match is not None:
-                self._check_breach(camera_id, match)
-            self._silent[self._why_closed(camera_id)] += 1
-        if self._silent and not answers and not waiting:
+                self._check_breach(asked, match)
+            else:
+                self._silent[self._why_closed(asked.origin.camera_id)] += 1
+            with self._lock:
+                self._answers.pop(0)  # once it is written: where that fails, it is looked at again
+            heard += 1
+        if self._silent and not heard and not waiting:
             with self._store.write() as tx:
                 tx.entry("canary.silent", ACTOR, {name: self._silent[name] for name in ("suspended", "unauthorised")})
             self._silent.clear()
+
+    def _first_answer(self) -> tuple[_Asked, Alert | None] | None:
+        with self._lock:
+            return self._answers[0] if self._answers else None
 
     def _why_closed(self, camera_id: str) -> str:
         free = self._gallery.captured_freely(camera_id, self._clock.now_ns())
         return "unauthorised" if free else "suspended"
 
-    def _check_breach(self, camera_id: str, match: Alert) -> None:
-        """An answer where nothing might be compared when it was asked for: was it by right meanwhile, by the rows?"""
+    def _check_breach(self, asked: _Asked, match: Alert) -> None:
+        """An answer where nothing might be compared when it was asked for: was it by right, by the rows, since then?"""
+        camera_id = asked.origin.camera_id
+        self._gallery.stop()  # the next tick lets it go on, unless this is a breach
         with self._store.write() as tx:
-            if _permitted(tx, camera_id, tx.now_ns):
+            if _might_be_permitted(tx, camera_id, asked.captured_at_ns):
                 return
             self.breached = True
             tx.change(_row(tx, camera_id), leaked_at_ns=tx.now_ns)
@@ -266,7 +298,30 @@ def _permitted(tx: Tx, camera_id: str, captured_at_ns: int) -> bool:
         return False
     source = (camera_id, found[0].source_digest)
     running = tx.find(Authorisation, state=State.ACTIVE.value, kind="live")
-    return any(source in row.cameras and row.from_ns <= captured_at_ns < row.until_ns for row in running)
+    return any(
+        source in row.cameras
+        and max(row.from_ns, (row.started_at_ns or 0) - TOLERANCE_NS) <= captured_at_ns < row.until_ns
+        for row in running
+    )
+
+
+def _might_be_permitted(tx: Tx, camera_id: str, since_ns: int) -> bool:
+    """Tell whether what was captured then might be compared at any moment since: by what began and ended meanwhile."""
+    found = tx.find(Camera, camera_id=camera_id)
+    if not found:
+        return False
+    rows = [row for row in tx.find(Suspension) if row.imposed_at_ns <= since_ns]  # a later one may have come after it
+    if suspended(rows, found[0], since_ns):
+        return False
+    source = (camera_id, found[0].source_digest)
+    return any(
+        source in row.cameras
+        and row.started_at_ns is not None
+        and row.from_ns <= tx.now_ns
+        and since_ns < row.until_ns
+        and (row.ended_at_ns is None or row.ended_at_ns >= since_ns)
+        for row in tx.find(Authorisation, kind="live")
+    )
 
 
 def _write_seen(tx: Tx, seen: Mapping[str, Alert]) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from habeas.authority.requests import EnrolledImage, Person
 from habeas.authority.runs import MAX_REFERENCES, ONE_PERSON
-from habeas.errors import EnrolmentRefused, InputError
+from habeas.errors import EnrolmentRefused, ImageError, InputError
 
 if TYPE_CHECKING:
     from habeas.node.node import Node
@@ -88,7 +88,8 @@ def enrol_batch(node: "Node", given: Sequence[Given], *, actor_id: str, skip_ref
             )
     reports: list[Report] = []
     try:
-        people = tuple(_examined(node, one, reports) for one in given)
+        with node.supervisor.enrolling():
+            people = tuple(_examined(node, one, reports) for one in given)
     finally:
         _note(node, actor_id, reports)
     refused = [report for report in reports if report.refused]
@@ -116,6 +117,10 @@ def _examined(node: "Node", given: Given, reports: list[Report]) -> Person:
         reports.append(Report(name, result.refusal, result.remedy, seen))
         if result.reference is not None:
             reference = result.reference
+            if len(reference.vector) != node.dimensions:
+                raise ImageError(
+                    f"{name}: its template has another length", remedy="try again; report it if it repeats"
+                )
             taken.append(EnrolledImage(image, reference.vector, reference.model_id, seen))
     return Person(given.name, given.born, tuple(taken))
 

@@ -54,7 +54,7 @@ class Matching:
         on_problem: hears of an alert that could not be written.
         on_alert: hears of an alert once it is durable, by id.
         canary: (d,) float32, what the canary is compared with.
-        on_canary: hears, by camera, what a canary matched; None: it may not be compared there now, or is too unlike.
+        on_canary: hears, by its probe's origin, what a canary matched; None: it may not be compared now, or is unlike.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Matching:
         on_problem: Problem,
         on_alert: Callable[[str], None],
         canary: F32,
-        on_canary: Callable[[str, Alert | None], None],
+        on_canary: Callable[[Origin, Alert | None], None],
     ) -> None:
         self._store = store
         self._keys = keys
@@ -140,8 +140,10 @@ class Matching:
         self._gallery.follow(self._time.now_ns())
         if self._matcher.fpir != self._gallery.ceilings.fpir:
             self._matcher = self._new_matcher()
+        if item.templates.vectors.shape[1] != len(self._canary):
+            raise RuleError("a template of another length", rule="model", remedy="drop it: it is of no network of ours")
         if item.origin.kind is OriginKind.CANARY:
-            self._on_canary(item.origin.camera_id, self._compare_canary(item))
+            self._on_canary(item.origin, self._compare_canary(item))
         else:
             self._compare(item)
 

@@ -110,6 +110,7 @@ class Node:
             self._begin_entries()
             self.relay = stack.enter_context(Relay())
             canary = load_reference(model_id)
+            self.dimensions: Final = len(canary)
             self.canaries = Canaries(self.store, self.time, self.gallery, canary, on_problem)
             self.matching = stack.enter_context(
                 Matching(
@@ -515,7 +516,8 @@ def _check_owner(workspace: Workspace, tx: Tx) -> None:
 
 
 def _note_worker(tx: Tx, news: WorkerNews) -> None:
+    """Write what became of a worker. Not in its own words: who reads strangers' video could put a face into them."""
     posture = news.posture.as_json() if news.posture is not None else None
     if news.change is not WorkerChange.STOPPED or news.why:
-        body = {"worker": news.worker, "why": news.why, "posture": posture}
+        body = {"worker": news.worker, "why": news.cause, "posture": posture}
         tx.entry(f"worker.{news.change.value}", SYSTEM, body)

@@ -51,7 +51,8 @@ def raise_alert(
         cooldown_ns: the setting: a track so soon after the last sighting is a further one.
 
     Raises:
-        RuleError: suspended, or the authorisation has ended, or the subject is discarded: drop the match.
+        RuleError: suspended, captured outside the window, or the authorisation has ended, or the subject is discarded:
+            drop the match.
         InputError: no such subject.
         DiskError: the key could not be made durable.
     """
@@ -81,6 +82,8 @@ def _checked(tx: Tx, match: Match, *, suspended: bool) -> Authorisation:
     authorisation = tx.get(Authorisation, subject.authorisation_id)
     if subject.discarded_at_ns is not None or not runs(authorisation, tx.now_ns):
         raise RuleError("its authorisation has ended", rule="authorisation-ended", remedy="drop the match")
+    if not authorisation.from_ns <= match.captured_at_ns < authorisation.until_ns:
+        raise RuleError("it was captured outside the window", rule="window", remedy="drop the match")
     return authorisation
 
 

@@ -177,6 +177,7 @@ class Camera:
     added_by: str
     removed_at_ns: int | None = None
     delivered_at_ns: int | None = None
+    record_digest: str | None = None
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from habeas.web import (
     authorisations,
     bundles,
     cameras,
+    canaries,
     footage,
     log,
     people,
@@ -34,7 +35,10 @@ from habeas.web.strict import NOT_LOGGED_IN, Limited
 from habeas.wording import Wrong, wrongs
 
 PREFIX = "/api/v1"
-_MODULES = (system, people, cameras, footage, policy, authorisations, suspensions, review, receipts, log, bundles)
+_MODULES = (
+    *(system, people, cameras, canaries, footage, policy, authorisations),
+    *(suspensions, review, receipts, log, bundles),
+)
 _SAID: Final[Mapping[int, tuple[str, str]]] = {
     400: ("the body is no JSON that is taken", "send JSON without NaN, and with each key once in an object"),
     405: ("this takes another method", "use a client of the same version as the node"),

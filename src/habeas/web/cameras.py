@@ -77,7 +77,8 @@ def add_camera(call: Caller, body: CameraBody) -> dict[str, object]:
     )
     with call.command() as (tx, actor):
         row = cameras.add_camera(tx, call.node.keys, actor, new)
-        note_source(call.node.workspace.workspace_id, row.source_digest)  # rather noted in vain than forgotten
+        for digest in cameras.sources_of(row):  # rather noted in vain than forgotten
+            note_source(call.node.workspace.workspace_id, digest)
     return {"camera": row.camera_id, "source": row.public_url, "zone": row.zone}
 
 

@@ -188,6 +188,11 @@ class Story(Book):
         self.add("role.granted", second, {**grant, "role": role, "usable_from": self.at(hours)}, after_s=0)
 
 
+def mute(story: Story, hours: float) -> None:
+    """The node runs, and cannot write."""
+    story.add("clock.beat", "node", {}, after_s=round(hours * 3600))
+
+
 def second_account(story: Story) -> None:
     """Bea has another account."""
     story.add("account.added", "ann", {"account": "bea2", "person": "bea"})
@@ -260,7 +265,10 @@ KEPT: list[Change] = [
     lambda s: [s.footage(hours=100), s.footage(hours=0.1, of="shortened"), s.pad(7), s.footage(of="destroyed")],
     lambda s: [s.listed(), s.canary()],
     lambda s: [s.listed(), s.counted(1.9)],
-    lambda s: [s.listed(), s.canary(), s.add("canary.missed", "canary", {"camera": "c1"}), s.counted(5)],
+    lambda s: [s.listed(), s.canary(back_h=-1 / 1000), s.end(), s.canary(back_h=-1 / 1000)],
+    lambda s: [s.listed(), s.canary(back_h=4 / 3600)],
+    lambda s: [s.listed(), mute(s, 3), s.counted(4.5)],
+    lambda s: [s.listed(), s.canary(), s.pad(60), s.add("canary.missed", "canary", {"camera": "c1"}), s.counted(5)],
     lambda s: [s.suspend(zones=["hall"]), s.listed(), s.canary()],
     lambda s: [s.listed(), s.pad(2), s.suspend(back=0), s.pad(2), s.canary(back_h=0.05), s.counted(2)],
     lambda s: [s.listed(), s.pad(10), s.end(), s.canary(back_h=0.05)],
@@ -609,6 +617,8 @@ BROKEN: list[tuple[str, str, Change]] = [
     ),
     ("a canary where nobody is looked for", "8.14", lambda s: s.canary()),
     ("a canary on another camera", "8.14", lambda s: [s.listed(), s.canary("c2")]),
+    ("ten canaries in one minute", "8.14", lambda s: [s.listed(), *[s.canary() for _ in range(10)], s.counted(5)]),
+    ("a node that could not write for an hour", "8.14", lambda s: [s.listed(), mute(s, 1), s.counted(3)]),
     ("a canary before the start", "8.14", lambda s: [s.pad(60), s.listed(), s.canary(back_h=0.5)]),
     ("a canary after the end", "8.14", lambda s: [s.listed(), s.end(), s.pad(2), s.canary()]),
     ("a canary after its window", "8.14", lambda s: [s.listed(), s.pad(130), s.canary()]),

@@ -1,12 +1,16 @@
 """Suspensions bind the time of capture, at once, wherever the camera is named next."""
 
+import json
+
 import pytest
 from tests.installation import DAY, HOUR, Installation, rule_of
 
 from habeas.accounts.roles import Role
+from habeas.authority.cameras import NewCamera, add_camera
 from habeas.errors import InputError
-from habeas.store.records import Alert, Entry, Suspension
+from habeas.store.records import Alert, Camera, Entry, Suspension
 from habeas.types import NS_PER_S
+from habeas.video.address import parse_address, rules_with
 from habeas.web.suspensions import _told
 
 
@@ -67,6 +71,7 @@ def test_it_reaches_back_120_hours_and_destroys_what_was_captured(place: Install
 @pytest.mark.rule("S3")
 def test_it_binds_the_time_of_capture(place: Installation) -> None:
     row = place.started(until_ns=place.clock.now_ns() + DAY)
+    place.advance(NS_PER_S)
     start = place.clock.now_ns()
     place.suspend(names=["c1"])
     place.advance(2 * HOUR)
@@ -202,3 +207,34 @@ def test_one_that_is_lifted_before_it_begins_is_over(place: Installation) -> Non
     assert told(proposed) == ("in force", None), "a proposal lapses after a day"
     place.clock.advance(HOUR)
     assert told(proposed) == ("over", None)
+
+
+@pytest.mark.rule("S4")
+def test_a_camera_that_records_a_suspended_source_is_suspended(place: Installation) -> None:
+    """An admin points a camera's recording at the square: nothing of it is looked at, and the log says what it is."""
+    plaza = place.camera("plaza", "square", host="7.7")
+    place.suspend(names=["plaza"])
+
+    def add(name: str, record: str) -> Camera:
+        rules = rules_with()
+        detect, other = (f"rtsp://10.1.9.9/{name}", record)
+        given = NewCamera(
+            name,
+            "gate",
+            "Watches the gate.",
+            (detect, parse_address(detect, rules)),
+            (other, parse_address(other, rules)),
+            (),
+            32,
+        )
+        return place.do("ann", lambda tx, actor: add_camera(tx, place.keys, actor, given))
+
+    trick, plain = add("trick", "rtsp://10.1.7.7/live"), add("plain", "rtsp://10.1.8.8/live")
+    assert trick.record_digest == plaza.source_digest
+    now_ns = place.clock.now_ns()
+    place.refresh()
+    assert not place.gallery.captured_freely("trick", now_ns)
+    assert place.gallery.captured_freely("plain", now_ns), "the control"
+    added = [json.loads(one.body) for one in place.look(Entry) if one.kind == "camera.added"]
+    assert [one["record"] for one in added[-2:]] == [trick.record_digest, plain.record_digest]
+    assert added[-3]["record"] is None

@@ -7,7 +7,7 @@ import pytest
 from tests.workers import Heard, camera
 
 from habeas.clock import ManualClock
-from habeas.engine.messages import ProbeMade, payload_of
+from habeas.engine.messages import Counters, ProbeMade, payload_of
 from habeas.engine.orders import Hearers
 from habeas.engine.run import TrackEnd
 from habeas.engine.watches import Watches
@@ -140,3 +140,20 @@ class _Removing(list[Probe]):
         super().append(probe)
         self._bench.watches.remove("gate")
         assert self._bench.heard.ends == []
+
+
+def counted(bench: Bench, **changes: int) -> None:
+    """Hear of totals."""
+    totals = {"decoded": 10, "analysed": 5, "gated": 5, "dropped": 0, "faces": 0, "tracks": 0, "analysed_ns": 0}
+    bench.watches.hear(Counters(camera_id="gate", epoch=1, **{**totals, **changes}), "model")
+
+
+@pytest.mark.parametrize("name", ["decoded", "analysed_ns"])
+def test_a_worker_counts_no_more_than_there_can_have_been(bench: Bench, name: str) -> None:
+    """Totals go into the log, and what a log cannot hold would keep everything else out of it."""
+    bench.installation.advance(3600 * NS_PER_S)
+    counted(bench, decoded=3600 * 50, analysed_ns=3600 * NS_PER_S)
+    assert len(bench.heard.counters) == 1
+    with pytest.raises(InputError, match="more than there can have been"):
+        counted(bench, **{"decoded": 3600 * 50, name: 2**53})
+    assert len(bench.heard.counters) == 1

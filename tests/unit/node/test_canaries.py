@@ -7,15 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.installation import DAY, MODEL, Installation, vector
+from tests.installation import DAY, MODEL, Installation, rule_of, vector
 
+from habeas.authority.breaches import clear_breach
 from habeas.authority.canary import CANARY
 from habeas.authority.suspensions import end_ns
 from habeas.clock import ManualClock
 from habeas.engine.orders import CameraReport, CameraState
 from habeas.errors import DiskError, HabeasError
 from habeas.node.canaries import Canaries, told_canaries
-from habeas.store.records import Alert, Canary, Entry
+from habeas.store.records import Alert, Camera, Canary, Entry
 from habeas.types import NS_PER_S, OriginKind, Probe, Threshold
 from habeas.types import Alert as Match
 from habeas.video.canary import canary_origin
@@ -60,13 +61,14 @@ class Bench:
     def show(self, camera_id: str) -> None:
         self.shown.append(camera_id)
         if self.works and self.finds:
-            self.canaries.answered(camera_id, match_on(camera_id, self.place.clock.now_ns()))
+            self.canaries.answered(canary_origin(camera_id), match_on(camera_id, self.place.clock.now_ns()))
         self.canaries.shown(camera_id, self.finds)
 
     def compare(self, probe: Probe) -> None:
         self.handed.append(probe)
         camera_id = probe.origin.camera_id
-        self.canaries.answered(camera_id, match_on(camera_id, probe.captured_at_ns) if self.answers else None)
+        match = match_on(camera_id, probe.captured_at_ns) if self.answers else None
+        self.canaries.answered(probe.origin, match)
 
     def step(self, after_ns: int = NS_PER_S) -> None:
         self.place.clock.advance(after_ns)
@@ -174,7 +176,7 @@ def test_a_camera_that_never_gives_a_picture_misses_nothing(bench: Bench) -> Non
     assert bench.shown == ["c1"], "it is asked for one as soon as it begins"
     assert bench.entries("canary.missed") == []
     bench.state = CameraState.RUNNING
-    bench.canaries.answered("c1", match_on("c1", bench.place.clock.now_ns()))
+    bench.canaries.answered(canary_origin("c1"), match_on("c1", bench.place.clock.now_ns()))
     bench.step()
     assert len(bench.entries("canary.seen")) == 1
 
@@ -233,22 +235,67 @@ def test_an_answer_where_nothing_may_be_compared_stops_everything(bench: Bench) 
     assert bench.place.look(Canary, camera_id="c2")[0].leaked_at_ns is not None
 
 
-def test_an_answer_after_a_start_in_between_is_none_of_that(bench: Bench) -> None:
-    """The camera was closed when it was asked, and listed when it answered."""
+@pytest.mark.rule("L12")
+def test_a_breach_lasts_over_starts_until_two_approvers_clear_it(bench: Bench) -> None:
+    bench.answers = True
+    bench.steps(MINUTE)
+    assert Bench(bench.place).canaries.breached, "another start"
+    assert rule_of(lambda: bench.place.do("pia", clear_breach)) == "role"
+    assert bench.place.do("abe", clear_breach) is False
+    assert rule_of(lambda: bench.place.do("abe", clear_breach)) == "two-persons"
+    assert Bench(bench.place).canaries.breached
+    assert bench.place.do("bea", clear_breach) is True
+    assert not Bench(bench.place).canaries.breached
+    assert len(bench.entries("canary.cleared")) == 1
+    assert rule_of(lambda: bench.place.do("cid", clear_breach)) == "state"
+
+
+@pytest.mark.parametrize("ends", ["not", "suspended", "revoked", "removed"])
+def test_an_answer_after_a_start_in_between_is_no_breach_whatever_came_then(bench: Bench, ends: str) -> None:
+    """The camera was closed when it was asked, listed when it answered, and closed again before that is looked at."""
     heard: list[Probe] = []
     bench.compare = heard.append  # type: ignore[method-assign]
     bench.step()
     (probe,) = heard
-    cameras = tuple(bench.place.gallery.camera(name) for name in ("c2",))
-    bench.place.started(cameras=cameras)
-    bench.canaries.answered("c2", match_on("c2", probe.captured_at_ns))
+    started = bench.place.started(cameras=(bench.place.look(Camera, camera_id="c2")[0],))
+    bench.canaries.answered(probe.origin, match_on("c2", probe.captured_at_ns))
+    if ends == "suspended":
+        bench.place.clock.advance(NS_PER_S)
+        bench.place.suspend(names=["c2"])
+    if ends == "revoked":
+        bench.place.revoke(started.authorisation_id)
+    if ends == "removed":
+        bench.place.remove_camera("c2")
     bench.step()
     assert not bench.canaries.breached
     assert bench.entries("canary.leaked") == []
 
 
+@pytest.mark.rule("L12")
+def test_what_ended_before_explains_no_answer(bench: Bench) -> None:
+    started = bench.place.started(cameras=(bench.place.look(Camera, camera_id="c2")[0],))
+    bench.place.revoke(started.authorisation_id)
+    bench.place.clock.advance(MINUTE)
+    bench.answers = True
+    bench.steps(MINUTE)
+    assert bench.canaries.breached
+
+
+def test_a_workers_canary_is_not_taken_for_the_answer_to_another(bench: Bench) -> None:
+    heard: list[Probe] = []
+    bench.compare = heard.append  # type: ignore[method-assign]
+    bench.step()
+    assert heard[0].origin.camera_id == "c2"
+    bench.canaries.answered(canary_origin("c2"), match_on("c2", heard[0].captured_at_ns))
+    bench.step()
+    assert not bench.canaries.breached
+    bench.canaries.answered(heard[0].origin, match_on("c2", heard[0].captured_at_ns))
+    bench.step()
+    assert bench.canaries.breached, "the real answer still counts"
+
+
 def test_what_is_not_asked_for_is_not_heard(bench: Bench) -> None:
-    bench.canaries.answered("c9", match_on("c9", 0))
+    bench.canaries.answered(canary_origin("c9"), match_on("c9", 0))
     bench.canaries.shown("c9", found=True)
     bench.step()
     assert bench.entries("canary.leaked") == bench.entries("canary.seen") == []

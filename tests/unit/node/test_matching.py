@@ -1,5 +1,6 @@
 """The matcher's thread: every probe that was made is compared, every match written, whatever fails in between."""
 
+import dataclasses
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -52,7 +53,7 @@ class Bench:
             on_problem=self.problems.append,
             on_alert=self.alerts.append,
             canary=vector(77),
-            on_canary=lambda camera_id, match: self.canaries.append((camera_id, match)),
+            on_canary=lambda of, match: self.canaries.append((of.camera_id, match)),
         )
 
     def probe(self, seed: int = 0, track_id: int = 1, of: Origin | None = None) -> Probe:
@@ -149,6 +150,25 @@ def test_a_search_that_did_not_happen_is_not_counted_as_of_the_canary(bench: Ben
     bench.matching.take(bench.probe(77, of=canary_origin("c1")))
     until(lambda: bool(bench.canaries))
     assert bench.matching._matcher.last is None
+
+
+@pytest.mark.rule("F12")
+def test_what_was_captured_before_the_window_is_no_alert(bench: Bench) -> None:
+    early = bench.probe()
+    bench.matching.take(dataclasses.replace(early, captured_at_ns=early.captured_at_ns - 19 * NS_PER_S))
+    bench.matching.take(bench.probe(track_id=2))
+    until(lambda: bool(bench.alerts))
+    bench.matching.close()
+    assert [row.track_id for row in bench.rows()] == [2]
+
+
+def test_a_template_of_another_length_is_dropped_without_a_word(bench: Bench) -> None:
+    short = np.array([1, 0, 0], np.float32)
+    probe = bench.probe()
+    bench.matching.take(dataclasses.replace(probe, templates=Templates(short[None], MODEL, bench.origin)))
+    bench.matching.take(bench.probe(track_id=2))
+    until(lambda: bool(bench.alerts))
+    assert bench.problems == []
 
 
 def test_a_fault_of_ours_ends_the_comparing_of_one_probe_only(bench: Bench) -> None:

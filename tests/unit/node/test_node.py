@@ -10,6 +10,7 @@ from tests.founded import with_camera
 from habeas.accounts.roles import Role
 from habeas.authority.cameras import note_delivery
 from habeas.clock import ManualClock
+from habeas.engine.orders import WorkerChange, WorkerNews
 from habeas.errors import DiskError, HabeasError, UsageError
 from habeas.models.pack import default_model_id
 from habeas.node.founding import Founder, found
@@ -144,3 +145,19 @@ def test_a_camera_that_falls_silent_is_an_entry_also_where_the_node_was_off(
         clock.advance(60 * NS_PER_S)
         node.tick()
         assert kinds(node).count("camera.silent") == 1
+
+
+@pytest.mark.rule("N1")
+def test_no_word_of_a_worker_gets_into_the_log(node: Node) -> None:
+    """Its words could be a template: it is the process that reads strangers' video."""
+    words = "a face, in 500 letters"
+    for change in (WorkerChange.STOPPED, WorkerChange.KILLED):
+        node._heard_worker(WorkerNews(0, change, words, 7))
+    with node._doing:
+        node._next_beat_ns = 0
+        node._note()
+    with node.store.read() as tx:
+        told = [entry for entry in tx.find(Entry) if entry.kind in ("worker.stopped", "worker.killed")]
+    assert {entry.kind for entry in told} == {"worker.stopped", "worker.killed"}
+    assert all(words not in entry.body for entry in told)
+    assert '"why":"it ended"' in next(entry.body for entry in told if entry.kind == "worker.stopped")

@@ -132,6 +132,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a table and its indexes after the othe
         sa.Column("added_by", sa.Text(), autoincrement=False, nullable=False),
         sa.Column("removed_at_ns", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.Column("delivered_at_ns", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("record_digest", sa.Text(), autoincrement=False, nullable=True),
         sa.Column("detect_sealed", sa.LargeBinary(), autoincrement=False, nullable=False),
         sa.Column("record_sealed", sa.LargeBinary(), autoincrement=False, nullable=True),
         sa.PrimaryKeyConstraint("camera_id"),
