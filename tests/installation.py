@@ -90,19 +90,22 @@ class Installation:
         clock: moved by hand.
         ceilings: of the first policy.
         kind: of database.
+        keys_folder: for the keys; None: they are in memory.
     """
 
     folder: Path
     clock: ManualClock = field(default_factory=ManualClock)
     ceilings: Ceilings = field(default_factory=Ceilings)
     kind: str = "sqlite"
+    keys_folder: Path | None = None
 
     def __post_init__(self) -> None:
         self.url = new_database(self.kind, self.folder)
         self.disk = MemoryDisk()
         self.master = MasterKey(bytes(32))
         self._open = ExitStack()
-        self.keys = self._open.enter_context(KeyStore.create(Path("memory"), self.master, disk=self.disk))
+        place, disk = (Path("memory"), self.disk) if self.keys_folder is None else (self.keys_folder, None)
+        self.keys = self._open.enter_context(KeyStore.create(place, self.master, disk=disk))
         self.store: Store = self._open.enter_context(open_store(self.url, self.clock))
         self.gallery = Gallery(self.store, self.keys, MODEL)
         self.gallery.go()

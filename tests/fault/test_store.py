@@ -104,6 +104,7 @@ def test_a_store_that_syncs_too_seldom_is_caught(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1200)
 @NEEDS_STRACE
 def test_a_thousand_power_cuts_lose_nothing_confirmed(tmp_path: Path) -> None:
     trace = recorded(tmp_path, "full", 100)
@@ -138,5 +139,6 @@ def test_a_program_struck_at_every_call_loses_nothing_confirmed(tmp_path: Path, 
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1200)
 def test_a_program_that_dies_in_two_hundred_places_loses_nothing_confirmed(tmp_path: Path) -> None:
     assert_nothing_lost(die([SCRIPT, "full", "30"], tmp_path, starts_again, count=200))
