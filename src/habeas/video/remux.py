@@ -4,6 +4,9 @@ A segment begins with a picture that needs none before it (IDR): it plays alone,
 It ends before such a picture, once it is long enough, or where another hour begins, the codec's parameters change, or
 time jumps. H.265 is tagged `hvc1`, which browsers play. Only video is recorded.
 
+Ten seconds at least are between the beginnings of two segments of an hour: a camera whose parameters or times change
+with every picture makes no file of each. What comes earlier is not recorded.
+
 A camera that sends no IDR picture for long gets segments that begin with a key picture: players leave out the few that
 follow it and need others. What comes while no segment can begin is not recorded, and counted as a gap by its times.
 """
@@ -39,6 +42,8 @@ _IDR: Final = {"h264": frozenset({5}), "hevc": frozenset({16, 17, 18, 19, 20})}
 _PARAMETERS: Final = {"h264": frozenset({7, 8}), "hevc": frozenset({32, 33, 34})}
 _JUMP_NS: Final = 10 * NS_PER_S
 """Time that stands still for longer, or runs backwards, ends a segment."""
+_APART_NS: Final = 10 * NS_PER_S
+"""Between the beginnings of two segments of an hour."""
 _PATIENCE_NS: Final = 60 * NS_PER_S
 """So long after its time a segment, or the next one, waits for an IDR picture, then for any key picture."""
 _LONGEST_NS: Final = 300 * NS_PER_S
@@ -130,6 +135,8 @@ class Remux:
         self._segment: _Segment | None = None
         self._waits_since_ns: int | None = None
         self._numbers = numbers
+        self._began_ns: int | None = None
+        self._hurries = False
 
     def take(self, packet: "Packet", captured_at_ns: int) -> Iterator[Part]:
         """Add a packet; yield the parts that are whole with it.
@@ -153,7 +160,7 @@ class Remux:
                 self._waits_since_ns = segment.captured_at_ns + SEGMENT_NS
                 yield from self.finish()
         if self._segment is None and self._begins(picture, captured_at_ns):
-            number = next(self._numbers)
+            number, self._began_ns = next(self._numbers), captured_at_ns
             self._segment = _Segment(self._stream, picture.parameters, number, self._name, captured_at_ns)
         if self._segment is not None:
             yield from self._segment.take(packet, captured_at_ns)
@@ -162,12 +169,22 @@ class Remux:
         """Tell whether a segment begins with this picture: an IDR picture, and after a long wait any key picture."""
         self._waits_since_ns = now_ns if self._waits_since_ns is None else self._waits_since_ns
         late = now_ns - self._waits_since_ns >= _PATIENCE_NS
-        if not picture.begins and late and picture.key:
+        if not (picture.begins or (late and picture.key)) or self._is_too_soon(now_ns):
+            return False
+        if not picture.begins:
             self._flaws.note("it sends no IDR pictures: segments of the recording begin with others")
-        if picture.begins or (late and picture.key):
-            self._waits_since_ns = None
-            return True
-        return False
+        self._waits_since_ns = None
+        return True
+
+    def _is_too_soon(self, now_ns: int) -> bool:
+        """Tell whether the last segment of this hour began a moment ago; a camera of which that is so is told once."""
+        began_ns = self._began_ns
+        if began_ns is None or now_ns // HOUR_NS != began_ns // HOUR_NS or not 0 <= now_ns - began_ns < _APART_NS:
+            return False
+        if not self._hurries:
+            self._hurries = True
+            self._flaws.note("it begins anew within seconds: some of it is not recorded")
+        return True
 
     def finish(self) -> Iterator[Part]:
         """End the segment; yield its last part."""

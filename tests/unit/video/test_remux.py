@@ -130,30 +130,52 @@ def test_a_camera_without_idr_pictures_is_recorded_after_a_while(tmp_path: Path)
 
 @pytest.mark.parametrize("jump_s", [-3600, -2, 11, 86_400])
 def test_time_that_jumps_ends_the_segment_and_the_next_begins_where_it_may(tmp_path: Path, jump_s: int) -> None:
-    path = film(tmp_path / "a.mp4", 12)
+    path = film(tmp_path / "a.mp4", 22)
     flaws, parts = Flaws(), list[Part]()
     remux = Remux(stream_of(path), "gate", flaws, itertools.count())
     for number, (packet, at_ns) in enumerate(packets(path)):
-        if number >= 3 * RATE:  # in the middle of a group of pictures
+        if number >= 13 * RATE:  # in the middle of a group of pictures
             jumped = round(jump_s / packet.time_base)
             packet.pts, packet.dts = (packet.pts or 0) + jumped, (packet.dts or 0) + jumped
         parts += remux.take(packet, at_ns)
     segments = by_segment([*parts, *remux.finish()])
-    assert [pictures(own) for own in segments.values()] == [3 * RATE, 8 * RATE]
+    assert [pictures(own) for own in segments.values()] == [13 * RATE, 8 * RATE]
     assert flaws.noted() == ("the stream's time jumped: a segment of the recording ended early",)
 
 
+def test_a_camera_whose_time_jumps_with_each_picture_makes_few_segments(tmp_path: Path) -> None:
+    path = film(tmp_path / "a.mp4", 31, g="1")
+    flaws, parts = Flaws(), list[Part]()
+    remux = Remux(stream_of(path), "gate", flaws, itertools.count())
+    for number, (packet, at_ns) in enumerate(packets(path)):
+        jumped = round(number * 60 / packet.time_base)
+        packet.pts, packet.dts = (packet.pts or 0) + jumped, (packet.dts or 0) + jumped
+        parts += remux.take(packet, at_ns)
+    segments = by_segment([*parts, *remux.finish()])
+    began_s = [(own[0].captured_at_ns - START) / NS_PER_S for own in segments.values()]
+    assert began_s == [0, 10, 20, 30]
+    assert sum(flaw.startswith("it begins anew within seconds") for flaw in flaws.noted()) == 1
+
+
+def test_another_hour_begins_at_once_however_soon(tmp_path: Path) -> None:
+    path = film(tmp_path / "a.mp4", 6, g="25")
+    remux = Remux(stream_of(path), "gate", Flaws(), itertools.count())
+    parts = [part for packet, at_ns in packets(path, 3600 - 3) for part in remux.take(packet, at_ns)]
+    segments = by_segment([*parts, *remux.finish()])
+    assert sum(map(pictures, segments.values())) == 6 * RATE
+
+
 def test_another_time_base_is_a_jump(tmp_path: Path) -> None:
-    path = film(tmp_path / "a.mp4", 6)
+    path = film(tmp_path / "a.mp4", 16)
     remux, parts = Remux(stream_of(path), "gate", Flaws(), itertools.count()), list[Part]()
     for number, (packet, at_ns) in enumerate(packets(path)):
-        if number >= 2 * RATE:
+        if number >= 12 * RATE:
             ratio = packet.time_base / Fraction(1, 90_000)
             packet.pts, packet.dts = int((packet.pts or 0) * ratio), int((packet.dts or 0) * ratio)
             packet.time_base = Fraction(1, 90_000)
         parts += remux.take(packet, at_ns)
     segments = by_segment([*parts, *remux.finish()])
-    assert [pictures(own) for own in segments.values()] == [2 * RATE, 4 * RATE]
+    assert [pictures(own) for own in segments.values()] == [12 * RATE, 4 * RATE]
     assert sum(part.lasts_ns for part in segments[1]) == pytest.approx(4 * NS_PER_S, rel=1e-2)
 
 
