@@ -11,21 +11,37 @@ _LONGEST_NS: Final = 120 * HOUR_NS
 
 
 def footage(history: History) -> int:
-    """8.15 Footage is kept for 120 hours at most, and destroyed within five minutes of its deadline ("Footage")."""
+    """8.15 Footage is kept for 120 hours at most, and destroyed within five minutes of its deadline ("Footage").
+
+    What was found again, after a crash or with an older database, is held to the same as what began.
+    """
     shortened, destroyed = (_by_hour(history, f"footage.{what}") for what in ("shortened", "destroyed"))
-    began = history.all("footage.began")
-    for said in began:
-        deadline_ns = said.time_ns("deadline")
-        if deadline_ns > said.time_ns("hour") + _LONGEST_NS:
-            raise said.broken("it is kept for longer than 120 hours")
+    kept = history.all("footage.began", "footage.found")
+    for said in kept:
+        deadline_ns = _first_deadline_ns(said)
         key = said.text("camera"), said.text("hour")
         for one in shortened[key]:
-            if one.time_ns("deadline") > deadline_ns:
-                raise one.broken("it lengthens what it is to shorten")
-            deadline_ns = one.time_ns("deadline")
+            if one.seq > said.seq:
+                if one.time_ns("deadline") > deadline_ns:
+                    raise one.broken("it lengthens what it is to shorten")
+                deadline_ns = one.time_ns("deadline")
         later = [one for one in destroyed[key] if one.seq > said.seq]
         check_done(history, said, deadline_ns, DISCARD_NS, later, "nothing says that it was destroyed on time")
-    return len(began)
+    return len(kept)
+
+
+def _first_deadline_ns(said: Said) -> int:
+    """Return the deadline that an entry says: at most 120 hours after an hour that had begun when it was written.
+
+    Raises:
+        ProofError: it is too late.
+    """
+    hour_ns, deadline_ns = said.time_ns("hour"), said.time_ns("deadline")
+    if hour_ns > said.at_ns:
+        raise said.broken("its hour had not begun")
+    if deadline_ns > hour_ns + _LONGEST_NS:
+        raise said.broken("it is kept for longer than 120 hours")
+    return deadline_ns
 
 
 def _by_hour(history: History, kind: str) -> defaultdict[tuple[str, str], list[Said]]:

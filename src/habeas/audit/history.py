@@ -316,6 +316,7 @@ KEPT: Final = frozenset(
         "canary.seen",
         "footage.began",
         "footage.destroyed",
+        "footage.found",
         "footage.shortened",
         "log.epoch",
         "node.started",

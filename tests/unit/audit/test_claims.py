@@ -126,8 +126,8 @@ class Story(Book):
         body = {"analysed_ns": round(hours * HOUR_NS), "camera": camera, "day": self.at()[:10], "zone": "gate"}
         self.add("camera.counted", "counting", body)
 
-    def footage(self, *, hours: float = 120, of: str = "began") -> None:
-        hour = self.at()[:13] + ":00:00Z"
+    def footage(self, *, hours: float = 120, of: str = "began", ahead: float = 0) -> None:
+        hour = self.at(ahead)[:13] + ":00:00Z"
         self.add(f"footage.{of}", "recorder", {"camera": "c1", "deadline": self.at(hours), "hour": hour})
 
     def judge(
@@ -263,6 +263,8 @@ KEPT: list[Change] = [
     lambda s: s.footage(hours=119),
     lambda s: [s.footage(hours=0.2), s.pad(13), s.footage(of="destroyed"), s.pad(60)],
     lambda s: [s.footage(hours=100), s.footage(hours=0.1, of="shortened"), s.pad(7), s.footage(of="destroyed")],
+    lambda s: [s.footage(hours=0.1), s.pad(7), s.footage(of="destroyed"), s.footage(of="found", hours=100), s.pad(60)],
+    lambda s: [s.footage(hours=100), s.footage(hours=1, of="shortened"), s.footage(of="found", hours=100), s.pad(7)],
     lambda s: [s.listed(), s.canary()],
     lambda s: [s.listed(), s.counted(1.9)],
     lambda s: [s.listed(), s.canary(back_h=-1 / 1000), s.end(), s.canary(back_h=-1 / 1000)],
@@ -603,6 +605,14 @@ BROKEN: list[tuple[str, str, Change]] = [
     ("footage of a week", "8.10", lambda s: [footage(s, **{"from": s.at(-168)}), s.approve("abe", "bea"), s.start()]),
     ("footage of tomorrow", "8.10", lambda s: [footage(s, until=s.at(24)), s.approve("abe", "bea"), s.start()]),
     ("footage of six days", "8.15", lambda s: s.footage(hours=144)),
+    ("footage of tomorrow's hour", "8.15", lambda s: s.footage(ahead=24)),
+    ("footage that is found for too long", "8.15", lambda s: s.footage(hours=144, of="found")),
+    ("footage that is found and stays", "8.15", lambda s: [s.footage(hours=0.1, of="found"), s.pad(30)]),
+    (
+        "footage that was destroyed before it is found",
+        "8.15",
+        lambda s: [s.footage(of="destroyed"), s.footage(hours=0.1, of="found"), s.pad(30)],
+    ),
     ("footage that stays", "8.15", lambda s: [s.footage(hours=0.1), s.pad(30)]),
     ("footage that goes late", "8.15", lambda s: [s.footage(hours=0.1), s.pad(20), s.footage(of="destroyed")]),
     (
