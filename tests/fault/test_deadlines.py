@@ -15,10 +15,11 @@ from tests.installation import Installation
 
 from habeas.clock import ManualClock
 from habeas.errors import DiskError, HabeasError, KeyDestroyed
-from habeas.footage import retention
+from habeas.footage.adopting import take_over
 from habeas.footage.files import FootageFolder, new_segment_id, read_segment
 from habeas.footage.form import Header
-from habeas.footage.recorder import _row_of
+from habeas.footage.retention import Retention
+from habeas.footage.rows import row_of
 from habeas.keys import KeyStore, Scope
 from habeas.store.connection import database_file
 from habeas.store.records import Footage
@@ -54,7 +55,8 @@ class House:
         for number in range(self.segments // 2):
             camera, began_ns = f"c{number % CAMERAS}", hour_ns + number * NS_PER_S
             with self.place.store.write() as tx:
-                row = _row_of(tx, self.keys, camera, hour_ns)
+                row = row_of(tx, self.keys, camera, hour_ns)
+                assert row is not None
                 tx.change(row, segments=row.segments + 1)
             header = Header(camera, hour_ns, row.deadline_ns, row.key_id, new_segment_id(), "h264", (64, 48), began_ns)
             file = self.folder.begin(self.keys, header)
@@ -78,7 +80,7 @@ class House:
         return count
 
     def step(self) -> list[str]:
-        return retention.step(self.place.store, self.keys, self.folder)
+        return Retention(self.place.store, self.keys, self.folder, self.place.clock).step()
 
     def reopen_keys(self) -> None:
         """What another process finds of the key store, the node's being gone."""
@@ -139,7 +141,7 @@ def backup_restored(house: House) -> None:
                 (path, *_rest) = house.folder.segments(camera, house.first_ns)
                 header = read_segment(path, camera, house.first_ns).header
                 tx.add(Footage(path.parent.name + camera, camera, header.hour_ns, header.key, header.deadline_ns, 0))
-    retention.take_over(house.place.store, house.keys, house.folder)
+    take_over(house.place.store, house.keys, house.folder)
     house.step()
 
 

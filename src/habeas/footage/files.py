@@ -9,8 +9,10 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import IO, Final
 
@@ -20,13 +22,14 @@ from habeas.footage.form import (
     Header,
     Kind,
     Record,
+    is_cut_header,
     open_record,
     read_header,
     seal_record,
     split_records,
 )
 from habeas.keys import KeyStore
-from habeas.types import utc
+from habeas.types import NS_PER_S, utc
 
 _PRIVATE: Final = 0o700
 SUFFIX: Final = ".habf"
@@ -39,6 +42,20 @@ _REMEDY: Final = "free space on the disk of the workspace, or repair it; recordi
 def compact(ns: int) -> str:
     """Return a time as names of files carry it: `20261126T141500`."""
     return re.sub(r"[-:]", "", utc(ns))[:_SECOND_TEXT]
+
+
+def hour_text(hour_ns: int) -> str:
+    """Return an hour as names of folders carry it: `20261126T14`."""
+    return compact(hour_ns)[:_HOUR_TEXT]
+
+
+def hour_of(text: str) -> int | None:
+    """Return the hour that `hour_text` wrote, Unix ns; None: it wrote no such text."""
+    try:
+        hour_ns = int(datetime.strptime(f"{text}+0000", "%Y%m%dT%H%z").timestamp()) * NS_PER_S
+    except ValueError:
+        return None
+    return hour_ns if hour_text(hour_ns) == text else None
 
 
 def new_segment_id() -> str:
@@ -58,7 +75,7 @@ class FootageFolder:
 
     def hour(self, camera_id: str, hour_ns: int) -> Path:
         """Return the folder of a camera-hour."""
-        return self.path / camera_id / compact(hour_ns)[:_HOUR_TEXT]
+        return self.path / camera_id / hour_text(hour_ns)
 
     def segments(self, camera_id: str, hour_ns: int) -> list[Path]:
         """Return the files of a camera-hour, in the order of their times."""
@@ -67,14 +84,6 @@ class FootageFolder:
     def hours(self) -> list[Path]:
         """Return the folders of all camera-hours that have files."""
         return sorted({path.parent for path in self.path.glob(f"*/*/*{SUFFIX}")})
-
-    def remove_hour(self, camera_id: str, hour_ns: int) -> None:
-        """Remove the files of a camera-hour, if they are there. They are noise by then.
-
-        Raises:
-            DiskError: it cannot be done; try again.
-        """
-        self.remove(self.hour(camera_id, hour_ns))
 
     @staticmethod
     def remove(folder: Path) -> None:
@@ -87,6 +96,18 @@ class FootageFolder:
             shutil.rmtree(folder)
         except FileNotFoundError:
             return
+        except OSError as error:
+            raise _failed("footage cannot be removed", error) from error
+
+    @staticmethod
+    def remove_file(path: Path) -> None:
+        """Remove a file, if it is there.
+
+        Raises:
+            DiskError: it cannot be done; try again.
+        """
+        try:
+            path.unlink(missing_ok=True)
         except OSError as error:
             raise _failed("footage cannot be removed", error) from error
 
@@ -103,21 +124,45 @@ class FootageFolder:
             raise _failed("the room for footage cannot be told", error) from error
 
     def begin(self, keys: KeyStore, header: Header) -> "SegmentFile":
-        """Begin a segment.
+        """Begin a segment: its name and its header are durable when this returns.
 
         Raises:
-            DiskError: the file cannot be made.
+            DiskError: that cannot be done; nothing of it is left, unless the disk keeps that from being removed.
         """
         folder = self.hour(header.camera, header.hour_ns)
-        name = f"{compact(header.began_ns)}-{header.segment}{SUFFIX}"
+        path = folder / f"{compact(header.began_ns)}-{header.segment}{SUFFIX}"
         try:
+            is_new = not folder.exists()
             folder.mkdir(_PRIVATE, parents=True, exist_ok=True)
-            file = (folder / name).open("xb", buffering=0)
+            file = path.open("xb", buffering=0)
         except OSError as error:
             raise _failed("a segment of footage cannot be begun", error) from error
         made = SegmentFile(file, keys, header, 0)
-        made.write(header.dump())
+        try:
+            made.write(header.dump())
+            self.sync_names([folder, folder.parent, self.path, self.path.parent] if is_new else [folder])
+        except DiskError:
+            made.close()
+            with suppress(OSError):
+                path.unlink()
+            raise
         return made
+
+    def sync_names(self, folders: Iterable[Path]) -> None:
+        """Make the names in folders durable.
+
+        Raises:
+            DiskError: that failed.
+        """
+        try:
+            for folder in folders:
+                handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+                try:
+                    os.fsync(handle)
+                finally:
+                    os.close(handle)
+        except OSError as error:
+            raise _failed("a segment of footage cannot be begun", error) from error
 
 
 class SegmentFile:
@@ -284,8 +329,21 @@ def read_start(path: Path) -> Header:
         raise _failed("footage cannot be read", error) from error
 
 
-def finish_cut(path: Path, keys: KeyStore, stored: Stored, now_ns: int) -> None:
-    """End a segment that a crash cut: what is not whole is taken off, and the end written.
+def is_torn(path: Path) -> bool:
+    """Tell whether a file ends within its header: a crash left it so, and nothing was recorded into it.
+
+    Raises:
+        DiskError: it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return is_cut_header(file.read(MAX_HEADER_BYTES))
+    except OSError as error:
+        raise _failed("footage cannot be read", error) from error
+
+
+def finish_cut(path: Path, keys: KeyStore, stored: Stored, now_ns: int) -> int:
+    """End a segment that a crash cut: what is not whole is taken off, and the end written; return its bytes then.
 
     Raises:
         KeyDestroyed: its deadline has passed.
@@ -297,7 +355,9 @@ def finish_cut(path: Path, keys: KeyStore, stored: Stored, now_ns: int) -> None:
         file.seek(0, os.SEEK_END)
     except OSError as error:
         raise _failed("a segment of footage cannot be ended", error) from error
-    SegmentFile(file, keys, stored.header, len(stored.records)).end(now_ns)
+    ended = SegmentFile(file, keys, stored.header, len(stored.records))
+    ended.end(now_ns)
+    return stored.whole_bytes + ended.bytes
 
 
 def _failed(what: str, error: OSError) -> DiskError:

@@ -152,6 +152,16 @@ def read_header(data: bytes) -> tuple[Header, int]:
     return header, begin
 
 
+def is_cut_header(data: bytes) -> bool:
+    """Tell whether these bytes, all that there are, end within a header. Pure."""
+    if not any(data):  # a power cut left a length, and no bytes
+        return len(data) < MAX_HEADER_BYTES
+    if len(data) < _LEAD.size:
+        return MAGIC.startswith(data[: len(MAGIC)])
+    magic, version, length = _LEAD.unpack_from(data)
+    return (magic, version) == (MAGIC, VERSION) and len(data) < _LEAD.size + min(length, _MAX_HEADER)
+
+
 def split_records(data: bytes, begin: int) -> Iterator[bytes]:
     """Yield the sealed records that are whole; what a crash cut at the end is left out.
 

@@ -203,17 +203,44 @@ class KeyStore:
             InputError: no such time.
             DiskError: it could not be written.
         """
-        _checked(expires_at_ns)
+        self.reschedule_many({key_id: expires_at_ns})
+
+    def reschedule_many(self, expires_at_ns: Mapping[str, int]) -> None:
+        """Let keys expire earlier or later, with few writes for each hour; each as `reschedule` does.
+
+        Args:
+            expires_at_ns: by key id.
+
+        Raises:
+            KeyDestroyed: there is no such key; all are as they were.
+            InputError: no such time, and all are as they were; or too many keys in an hour.
+            DiskError: not all could be written: call it again.
+        """
+        for when_ns in expires_at_ns.values():
+            _checked(when_ns)
         with self._changing():
             self._settle()  # a failed attempt's copy must not outlive this one's
-            before = self._entry(key_id)
-            after = Entry(before.scope, before.number, expires_at_ns, before.key)
-            self._add(after.hour, {key_id: after})
-            with self._guard:
-                self._keys[key_id] = after
-            if after.hour != before.hour:
-                _forget(self._buckets[before.hour], {key_id})
+            by_hour: defaultdict[int, list[tuple[Entry, Entry]]] = defaultdict(list)
+            for key_id, when_ns in expires_at_ns.items():
+                before = self._entry(key_id)
+                after = Entry(before.scope, before.number, when_ns, before.key)
+                by_hour[after.hour].append((before, after))
+            for hour, moves in by_hour.items():
+                self._move(hour, moves)
             self._settle()
+
+    def _move(self, hour: int, moves: Sequence[tuple[Entry, Entry]]) -> None:
+        """Add keys to an hour's bucket with their new times, and take them out of their old ones."""
+        moved = {after.key_id: after for _, after in moves}
+        self._add(hour, moved)
+        with self._guard:
+            self._keys |= moved
+        left: defaultdict[int, set[str]] = defaultdict(set)
+        for before, after in moves:
+            if before.hour != hour:
+                left[before.hour].add(after.key_id)
+        for old, key_ids in left.items():
+            _forget(self._buckets[old], key_ids)
 
     def destroy(self, key_ids: Iterable[str]) -> None:
         """Destroy keys: what was encrypted under them can never be read again. Unknown ids are fine.

@@ -28,10 +28,11 @@ from habeas.engine.orders import CameraOrder, CameraReport, CameraState, WorkerC
 from habeas.engine.relay import Relay
 from habeas.engine.supervisor import Supervisor
 from habeas.errors import HabeasError, InputError, UsageError
-from habeas.footage import retention
+from habeas.footage.adopting import take_over
 from habeas.footage.files import FootageFolder
 from habeas.footage.recorder import Recorder
-from habeas.footage.retention import take_over
+from habeas.footage.retention import Retention
+from habeas.footage.rows import kept_for_ns
 from habeas.node.build import build_digest
 from habeas.node.canaries import Canaries, told_canaries
 from habeas.node.counting import Counting, delivering, log_counts, write_counts
@@ -62,7 +63,9 @@ if TYPE_CHECKING:
 
 _TICK_S: Final = 1.0
 _REAP_S: Final = 30.0
-_PATIENCE_S: Final = 3.0
+_SWEEP_S: Final = 60.0
+_PATIENCE_S: Final = 10.0
+"""The warden has the key store for as long as the database takes to open."""
 _BEAT_NS: Final = 10 * NS_PER_S
 _FLAWS: Final = 100
 SYSTEM: Final = "node"
@@ -131,6 +134,7 @@ class Node:
             self.footage = FootageFolder(workspace.folder / "footage")
             for problem in take_over(self.store, self.keys, self.footage):
                 on_problem(InputError(f"footage: {problem}", remedy="see docs/operations.md, Footage"))
+            self.retention = Retention(self.store, self.keys, self.footage, self.time)
             self.recorder = stack.enter_context(
                 Recorder(
                     self.store,
@@ -145,12 +149,15 @@ class Node:
             self.log = stack.enter_context(self._publishing())
             self._liveness = Liveness(self.store, self.time, self.test_camera, self.supervisor.running)
             self._thread = threading.Thread(target=self._run, name="scheduler", daemon=True)
-            self._asking = threading.Thread(target=self._ask_cameras, name="liveness", daemon=True)
-            self._reaping = threading.Thread(target=self._reap, name="reaper", daemon=True)
+            self._beside = [
+                self._repeating("liveness", self._liveness.step, PAUSE_S),
+                self._repeating("reaper", self._reap, _REAP_S),
+                self._repeating("footage", self.retention.step, _TICK_S),
+                self._repeating("sweeper", self.retention.sweep, _SWEEP_S),
+            ]
             self._open = stack.pop_all()
-        self._thread.start()
-        self._asking.start()
-        self._reaping.start()
+        for thread in (self._thread, *self._beside):
+            thread.start()
         self.log.start()
 
     def _supervisor(self) -> Supervisor:
@@ -226,14 +233,18 @@ class Node:
             self._wake.wait(_TICK_S)
             self._wake.clear()
 
-    def _ask_cameras(self) -> None:
-        while not self._ending.wait(PAUSE_S):
-            self._guarded(self._liveness.step)
+    def _repeating(self, name: str, step: Callable[[], object], pause_s: float) -> threading.Thread:
+        """Make a thread that does something again and again: nothing of the scheduler waits for it."""
+
+        def run() -> None:
+            while not self._ending.wait(pause_s):
+                self._guarded(step)
+
+        return threading.Thread(target=run, name=name, daemon=True)
 
     def _reap(self) -> None:
         """Destroy keys that have expired, whatever becomes of the scheduler, which does so each second."""
-        while not self._ending.wait(_REAP_S):
-            self._guarded(lambda: self.keys.reap(self.time.now_ns()))
+        self.keys.reap(self.time.now_ns())
 
     def tick(self) -> None:
         """Do what is due now. No step waits for another to succeed: cameras close while a disk is full."""
@@ -241,7 +252,7 @@ class Node:
             self.matching.forget_old()
             self._guarded(self._check_clock)
             self._settle()
-            for step in (self._end_footage, self._follow_gallery, self._follow_recording):
+            for step in (self._follow_gallery, self._follow_recording, self.recorder.check):
                 self._guarded(step)
             for step in (self._step_canaries, self.refusals.write_due, self._note):
                 self._guarded(step)
@@ -301,13 +312,13 @@ class Node:
             except InputError as error:
                 self._heard_flaw(Flaw(camera_id, error.message, 0))
 
-    def _end_footage(self) -> None:
-        retention.step(self.store, self.keys, self.footage)
-
     def _follow_recording(self) -> None:
-        """Record the cameras that are to be recorded, and no others: whether anybody is looked for on them or not."""
+        """Record the cameras that are to be recorded, and no others: whether anybody is looked for on them or not.
+
+        Where the policy lets no footage be kept, none is recorded.
+        """
         with self.store.read() as tx:
-            there = tx.find(Camera, removed_at_ns=None)
+            there = tx.find(Camera, removed_at_ns=None) if kept_for_ns(tx) else []
         wanted = {camera.camera_id: camera for camera in there if camera.record_sealed is not None}
         recorded = self.supervisor.recorded()
         for camera_id in recorded - wanted.keys():
@@ -477,8 +488,8 @@ class Node:
             self.matching.stop_waiting()
             self.log.close()
             self.supervisor.close()  # and with it an inspection that runs
-            self._asking.join(_TICK_S * 2)
-            self._reaping.join(_TICK_S * 2)
+            for thread in self._beside:
+                thread.join(_TICK_S * 2)
             self.matching.close()
             self._guarded(lambda: self.refusals.write_due(everything=True))
             with self._doing, self._counted() as tx:

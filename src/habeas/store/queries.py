@@ -5,7 +5,19 @@ from typing import Final
 
 from sqlalchemy import ColumnElement, func, or_, select, union_all
 
-from habeas.store.records import Alert, Authorisation, Camera, Count, Dispute, Entry, Look, LostEntry, Search, Verdict
+from habeas.store.records import (
+    Alert,
+    Authorisation,
+    Camera,
+    Count,
+    Dispute,
+    Entry,
+    Footage,
+    Look,
+    LostEntry,
+    Search,
+    Verdict,
+)
 from habeas.store.schema import TABLE_OF
 from habeas.store.transaction import Tx
 from habeas.store.values import matching
@@ -20,6 +32,7 @@ _LAST_NS: Final = (1 << 63) - 1
 """No column holds a later time, and no driver takes one; whoever searches may ask for any."""
 _ALERTS: Final = TABLE_OF[Alert].c
 _DISPUTES: Final = TABLE_OF[Dispute].c
+_FOOTAGE: Final = TABLE_OF[Footage].c
 _KEPT: Final = _ALERTS.destroyed_at_ns.is_(None)
 _SEALED: Final = (_ALERTS.oversight_until_ns > 0) & _ALERTS.oversight_key_id.is_not(None)
 """The first half makes SQLite use the index."""
@@ -39,6 +52,12 @@ def lost_entries(tx: Tx, epoch: int, seq: int, limit: int) -> list[LostEntry]:
 def entries_of(tx: Tx, *kinds: str) -> list[Entry]:
     """Return all entries of these types, in their order."""
     return tx.find(Entry, kind=set(kinds))
+
+
+def last_entry_of(tx: Tx, *kinds: str) -> Entry | None:
+    """Return the last entry of these types."""
+    found = tx.select(Entry, matching(Entry, {"kind": set(kinds)}), order=[TABLE_OF[Entry].c.seq.desc()], limit=1)
+    return found[0] if found else None
 
 
 def entries_naming(tx: Tx, texts: Sequence[str]) -> list[Entry]:
@@ -191,6 +210,29 @@ def count_authorisations(tx: Tx, states: Collection[str]) -> int:
     """Return how many authorisations are in these states."""
     among = matching(Authorisation, {"state": set(states)})
     return int(tx.execute(select(func.count()).select_from(TABLE_OF[Authorisation]).where(among)).scalar_one())
+
+
+def footage_last_of(tx: Tx, camera_id: str) -> Footage | None:
+    """Return the camera-hour in which the camera was recorded last, of those that are kept and have a segment."""
+    own = (_FOOTAGE.camera_id == camera_id) & (_FOOTAGE.segments > 0)
+    found = tx.select(Footage, own, order=[_FOOTAGE.until_ns.desc()], limit=1)
+    return found[0] if found else None
+
+
+def footage_due(tx: Tx, *, kept_ns: int, limit: int) -> list[Footage]:
+    """Return camera-hours that are due, or would be if they were kept for so long at most."""
+    due = (_FOOTAGE.deadline_ns <= tx.now_ns) | (_FOOTAGE.hour_ns + kept_ns <= tx.now_ns)
+    return tx.select(Footage, due, limit=limit)
+
+
+def footage_beyond(tx: Tx, *, kept_ns: int, limit: int) -> list[Footage]:
+    """Return camera-hours that are to be kept for longer than so long."""
+    return tx.select(Footage, _FOOTAGE.deadline_ns > _FOOTAGE.hour_ns + kept_ns, limit=limit)
+
+
+def footage_names(tx: Tx) -> set[str]:
+    """Return the ids of all camera-hours."""
+    return set(tx.execute(select(_FOOTAGE.footage_id)).scalars())
 
 
 def _captured(from_ns: int, until_ns: int) -> ColumnElement[bool]:

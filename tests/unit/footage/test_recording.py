@@ -1,124 +1,20 @@
-"""Footage as it is written and as it ends: keys and deadlines by the hour, crashes, gaps, a disk that fills."""
+"""Footage as it is written: keys and deadlines by the hour, gaps, clocks that are off, a disk that fills or fails."""
 
-import json
-import shutil
+import dataclasses
+import resource
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
+from contextlib import contextmanager
 
 import pytest
-from tests.installation import Installation
+from tests.unit.footage.bench import MINUTE, Bench
 from tests.workers import until
 
-from habeas.clock import ManualClock
-from habeas.errors import DiskError, HabeasError, InputError, KeyDestroyed
-from habeas.footage import retention
-from habeas.footage.files import FootageFolder, read_segment
-from habeas.footage.recorder import Recorder
+from habeas.errors import DiskError, InputError
+from habeas.footage.files import SegmentFile, hour_text, read_segment
+from habeas.footage.form import Header
 from habeas.keys import KeyStore, Scope
-from habeas.store.records import Entry, Footage
 from habeas.types import HOUR_NS, NS_PER_S, utc
 from habeas.video.parts import Part
-
-MINUTE = 60 * NS_PER_S
-
-
-class Tight(FootageFolder):
-    """A folder whose disk has as much room as a test says."""
-
-    free = 10**12
-    broken = False
-
-    def free_bytes(self) -> int:
-        if self.broken:
-            raise DiskError("it is gone")
-        return self.free
-
-
-@dataclass
-class Bench:
-    """An installation that records what a test hands over."""
-
-    place: Installation
-    folder: Tight
-    told: list[HabeasError] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.recorder = self.begin()
-
-    def begin(self) -> Recorder:
-        return Recorder(
-            self.place.store,
-            self.place.keys,
-            self.place.clock,
-            self.folder,
-            reserve_bytes=10**9,
-            tell=self.told.append,
-        )
-
-    def record(self, segment: int, parts: int, *, camera: str = "c1", epoch: int = 1, first: int = 0) -> None:
-        """Record a segment's parts, a second each, as time passes."""
-        for index in range(first, parts):
-            lasts_ns = 0 if index == 0 else NS_PER_S
-            now_ns = self.place.clock.now_ns()
-            data = f"{camera} {segment} {index}".encode()
-            self.recorder.take(camera, epoch, Part(segment, index, now_ns, lasts_ns, "h264", (64, 48), data))
-            self.settle()
-            self.place.clock.advance(lasts_ns)
-
-    def settle(self) -> None:
-        until(lambda: not self.recorder._items and self.recorder._waiting == 0)
-        with self.recorder._changed:
-            pass
-        done = Part(999, 5, 0, 0, "h264", (2, 2), b"x")  # of no segment: when it is dropped, those before are written
-        self.recorder.take("nobody", 0, done)
-        until(lambda: not self.recorder._items)
-
-    def stop(self) -> None:
-        self.recorder.close()
-
-    def rows(self) -> list[Footage]:
-        return self.place.look(Footage)
-
-    def entries(self, *kinds: str) -> list[dict[str, object]]:
-        return [json.loads(one.body) for one in self.place.look(Entry) if one.kind in kinds]
-
-    def played(self, camera: str, hour_ns: int) -> list[bytes]:
-        """Return what each segment plays."""
-        files = self.folder.segments(camera, hour_ns)
-        stored = [read_segment(path, camera, hour_ns) for path in files]
-        return [
-            b",".join(record.data for record in one.parts(self.place.keys, self.place.clock.now_ns())) for one in stored
-        ]
-
-    def change_policy(self, **changes: object) -> None:
-        proposed = self.place.propose_policy("cid", **changes)
-        for who in ("abe", "bea"):
-            self.place.approve_policy(proposed.policy_id, who)
-
-    def end_due(self) -> list[str]:
-        return retention.step(self.place.store, self.place.keys, self.folder)
-
-    @property
-    def hour_ns(self) -> int:
-        now_ns = self.place.clock.now_ns()
-        return now_ns - now_ns % HOUR_NS
-
-
-@pytest.fixture
-def place(tmp_path: Path, clock: ManualClock) -> Iterator[Installation]:
-    clock.advance(HOUR_NS - clock.now_ns() % HOUR_NS)
-    with Installation(tmp_path, clock) as made:
-        for name in ("c1", "c2"):
-            made.camera(name)
-        yield made
-
-
-@pytest.fixture
-def bench(place: Installation, tmp_path: Path) -> Iterator[Bench]:
-    made = Bench(place, Tight(tmp_path / "footage"))
-    yield made
-    made.stop()
 
 
 @pytest.mark.rule("T1")
@@ -164,79 +60,6 @@ def test_a_gap_is_an_entry(bench: Bench) -> None:
     assert gap["until"] == utc(ended_ns + MINUTE)
 
 
-@pytest.mark.rule("T2")
-def test_at_the_deadline_nothing_opens_and_then_nothing_is_there(bench: Bench) -> None:
-    hour_ns = bench.hour_ns
-    bench.record(0, 3)
-    bench.stop()
-    bench.place.clock.advance(hour_ns + 120 * HOUR_NS - 1 - bench.place.clock.now_ns())
-    assert bench.end_due() == []
-    assert bench.played("c1", hour_ns) == [b"c1 0 0,c1 0 1,c1 0 2"], "the control: a moment before"
-    bench.place.clock.advance(1)
-    assert len(bench.end_due()) == 1
-    assert bench.folder.segments("c1", hour_ns) == []
-    assert bench.rows() == []
-    assert bench.place.keys.ids(Scope.FOOTAGE) == frozenset()
-    (destroyed,) = bench.entries("footage.destroyed")
-    assert (destroyed["camera"], destroyed["segments"]) == ("c1", 1)
-
-
-@pytest.mark.rule("T2")
-def test_the_key_goes_by_itself_where_no_row_says_so(bench: Bench) -> None:
-    hour_ns = bench.hour_ns
-    bench.record(0, 3)
-    bench.stop()
-    bench.place.keys.reap(hour_ns + 120 * HOUR_NS)
-    with pytest.raises(KeyDestroyed):
-        bench.played("c1", hour_ns)
-
-
-@pytest.mark.rule("T3")
-def test_a_shorter_policy_holds_for_what_exists_and_a_longer_one_does_not(bench: Bench) -> None:
-    hour_ns = bench.hour_ns
-    bench.record(0, 3)
-    bench.stop()
-    bench.change_policy(footage_h=24)
-    assert bench.end_due() == []
-    (row,) = bench.rows()
-    assert row.deadline_ns == hour_ns + 24 * HOUR_NS == bench.place.keys.expires_at_ns(row.key_id)
-    assert len(bench.entries("footage.shortened")) == 1
-    bench.change_policy(footage_h=100)
-    bench.place.advance(25 * HOUR_NS - (bench.place.clock.now_ns() - hour_ns), tick=False)
-    assert bench.place.look(Footage)[0].deadline_ns == hour_ns + 24 * HOUR_NS
-    assert len(bench.end_due()) == 1
-
-
-def test_a_policy_that_makes_everything_too_old_ends_it_at_once(bench: Bench) -> None:
-    bench.record(0, 3)
-    bench.stop()
-    bench.place.clock.advance(3 * HOUR_NS)
-    bench.change_policy(footage_h=1)
-    assert len(bench.end_due()) == 1
-    assert bench.place.keys.ids(Scope.FOOTAGE) == frozenset()
-
-
-def test_files_that_cannot_be_removed_keep_no_other_from_ending(bench: Bench) -> None:
-    bench.record(0, 3)
-    bench.record(0, 3, camera="c2")
-    bench.stop()
-    bench.place.clock.advance(121 * HOUR_NS)
-    real = bench.folder.remove_hour
-
-    def failing(camera_id: str, hour_ns: int) -> None:
-        if camera_id == "c1":
-            raise DiskError("it is stuck")
-        real(camera_id, hour_ns)
-
-    bench.folder.remove_hour = failing  # type: ignore[method-assign]
-    with pytest.raises(DiskError, match="stuck"):
-        bench.end_due()
-    assert [row.camera_id for row in bench.rows()] == ["c1"]
-    assert bench.place.keys.ids(Scope.FOOTAGE) == frozenset(), "both keys are gone"
-    bench.folder.remove_hour = real  # type: ignore[method-assign]
-    assert len(bench.end_due()) == 1
-
-
 @pytest.mark.rule("T4")
 def test_below_the_reserve_footage_stops_and_goes_on_by_itself(bench: Bench) -> None:
     bench.record(0, 3)
@@ -255,69 +78,6 @@ def test_below_the_reserve_footage_stops_and_goes_on_by_itself(bench: Bench) -> 
     assert bench.played("c1", bench.hour_ns) == [b"c1 0 0,c1 0 1,c1 0 2", b"c1 2 0,c1 2 1,c1 2 2"]
     assert len(bench.entries("footage.resumed")) == len(bench.entries("footage.gap")) == 1
     assert len(bench.told) == 1
-
-
-def crashed(bench: Bench, cut: int) -> tuple[Path, int]:
-    """Record a segment, and leave it as a crash would: not ended, its last bytes missing, and in no row."""
-    hour_ns = bench.hour_ns
-    bench.record(0, 4)
-    (path,) = bench.folder.segments("c1", hour_ns)
-    aside = path.with_suffix(".aside")
-    shutil.copyfile(path, aside)
-    bench.stop()
-    aside.replace(path)
-    with bench.place.store.write() as tx:
-        tx.change(tx.find(Footage)[0], segments=0, lasts_ns=0)
-    with path.open("r+b") as file:
-        file.truncate(path.stat().st_size - cut)
-    return path, hour_ns
-
-
-@pytest.mark.parametrize(("cut", "left"), [(0, 4), (1, 3), (30, 3)])
-def test_after_a_crash_all_whole_parts_are_there_and_the_segment_is_ended(bench: Bench, cut: int, left: int) -> None:
-    path, hour_ns = crashed(bench, cut)
-    assert not read_segment(path, "c1", hour_ns).is_ended(bench.place.keys), "the control"
-    assert retention.take_over(bench.place.store, bench.place.keys, bench.folder) == []
-    stored = read_segment(path, "c1", hour_ns)
-    assert stored.is_ended(bench.place.keys)
-    assert len(list(stored.parts(bench.place.keys, bench.place.clock.now_ns()))) == left
-    (row,) = bench.rows()
-    assert (row.segments, row.lasts_ns) == (1, (left - 1) * NS_PER_S)
-    assert retention.take_over(bench.place.store, bench.place.keys, bench.folder) == []
-    assert bench.rows() == [row]
-
-
-def test_an_older_database_finds_its_footage_again(bench: Bench) -> None:
-    hour_ns = bench.hour_ns
-    bench.record(0, 4)
-    bench.stop()
-    (before,) = bench.rows()
-    with bench.place.store.write() as tx:
-        tx.remove(before)
-    assert retention.take_over(bench.place.store, bench.place.keys, bench.folder) == []
-    (row,) = bench.rows()
-    assert (row.key_id, row.deadline_ns, row.lasts_ns) == (before.key_id, before.deadline_ns, before.lasts_ns)
-    assert bench.played("c1", hour_ns) == [b"c1 0 0,c1 0 1,c1 0 2,c1 0 3"]
-
-
-def test_files_whose_key_is_gone_are_removed_and_damaged_ones_told(bench: Bench) -> None:
-    hour_ns = bench.hour_ns
-    bench.record(0, 4)
-    bench.record(0, 4, camera="c2")
-    bench.stop()
-    gone, kept = bench.rows()
-    with bench.place.store.write() as tx:
-        for row in (gone, kept):
-            tx.remove(row)
-    bench.place.keys.destroy([gone.key_id])
-    (path,) = bench.folder.segments(kept.camera_id, hour_ns)
-    data = bytearray(path.read_bytes())
-    data[-100] ^= 1
-    path.write_bytes(bytes(data))
-    (problem,) = retention.take_over(bench.place.store, bench.place.keys, bench.folder)
-    assert problem.startswith("c2/")
-    assert bench.folder.segments(gone.camera_id, hour_ns) == []
-    assert path.exists()
 
 
 @pytest.mark.parametrize("what", ["camera", "hour"])
@@ -360,3 +120,153 @@ def test_keys_are_of_their_own_scope(bench: Bench) -> None:
     bench.record(0, 2)
     keys: KeyStore = bench.place.keys
     assert len(keys.ids(Scope.FOOTAGE)) == 1
+
+
+@pytest.mark.rule("T1")
+def test_a_wall_clock_set_forward_gives_footage_no_later_deadline(bench: Bench) -> None:
+    hour_ns = bench.hour_ns
+    bench.record(0, 3, wall_off_ns=50 * HOUR_NS)
+    bench.stop()
+    (row,) = bench.rows()
+    assert (row.hour_ns, row.deadline_ns) == (hour_ns, hour_ns + 120 * HOUR_NS)
+    assert row.until_ns <= bench.place.clock.now_ns() + NS_PER_S
+    assert len(bench.played("c1", hour_ns)) == 1
+
+
+def test_a_wall_clock_set_back_beyond_every_deadline_is_told_once(bench: Bench) -> None:
+    for segment in range(5):
+        bench.record(segment, 2, wall_off_ns=-130 * HOUR_NS)
+    assert [error.message for error in bench.told] == [
+        "footage is not recorded: the wall clock says a time whose footage is past its deadline"
+    ]
+    assert len(bench.entries("footage.stopped")) == 1
+    bench.place.clock.advance(MINUTE)
+    bench.record(9, 2)
+    bench.stop()
+    assert len(bench.entries("footage.resumed")) == 1
+
+
+def test_where_the_policy_keeps_no_footage_none_is_written_and_nothing_told(bench: Bench) -> None:
+    bench.change_policy(footage_h=0)
+    bench.record(0, 3)
+    bench.stop()
+    assert (bench.rows(), bench.folder.hours(), bench.told) == ([], [], [])
+    assert bench.place.keys.ids(Scope.FOOTAGE) == frozenset()
+
+
+def test_an_outage_of_hours_is_a_gap_too(bench: Bench) -> None:
+    bench.record(0, 3)
+    ended_ns = bench.place.clock.now_ns()
+    bench.place.clock.advance(3 * HOUR_NS)
+    bench.record(1, 3)
+    (gap,) = bench.entries("footage.gap")
+    assert (gap["from"], gap["until"]) == (utc(ended_ns), utc(ended_ns + 3 * HOUR_NS))
+
+
+def test_a_segment_that_gets_no_part_for_long_is_ended(bench: Bench) -> None:
+    bench.record(0, 3)
+    assert bench.rows()[0].segments == 0
+    bench.place.clock.advance(9 * NS_PER_S)
+    bench.settle()
+    bench.place.clock.advance(2 * NS_PER_S)
+    until(lambda: bench.rows()[0].segments == 1)
+    (path,) = bench.folder.segments("c1", bench.hour_ns)
+    assert read_segment(path, "c1", bench.hour_ns).is_ended(bench.place.keys)
+
+
+def test_a_disk_that_fails_again_and_again_is_told_once_and_tried_less_and_less(bench: Bench) -> None:
+    """There is room, but nothing can be written. For two hours a segment begins each ten seconds."""
+    tries = 0
+    real = bench.folder.begin
+
+    def failing(_keys: KeyStore, _header: Header) -> SegmentFile:
+        nonlocal tries
+        tries += 1
+        raise DiskError("it does not write")
+
+    bench.folder.begin = failing  # type: ignore[method-assign]
+    for segment in range(720):
+        bench.record(segment, 1)
+        bench.place.clock.advance(10 * NS_PER_S)
+    assert len(bench.told) == len(bench.entries("footage.stopped")) == 1
+    assert bench.entries("footage.resumed") == []
+    assert 20 <= tries <= 40, "each five minutes, after more at first"
+    bench.folder.begin = real  # type: ignore[method-assign]
+    bench.place.clock.advance(300 * NS_PER_S)
+    bench.record(1000, 3)
+    assert bench.entries("footage.resumed") == [], "not before a segment was written"
+    assert bench.recorder.stopped
+    bench.record(1001, 3)
+    assert len(bench.entries("footage.resumed")) == 1
+    assert not bench.recorder.stopped
+
+
+def test_that_it_goes_on_is_said_also_after_another_start(bench: Bench) -> None:
+    bench.folder.broken = True
+    bench.record(0, 1)
+    bench.stop()
+    bench.folder.broken = False
+    bench.recorder = bench.begin()
+    bench.record(1, 3)
+    bench.stop()
+    bench.recorder = bench.begin()
+    bench.record(2, 3)
+    bench.stop()
+    assert len(bench.entries("footage.stopped")) == len(bench.entries("footage.resumed")) == 1
+
+
+def test_a_part_that_fails_in_a_way_nobody_thought_of_ends_no_recording(bench: Bench) -> None:
+    bench.folder.sick = ValueError("what is this")
+    bench.record(0, 2)
+    assert bench.told[0].message == "ValueError: what is this"
+    bench.folder.sick = None
+    bench.record(1, 3)
+    bench.stop()
+    assert len(bench.played("c1", bench.hour_ns)) == 1
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_thread_that_dies_is_told_and_what_waited_is_counted(bench: Bench) -> None:
+    recorder, now_ns = bench.recorder, bench.place.clock.now_ns()
+    recorder.check()
+    assert bench.told == [], "the control"
+    bench.folder.sick = SystemExit()
+    with recorder._changed:
+        for index in range(3):
+            recorder.take("c1", 1, Part(0, index, now_ns, 0, "h264", (64, 48), b"x"))
+    until(lambda: not recorder._thread.is_alive())
+    for _ in range(2):
+        recorder.check()
+    assert [error.message for error in bench.told] == ["footage is not recorded: the thread that writes it died"]
+    assert bench.entries("footage.stopped")[0]["why"] == "the thread that writes it died"
+    recorder.take("c1", 1, Part(0, 3, now_ns, 0, "h264", (64, 48), b"x"))
+    bench.stop()
+    assert bench.told[-1].message == "2 parts of footage were not written when recording ended"
+
+
+@contextmanager
+def nothing_can_be_written() -> Iterator[None]:
+    """No file of this process grows meanwhile."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_segment_whose_header_cannot_be_written_leaves_no_file(bench: Bench) -> None:
+    bench.record(0, 2)
+    bench.stop()
+    header = read_segment(bench.folder.segments("c1", bench.hour_ns)[0], "c1", bench.hour_ns).header
+    longer = dataclasses.replace(header, segment="cd" * 8, began_ns=header.began_ns + 1)
+    with nothing_can_be_written(), pytest.raises(DiskError):
+        bench.folder.begin(bench.place.keys, longer)
+    assert len(bench.folder.segments("c1", bench.hour_ns)) == 1
+
+
+def test_the_names_of_a_new_hour_and_of_each_segment_are_durable(bench: Bench) -> None:
+    bench.record(0, 2)
+    bench.record(1, 2)
+    hour = f"footage/c1/{hour_text(bench.hour_ns)}"
+    assert bench.folder.synced == [[hour, "footage/c1", "footage", "."], [hour]]
