@@ -1,6 +1,6 @@
 """What was asked of a key store, and what it acknowledged; and whether a store opened later keeps its word."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import pytest
 
@@ -55,6 +55,13 @@ class Ledger:
         self.alive[key_id].add(at(hours))
         store.reschedule(key_id, at(hours))
         self.alive[key_id] = {at(hours)}
+
+    def reschedule_many(self, store: KeyStore, hours: Mapping[str, float]) -> None:
+        for key_id, hour in hours.items():
+            self.alive[key_id].add(at(hour))
+        store.reschedule_many({key_id: at(hour) for key_id, hour in hours.items()})
+        for key_id, hour in hours.items():
+            self.alive[key_id] = {at(hour)}
 
     def _doubt(self, key_ids: set[str]) -> None:
         for key_id in key_ids & self.alive.keys():
@@ -119,6 +126,8 @@ def everything(store: KeyStore, ledger: Ledger, error: type[HabeasError], tries:
     do(lambda: ledger.reschedule(store, second, 3.5))
     do(lambda: ledger.reschedule(store, third, 1.7))
     do(lambda: ledger.reschedule(store, third, 1.8))
+    do(lambda: ledger.reschedule_many(store, {second: 1.6, third: 3.1, fourth: 3.2}))
+    do(lambda: ledger.reschedule_many(store, {second: 3.5, third: 1.8, fourth: 3.0}))
     do(lambda: ledger.destroy(store, [fifth, third, "alert-unknown"]))
     do(lambda: ledger.new(store, 1.9, 5))
     do(lambda: ledger.destroy(store, [fourth, *list(ledger.alive)[-1:]]))

@@ -220,6 +220,33 @@ def test_a_rescheduled_key_is_only_where_it_belongs(
         assert key_id in again.reap(at(hours))
 
 
+def test_many_are_rescheduled_with_one_write_for_each_hour(folder: Path, master: MasterKey) -> None:
+    disk, ledger = MemoryDisk(), Ledger()
+    with KeyStore.create(folder, master, disk=disk) as store:
+        moved = ledger.new(store, *[9] * 50, 3)
+        stays, *_ = ledger.new(store, 9, 9.5)
+        before = disk.steps
+        ledger.reschedule_many(store, dict.fromkeys(moved, 2.5))
+        at_once = disk.steps - before
+        ledger.check_exact(store)
+        assert store.reap(at(2.5)) == sorted(moved)
+        assert store.has(stays)
+        before = disk.steps
+        store.reschedule(stays, at(4))
+        assert at_once <= 2 * (disk.steps - before), "51 keys of two hours take as long as two of them"
+
+
+def test_where_one_is_gone_none_is_rescheduled(store: KeyStore) -> None:
+    ledger = Ledger()
+    gone, stays = ledger.new(store, 1, 2)
+    ledger.destroy(store, [gone])
+    with pytest.raises(KeyDestroyed):
+        store.reschedule_many({stays: at(5), gone: at(5)})
+    with pytest.raises(InputError, match="cannot expire"):
+        store.reschedule_many({stays: at(5), gone: -1})
+    ledger.check_exact(store)
+
+
 # --- what is left on the disk ---------------------------------------------------------------------------------------
 
 
