@@ -48,10 +48,18 @@ def founded(parent: Path, clock: Clock | None = None, *, database: str = "", set
     return load_workspace(folder)
 
 
-def with_camera(workspace: Workspace, name: str, url: str, *, min_face_px: int = 32) -> Camera:
-    """Add a camera, as its admin would."""
+def with_camera(workspace: Workspace, name: str, url: str, *, min_face_px: int = 32, recorded: bool = False) -> Camera:
+    """Add a camera, as its admin would; one that is recorded is from the same address."""
     address = parse_address(url, workspace.address_rules())
-    new = NewCamera(name, "default", "Who walks through the test", (url, address), None, (), min_face_px)
+    new = NewCamera(
+        name,
+        "default",
+        "Who walks through the test",
+        (url, address),
+        (url, address) if recorded else None,
+        (),
+        min_face_px,
+    )
     with (
         workspace.open_keys() as keys,
         open_store(workspace.database_url, ManualClock()) as store,

@@ -185,6 +185,11 @@ class FootageSettings(_Part):
         "nothing is recorded. Two cameras' alerts of a day take less than 0.1 GB.",
     )
 
+    @property
+    def reserve_bytes(self) -> int:
+        """Return the same in bytes."""
+        return round(self.reserve_gb * 1e9)
+
 
 class LogSettings(_Part):
     """The audit log. Who must witness it is in the policy; here is where they answer."""

@@ -33,6 +33,8 @@ from habeas.types import NS_PER_S, utc
 
 _PRIVATE: Final = 0o700
 SUFFIX: Final = ".habf"
+FOOTAGE: Final = "footage"
+"""The folder of footage in a workspace."""
 _HOUR_TEXT: Final = 11
 _SECOND_TEXT: Final = 15
 _MAX_FILE_BYTES: Final = 1 << 30

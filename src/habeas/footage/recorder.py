@@ -7,6 +7,7 @@ goes on is an entry once a segment was written again. A gap in what is recorded 
 cause. No part is later than the node's time: a wall clock set forward lengthens nothing.
 """
 
+import json
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -21,7 +22,7 @@ from habeas.footage.form import Header
 from habeas.footage.rows import ACTOR, count_segment, note_gap, row_of
 from habeas.keys import KeyStore
 from habeas.ports import Clock
-from habeas.store import Store
+from habeas.store import Store, Tx
 from habeas.store.queries import last_entry_of
 from habeas.types import HOUR_NS, NS_PER_S
 from habeas.video.parts import Part
@@ -70,6 +71,14 @@ class _Open:
     following: int = 1
 
 
+def stopped_why(tx: Tx) -> tuple[int, str] | None:
+    """Return when recording stopped, Unix ns, and why, where no segment was written since."""
+    last = last_entry_of(tx, STOPPED, RESUMED)
+    if last is None or last.kind != STOPPED:
+        return None
+    return last.at_ns, str(json.loads(last.body)["why"])
+
+
 class Recorder:
     """Writes footage. A context manager; owns its thread.
 
@@ -111,8 +120,7 @@ class Recorder:
         self._pause_ns = _ROOM_NS
         self._again_ns = 0
         with store.read() as tx:
-            last = last_entry_of(tx, STOPPED, RESUMED)
-        self._owes_resumed = last is not None and last.kind == STOPPED
+            self._owes_resumed = stopped_why(tx) is not None
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
         self._thread.start()
 

@@ -33,6 +33,7 @@ from habeas.node.founding import Founder, advisable_people, missing_people
 from habeas.node.inspecting import INSPECT_S, camera_facts
 from habeas.node.machine import check_limits, check_models, check_sandbox, check_time_server
 from habeas.node.reach import BASIS
+from habeas.node.recordings import check_footage
 from habeas.node.restoring import node_runs
 from habeas.node.timekeeper import CONFIRM, Timekeeper, last_beat, restored
 from habeas.node.witnesses import check_witnesses
@@ -87,6 +88,7 @@ class Doctor:
             yield from guarded("keys", self._check_keys(self._workspace))
             yield from guarded("drift", self._check_drift())
             yield from guarded("canaries", self._check_canaries())
+            yield from guarded("footage", self._check_footage(self._workspace))
             yield from guarded("witnesses", self._check_witnesses(self._workspace))
         if settings is None and not settings_problems():
             settings = load_settings()
@@ -203,6 +205,12 @@ class Doctor:
         well = sum(row.leaked_at_ns is None and row.missed < ALARM and row.seen_at_ns is not None for row in rows)
         if well or not rows:
             yield ok("canaries", f"{well} cameras recognised their last canary", cameras=well)
+
+    def _check_footage(self, workspace: Workspace) -> Iterator[Finding]:
+        if self._store is None:
+            return
+        with self._store.read() as tx:
+            yield from check_footage(tx, workspace)
 
     def _check_witnesses(self, workspace: Workspace) -> Iterator[Finding]:
         if self._store is None:

@@ -29,7 +29,7 @@ from habeas.engine.relay import Relay
 from habeas.engine.supervisor import Supervisor
 from habeas.errors import HabeasError, InputError, UsageError
 from habeas.footage.adopting import take_over
-from habeas.footage.files import FootageFolder
+from habeas.footage.files import FOOTAGE, FootageFolder
 from habeas.footage.recorder import Recorder
 from habeas.footage.retention import Retention
 from habeas.footage.rows import kept_for_ns
@@ -131,7 +131,7 @@ class Node:
                     on_canary=self.canaries.answered,
                 )
             )
-            self.footage = FootageFolder(workspace.folder / "footage")
+            self.footage = FootageFolder(workspace.folder / FOOTAGE)
             for problem in take_over(self.store, self.keys, self.footage):
                 on_problem(InputError(f"footage: {problem}", remedy="see docs/operations.md, Footage"))
             self.retention = Retention(self.store, self.keys, self.footage, self.time)
@@ -141,7 +141,7 @@ class Node:
                     self.keys,
                     self.time,
                     self.footage,
-                    reserve_bytes=round(workspace.settings.footage.reserve_gb * 1e9),
+                    reserve_bytes=workspace.settings.footage.reserve_bytes,
                     tell=on_problem,
                 )
             )

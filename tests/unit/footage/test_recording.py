@@ -175,7 +175,7 @@ def test_a_segment_that_gets_no_part_for_long_is_ended(bench: Bench) -> None:
 
 
 def test_a_disk_that_fails_again_and_again_is_told_once_and_tried_less_and_less(bench: Bench) -> None:
-    """There is room, but nothing can be written. For two hours a segment begins each ten seconds."""
+    """There is room, but nothing can be written. For two hours a segment begins each minute."""
     tries = 0
     real = bench.folder.begin
 
@@ -185,9 +185,9 @@ def test_a_disk_that_fails_again_and_again_is_told_once_and_tried_less_and_less(
         raise DiskError("it does not write")
 
     bench.folder.begin = failing  # type: ignore[method-assign]
-    for segment in range(720):
+    for segment in range(120):
         bench.record(segment, 1)
-        bench.place.clock.advance(10 * NS_PER_S)
+        bench.place.clock.advance(MINUTE)
     assert len(bench.told) == len(bench.entries("footage.stopped")) == 1
     assert bench.entries("footage.resumed") == []
     assert 20 <= tries <= 40, "each five minutes, after more at first"

@@ -78,6 +78,7 @@ def test_an_installation_that_is_well(workspace: Workspace, clock: ManualClock, 
     asked += [
         "drift",
         "canaries",
+        "footage",
         "witnesses",
         "models",
         "calibration",

@@ -2,16 +2,21 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tests.founded import with_camera
+from tests.workers import until
 
 from habeas.accounts.roles import Role
 from habeas.authority.cameras import note_delivery
+from habeas.authority.policy import Ceilings, policy_now
 from habeas.clock import ManualClock
 from habeas.engine.orders import WorkerChange, WorkerNews
 from habeas.errors import DiskError, HabeasError, UsageError
+from habeas.footage.rows import row_of
+from habeas.keys import Scope
 from habeas.models.pack import default_model_id
 from habeas.node.founding import Founder, found
 from habeas.node.node import Node
@@ -19,7 +24,8 @@ from habeas.node.workspace import SETTINGS, Workspace, load_workspace
 from habeas.settings import Settings
 from habeas.store import open_store
 from habeas.store.records import Entry, Heartbeat, Meta
-from habeas.types import NS_PER_S
+from habeas.types import HOUR_NS, NS_PER_S
+from habeas.video.parts import Part
 
 PEOPLE = [
     Founder("ann", (Role.ADMIN,)),
@@ -161,3 +167,39 @@ def test_no_word_of_a_worker_gets_into_the_log(node: Node) -> None:
     assert {entry.kind for entry in told} == {"worker.stopped", "worker.killed"}
     assert all(words not in entry.body for entry in told)
     assert '"why":"it ended"' in next(entry.body for entry in told if entry.kind == "worker.stopped")
+
+
+def test_footage_ends_though_the_scheduler_is_stuck(node: Node, clock: ManualClock) -> None:
+    """And no authorisation's end waits for that of footage: the scheduler takes no part in it."""
+    hour_ns = clock.now_ns() - clock.now_ns() % HOUR_NS
+    with node._doing:
+        with node.store.write() as tx:
+            row_of(tx, node.keys, "gate", hour_ns)
+        clock.advance(120 * HOUR_NS)
+        until(lambda: "footage.destroyed" in kinds(node))
+        assert node.keys.ids(Scope.FOOTAGE) == frozenset()
+
+
+def test_a_camera_is_recorded_unless_the_policy_keeps_no_footage(workspace: Workspace, clock: ManualClock) -> None:
+    with_camera(workspace, "gate", "rtsp://10.1.1.1/live", recorded=True)
+    with Node(workspace, clock, default_model_id(), lambda _error: None) as node:
+        node.tick()
+        assert node.supervisor.recorded() == {"gate"}, "the control"
+        with node.store.write() as tx:
+            policy = policy_now(tx)
+            tx.change(policy, body=replace(Ceilings.load(policy.body), footage_h=0).dump())
+        node.tick()
+        assert node.supervisor.recorded() == frozenset()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_recorder_that_died_is_told_by_the_next_tick(node: Node, problems: list[HabeasError]) -> None:
+    def gone() -> int:
+        raise SystemExit
+
+    node.footage.free_bytes = gone  # type: ignore[method-assign]
+    node.recorder.take("gate", 1, Part(0, 0, 0, 0, "h264", (64, 48), b"x"))
+    until(lambda: not node.recorder._thread.is_alive())
+    node.tick()
+    assert "footage is not recorded: the thread that writes it died" in [error.message for error in problems]
+    assert node.recorder.stopped

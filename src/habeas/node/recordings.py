@@ -1,0 +1,35 @@
+"""What `habeas doctor` says of recording: whether it stopped, and whether its disk has the room that it leaves."""
+
+import shutil
+from collections.abc import Iterator
+from typing import Final
+
+from habeas.footage.files import FOOTAGE
+from habeas.footage.recorder import STOPPED, stopped_why
+from habeas.node.findings import Finding, ok, warn
+from habeas.node.workspace import Workspace
+from habeas.store import Tx
+from habeas.store.records import Camera
+from habeas.types import utc
+
+_CHECK: Final = "footage"
+_REMEDY: Final = "see that its disk has room and works, and that the clock is right; then look whether it goes on"
+
+
+def check_footage(tx: Tx, workspace: Workspace) -> Iterator[Finding]:
+    """Say how recording stands, as far as the database and the disk tell."""
+    recorded = sum(one.record_sealed is not None for one in tx.find(Camera, removed_at_ns=None))
+    if not recorded:
+        yield ok(_CHECK, "no camera is recorded", cameras=0)
+        return
+    own = workspace.folder / FOOTAGE
+    free_bytes = shutil.disk_usage(own if own.exists() else workspace.folder).free
+    stopped, free_mb = stopped_why(tx), free_bytes // 1_000_000
+    if stopped is not None:
+        at_ns, why = stopped
+        yield warn(_CHECK, f"nothing was recorded since {utc(at_ns)}: {why}", _REMEDY, kind=STOPPED, why=why)
+    if free_bytes < workspace.settings.footage.reserve_bytes:
+        text = f"{free_mb} MB free, less than footage.reserve_gb leaves: nothing is recorded"
+        yield warn(_CHECK, text, "make room, or lower footage_h by policy", free_mb=free_mb)
+    elif stopped is None:
+        yield ok(_CHECK, f"{recorded} cameras are to be recorded; {free_mb} MB free", cameras=recorded, free_mb=free_mb)
