@@ -67,7 +67,6 @@ def _take_over_hour(store: Store, keys: KeyStore, folder: FootageFolder, path: P
     files = sorted(path.glob(f"*{SUFFIX}"))
     if hour.row is not None and hour.row.segments == len(files):
         return []
-    files = [file for file in files if not _was_torn(file, folder)]
     found, problems = list[_Found](), list[str]()
     fresh = _uncounted(hour, files)
     for file in files if fresh is None else fresh:
@@ -100,19 +99,15 @@ def _uncounted(hour: _Hour, files: Sequence[Path]) -> list[Path] | None:
     """
     if hour.row is None:
         return None
-    try:
-        later = [file for file in files if read_start(file).began_ns >= hour.row.until_ns]
-    except (FormatError, DiskError):
-        return None
+    later = [file for file in files if _may_begin_after(file, hour.row.until_ns)]
     return later if len(files) - len(later) == hour.row.segments else None
 
 
-def _was_torn(file: Path, folder: FootageFolder) -> bool:
-    """Remove a file that a crash left without a whole header; tell whether it was one."""
-    torn = is_torn(file)
-    if torn:
-        folder.remove_file(file)
-    return torn
+def _may_begin_after(file: Path, ns: int) -> bool:
+    try:
+        return read_start(file).began_ns >= ns
+    except (FormatError, DiskError):
+        return True
 
 
 def _looked_at(file: Path, hour: _Hour, keys: KeyStore, folder: FootageFolder, now_ns: int) -> list[_Found]:
@@ -123,6 +118,9 @@ def _looked_at(file: Path, hour: _Hour, keys: KeyStore, folder: FootageFolder, n
         FormatError: it is no segment.
         DiskError: it cannot be read, ended or removed.
     """
+    if is_torn(file):
+        folder.remove_file(file)
+        return []
     header = read_start(file)
     _check(header, hour)
     try:
