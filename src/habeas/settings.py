@@ -248,7 +248,7 @@ class Settings(BaseSettings):
     cameras: CameraSettings = Field(default_factory=CameraSettings, description="Addresses of cameras.")
     workers: WorkerSettings = Field(default_factory=WorkerSettings, description="Worker processes.")
     alerts: AlertSettings = Field(default_factory=AlertSettings, description="Alerts.")
-    footage: FootageSettings = FootageSettings()
+    footage: FootageSettings = Field(default_factory=FootageSettings, description="Recorded footage.")
     log: LogSettings = Field(default_factory=LogSettings, description="The audit log.")
     public: PublicSettings = Field(default_factory=PublicSettings, description="The public register.")
     models: ModelSettings = Field(default_factory=ModelSettings, description="Model files.")

@@ -175,3 +175,12 @@ def test_a_bundle_is_made_here_and_checked_anywhere(node: RunningNode, alert: st
     assert alert in said["abstract"]["alerts"]
     out.write_bytes(out.read_bytes()[:-100])
     assert node.run("audit", "open-bundle", out, "--key", str(keys[0]["vkey"])).status == 7
+
+
+def test_of_an_alert_whose_authorisation_ended_the_facts_are_shown(node: RunningNode, alert: str) -> None:
+    """Last: it ends what the others look at."""
+    (active,) = (one for one in node.run("authorise", "list", who="pia").rows if one["cameras"] == ["film"])
+    assert node.run("authorise", "revoke", active["id"], who="rita").status == 0
+    told = node.run("review", "show", alert, who="olga").row
+    assert (told["picture"], told["pictures_until"]) == (None, None)
+    assert "its pictures are destroyed" in node.text("review", "show", alert, who="olga")

@@ -93,12 +93,17 @@ def _bind(tx: Tx, camera: Camera) -> None:
 
 
 def _check(new: NewCamera) -> None:
+    if new.record is not None and new.record[1].file is not None:
+        raise InputError("a file is not recorded: it is there already", remedy="leave --record out, or give a stream")
     for what, name in (("camera", new.name), ("zone", new.zone)):
         plain = name.replace("-", "").replace("_", "")
         if not (plain.isascii() and plain.isalnum() and len(name) <= _MAX_NAME and name[0] != "-"):
             raise InputError(f"{name!r} is no {what} name", remedy="letters, digits, hyphens and underscores")
     if len(new.purpose.strip()) < _MIN_PURPOSE:
-        raise InputError("a camera has a written purpose", remedy="say in a sentence what it is there for: --purpose")
+        raise InputError(
+            f"a camera has a written purpose of at least {_MIN_PURPOSE} characters",
+            remedy="say in a sentence what it is there for: --purpose",
+        )
 
 
 def remove_camera(tx: Tx, keys: KeyStore, actor: Actor, camera_id: str) -> None:

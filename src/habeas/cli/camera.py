@@ -47,7 +47,12 @@ def add(
         bool, typer.Option("--url-stdin", help="Read the address from standard input, one line.")
     ] = False,
     zone: Annotated[str, typer.Option("--zone", help="The named set of cameras it belongs to.")] = "default",
-    record: Annotated[str | None, typer.Option("--record", help="Address of the stream to record, if another.")] = None,
+    record: Annotated[
+        str | None,
+        typer.Option(
+            "--record", help="Address of the stream to record; may be the same. Without it nothing is recorded."
+        ),
+    ] = None,
     mask: Annotated[
         list[str] | None, typer.Option("--mask", help="x0,y0,x1,y1 from 0 to 1: a part never looked at; repeat it.")
     ] = None,

@@ -80,6 +80,8 @@ def show(
 
     def text() -> None:
         _say_alert(told)
+        if told["pictures_until"] is None:
+            say("its pictures are destroyed: its time is over, or its authorisation")
         say_copies([path] if save is not None and path is not None else [], told["pictures_until"])
 
     client.tell(told, text)

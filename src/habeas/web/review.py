@@ -77,15 +77,20 @@ def show(call: Caller, alert_id: str) -> dict[str, object]:
     image = shown.image
     return {
         **_told(shown.facts),
-        "pictures_until": utc(until_ns),
+        "pictures_until": None if until_ns is None else utc(until_ns),
         "image": base64.b64encode(image).decode() if image is not None else None,
         "references": [base64.b64encode(reference).decode() for reference in shown.references],
     }
 
 
-def _pictures_until(tx: Tx, alert_id: str) -> int:
-    """Return when the pictures of an alert are destroyed at the latest: in time, or with their authorisation."""
+def _pictures_until(tx: Tx, alert_id: str) -> int | None:
+    """Return when the pictures of an alert are destroyed at the latest: in time, or with their authorisation.
+
+    None: they are.
+    """
     alert = tx.get(Alert, alert_id)
+    if alert.authorisation_id is None or alert.destroyed_at_ns is not None:
+        return None
     row = tx.get(Authorisation, alert.authorisation_id)
     return min(alert.expires_at_ns, row.ends_at_ns or row.until_ns)
 
