@@ -46,6 +46,7 @@ def opens(keys: KeyStore, url: str, place: Installation) -> set[str]:
 @pytest.mark.parametrize("how", ENDS)
 def test_after_five_minutes_nothing_opens_it(place: Installation, tmp_path: Path, how: str) -> None:
     control = place.started("rita", until_ns=place.clock.now_ns() + 20 * DAY)
+    place.clock.advance(9)
     made = place.drafted(
         urgent=how in {"refused", "refused-by-clock"},
         until_ns=place.clock.now_ns() + (9 * DAY if how == "draft-lapsed" else DAY),
