@@ -49,6 +49,7 @@ alive = threading.Event()
 alive.set()
 pause = threading.Event().wait
 watched = {}
+began = time.monotonic_ns()
 
 def beat():
     while True:
@@ -59,7 +60,7 @@ def beat():
         pause(0.05)
 
 def count(order, decoded=None, analysed=0):
-    decoded = time.monotonic_ns() // 10_000_000 if decoded is None else decoded
+    decoded = (time.monotonic_ns() - began) // 10_000_000 if decoded is None else decoded
     channel.send(Counters(camera_id=order.camera_id, epoch=order.epoch, decoded=decoded, analysed=analysed, gated=0,
                           dropped=0, faces=0, tracks=0, analysed_ns=0))
 
