@@ -264,7 +264,7 @@ def test_no_setting_makes_anything_kept(workshop: Path, tmp_path: Path, app: App
     every |= {"LOG__ORIGIN": "example.org/log", "LOG__BEAT_S": "5", "LOG__BATCH": "16", "LOG__WITNESS_TIMEOUT_S": "3"}
     every |= {"LOG__WITNESS_URLS": '{"w.example": "http://127.0.0.1:1"}'}
     every |= {"PUBLIC__OPERATOR": "City", "PUBLIC__CONTACT": "a@b.example", "PUBLIC__URL": "https://b.example"}
-    every |= {"PUBLIC__DESCRIPTION": "Why.", "PUBLIC__LISTEN": "127.0.0.1:8700"}
+    every |= {"PUBLIC__DESCRIPTION": "Why.", "PUBLIC__LISTEN": "127.0.0.1:8700", "FOOTAGE__RESERVE_GB": "0"}
     known = {"__".join(key).upper() for key in known_keys()}
     assert set(every) == known - {"MODELS__FOLDER", "MODELS__BASE_URL"}, "a new setting is tried here, too"
     assert files_after(workshop, tmp_path, app, **{f"HABEAS_{key}": value for key, value in every.items()}) == []
