@@ -439,6 +439,7 @@ ADMITTED = {
     Basis.CONSENT: {OriginKind.LIVE, OriginKind.FILE, OriginKind.STILLS, OriginKind.SCENE},
     Basis.DEMO: {OriginKind.SCENE},
     Basis.EVALUATE: {OriginKind.STILLS, OriginKind.SCENE},
+    Basis.CANARY: {OriginKind.CANARY},
 }
 """product.md, "Without a workspace", written down a second time."""
 
