@@ -182,7 +182,7 @@ class FootageSettings(_Part):
         ge=0,
         le=10_000,
         description="Room on the disk of the workspace that footage leaves to alerts and the log: with less than this "
-        "nothing is recorded. Two cameras' alerts of a day take less than 0.1 GB.",
+        "nothing is recorded.",
     )
 
     @property

@@ -3,11 +3,12 @@
 from collections import defaultdict
 from typing import Final
 
+from habeas.audit.claims_policy import MAXIMA
 from habeas.audit.claims_shared import DISCARD_NS, check_done
 from habeas.audit.history import History, Said
 from habeas.types import HOUR_NS
 
-_LONGEST_NS: Final = 120 * HOUR_NS
+_LONGEST_NS: Final = round(MAXIMA["footage_h"] * HOUR_NS)
 
 
 def footage(history: History) -> int:

@@ -8,6 +8,7 @@ from habeas.errors import RuleError
 from habeas.store import Tx
 from habeas.store.records import Approval, Grant
 
+_TWO: Final = 2
 CONTENT: Final = "content-changed"
 
 
@@ -55,6 +56,23 @@ def approve_object(
         {"action": action, "approval": approval.approval_id, "object": object_id, "sha256": content_hash},
     )
     return approval
+
+
+def said_by_two(tx: Tx, actor: Actor, object_id: str, action: str, content_hash: str, expected_hash: str) -> bool:
+    """Approve what nobody asked for; return whether two distinct approvers have done so: then it counts.
+
+    Arguments and errors as of `approve_object`.
+    """
+    approve_object(
+        tx,
+        actor,
+        object_id=object_id,
+        action=action,
+        content_hash=content_hash,
+        expected_hash=expected_hash,
+        requester=None,
+    )
+    return len(approvals_of(tx, object_id, action, expected_hash)) >= _TWO
 
 
 def approvals_of(tx: Tx, object_id: str, action: str, content_hash: str) -> list[Approval]:

@@ -1,15 +1,12 @@
 """Recognition that answered where it must not: nothing is compared until two approvers say that it may be again."""
 
 import hashlib
-from typing import Final
 
 from habeas.accounts.roles import Actor
-from habeas.authority.approvals import approvals_of, approve_object
+from habeas.authority.approvals import said_by_two
 from habeas.errors import RuleError
 from habeas.store import Tx
 from habeas.store.records import Canary, Entry
-
-_TWO: Final = 2
 
 
 def is_breached(tx: Tx) -> bool:
@@ -32,10 +29,7 @@ def clear_breach(tx: Tx, actor: Actor) -> bool:
         raise RuleError("no breach waits for a word", rule="state", remedy="see `habeas canary list`")
     digest = hashlib.sha256(leaked[-1].body.encode()).hexdigest()
     name = f"breach-{leaked[-1].seq}"
-    approve_object(
-        tx, actor, object_id=name, action="breach", content_hash=digest, expected_hash=digest, requester=None
-    )
-    if len(approvals_of(tx, name, "breach", digest)) < _TWO:
+    if not said_by_two(tx, actor, name, "breach", digest, digest):
         return False
     for row in tx.find(Canary):
         if row.leaked_at_ns is not None:

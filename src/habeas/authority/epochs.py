@@ -8,7 +8,7 @@ import rfc8785
 
 from habeas.accounts.roles import Actor
 from habeas.audit.note import Algorithm, VerifierKey
-from habeas.authority.approvals import approvals_of, approve_object
+from habeas.authority.approvals import said_by_two
 from habeas.errors import RuleError
 from habeas.keys import KeyStore, Scope
 from habeas.keys.signing import SigningKey
@@ -16,7 +16,6 @@ from habeas.store import Tx
 from habeas.store.records import Epoch
 from habeas.types import DAY_NS
 
-_TWO: Final = 2
 _LIFE_NS: Final = 150 * 366 * DAY_NS
 """A log's key is not destroyed: what it signed is to be checked for longer than anybody here is responsible."""
 
@@ -67,16 +66,7 @@ def approve_epoch(tx: Tx, keys: KeyStore, actor: Actor, ended: Ended, content_ha
     if epoch is None:
         raise RuleError("the log has not begun", rule="state", remedy="run `habeas serve`")
     object_id, digest = f"epoch-{epoch.number + 1}", epoch_hash(ended)
-    approve_object(
-        tx,
-        actor,
-        object_id=object_id,
-        action="epoch",
-        content_hash=content_hash,
-        expected_hash=digest,
-        requester=None,
-    )
-    if len(approvals_of(tx, object_id, "epoch", digest)) < _TWO:
+    if not said_by_two(tx, actor, object_id, "epoch", content_hash, digest):
         return None
     return _begin(tx, keys, epoch.number + 1, origin, ended, actor.account_id)
 

@@ -5,7 +5,7 @@ import json
 from typing import Final
 
 from habeas.accounts.roles import Actor
-from habeas.authority.approvals import CONTENT, approvals_of, approve_object
+from habeas.authority.approvals import CONTENT, said_by_two
 from habeas.errors import RuleError
 from habeas.store import Tx
 from habeas.store.records import Entry
@@ -13,7 +13,6 @@ from habeas.types import NS_PER_S
 
 MOVED_NS: Final = 5 * NS_PER_S
 """A clock that went on moving this far since its jump was written down has jumped again."""
-_TWO: Final = 2
 
 
 def approve_clock(tx: Tx, actor: Actor, off_by_ns: int) -> bool:
@@ -31,16 +30,7 @@ def approve_clock(tx: Tx, actor: Actor, off_by_ns: int) -> bool:
     if abs(off_by_ns - json.loads(jump.body)["off_by_s"] * NS_PER_S) > MOVED_NS:
         raise RuleError("the clock moved again meanwhile", rule=CONTENT, remedy="look at it again in a second")
     digest = hashlib.sha256(jump.body.encode()).hexdigest()
-    approve_object(
-        tx,
-        actor,
-        object_id=f"clock-{jump.seq}",
-        action="clock",
-        content_hash=digest,
-        expected_hash=digest,
-        requester=None,
-    )
-    return len(approvals_of(tx, f"clock-{jump.seq}", "clock", digest)) >= _TWO
+    return said_by_two(tx, actor, f"clock-{jump.seq}", "clock", digest, digest)
 
 
 def _waiting(tx: Tx) -> Entry:

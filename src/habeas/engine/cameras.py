@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Final, Self, TypeVar
 
 from habeas.engine.given import given_video
-from habeas.engine.messages import ShowCanary, StartCamera, StopCamera
+from habeas.engine.messages import CameraFlaw, ShowCanary, StartCamera, StopCamera, one_line
 from habeas.errors import SourceError
 from habeas.ports import Clock
 from habeas.types import NS_PER_S, Frame, Origin, OriginKind
@@ -26,6 +26,11 @@ _NAP_NS: Final = NS_PER_S // 10
 def source_name(order: StartCamera | StopCamera | ShowCanary) -> str:
     """Return what a worker calls a camera: two starts of it are never taken for one another."""
     return f"{order.camera_id}#{order.epoch}"
+
+
+def flaw_of(order: StartCamera, what: str, at_ns: int = 0) -> CameraFlaw:
+    """Return what a worker says of something that went wrong with a camera, at this time of its stream."""
+    return CameraFlaw(camera_id=order.camera_id, epoch=order.epoch, text=one_line(what), at_ns=max(0, at_ns))
 
 
 class _Pictures:

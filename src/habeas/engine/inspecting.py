@@ -1,16 +1,14 @@
 """A camera's headers, read in a worker that has one door and no model."""
 
 import re
-import tempfile
-from pathlib import Path
 from typing import Final
 
 import numpy as np
 
 from habeas.engine.given import given_video
 from habeas.engine.messages import InspectCamera, Inspected, one_line
+from habeas.engine.rehearsing import film_of
 from habeas.ports import Clock
-from habeas.video.encode import encode_h264
 from habeas.video.headers import Headers, read_headers
 
 _NAME: Final = "the stream"
@@ -21,10 +19,8 @@ _NO_NAME: Final = re.compile(r"[^a-z0-9_]")
 
 def prepare(clock: Clock) -> None:
     """Read the headers of an invented video: nothing can be imported or found once the worker is sealed."""
-    with tempfile.TemporaryDirectory(prefix="habeas-worker-") as folder:
-        path = Path(folder) / "nobody.mp4"
-        encode_h264([np.zeros((64, 64, 3), np.uint8)] * _PICTURES, path, _PICTURES)
-        read_headers(path, clock)
+    with film_of([np.zeros((64, 64, 3), np.uint8)] * _PICTURES) as film:
+        read_headers(film, clock)
 
 
 def inspect(order: InspectCamera, descriptors: tuple[int, ...], clock: Clock) -> Inspected:

@@ -1,18 +1,15 @@
 """A worker that records: it hands on what cameras send, in parts; nothing is decoded, and no model is loaded."""
 
-import tempfile
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import Final
 
 import numpy as np
 
-from habeas.engine.cameras import LiveCamera
+from habeas.engine.cameras import LiveCamera, flaw_of
 from habeas.engine.channel import Channel, Received
 from habeas.engine.messages import (
     CameraEnded,
-    CameraFlaw,
     Counters,
     Heartbeat,
     Listening,
@@ -21,11 +18,10 @@ from habeas.engine.messages import (
     Shutdown,
     StartCamera,
     StopCamera,
-    one_line,
 )
+from habeas.engine.rehearsing import film_of
 from habeas.errors import HabeasError, InputError
 from habeas.ports import Clock
-from habeas.video.encode import encode_h264
 from habeas.video.parts import Part
 from habeas.video.remux import remux_file
 
@@ -37,11 +33,8 @@ NO_MODEL: Final = "none"
 
 def prepare() -> None:
     """Record an invented video: nothing can be imported or found once the worker is sealed."""
-    with tempfile.TemporaryDirectory(prefix="habeas-worker-") as folder:
-        path = Path(folder) / "nobody.mp4"
-        encode_h264([np.zeros((64, 64, 3), np.uint8)] * _PICTURES, path, _PICTURES)
-        for _part in remux_file(path):
-            pass
+    with film_of([np.zeros((64, 64, 3), np.uint8)] * _PICTURES) as film:
+        list(remux_file(film))
 
 
 class Recording:
@@ -89,7 +82,7 @@ class Recording:
         try:
             camera = LiveCamera(order, self._clock)
         except InputError as error:
-            self._channel.send(_flaw(order, error.message))
+            self._channel.send(flaw_of(order, error.message))
             self._channel.send(CameraEnded(camera_id=order.camera_id, epoch=order.epoch, failed=True))
             return
         self._channel.send(Listening(camera_id=order.camera_id, epoch=order.epoch))
@@ -104,9 +97,9 @@ class Recording:
             recorded.run()
             failed = False
         except HabeasError as error:
-            self._channel.send(_flaw(recorded.order, error.message))
+            self._channel.send(flaw_of(recorded.order, error.message))
         except Exception as error:  # noqa: BLE001 - worker top loop: a reader never dies silently
-            self._channel.send(_flaw(recorded.order, f"{type(error).__name__}: {error}"))
+            self._channel.send(flaw_of(recorded.order, f"{type(error).__name__}: {error}"))
         with self._lock:
             del self._cameras[recorded.order.epoch]
         recorded.tell()
@@ -142,7 +135,7 @@ class _Recorded:
         """Tell how it goes on, and what went wrong since this was last told."""
         flaws = self.camera.flaws
         for what in flaws[self._told :]:
-            self._send(_flaw(self.order, what.removeprefix(f"{self.camera.origin.camera_id}: ")))
+            self._send(flaw_of(self.order, what.removeprefix(f"{self.camera.origin.camera_id}: ")))
         self._told = len(flaws)
         self._send(_counters(self.order, self._parts))
 
@@ -173,7 +166,3 @@ def _counters(order: StartCamera, parts: int) -> Counters:
         tracks=0,
         analysed_ns=0,
     )
-
-
-def _flaw(order: StartCamera, what: str) -> CameraFlaw:
-    return CameraFlaw(camera_id=order.camera_id, epoch=order.epoch, text=one_line(what), at_ns=0)

@@ -1,8 +1,6 @@
 """Everything once, before a worker is sealed: nothing can be imported, opened or found afterwards."""
 
 import io
-import tempfile
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -10,13 +8,14 @@ from PIL import Image
 
 from habeas.clock import SystemClock
 from habeas.engine.given import given_image
+from habeas.engine.rehearsing import film_of
 from habeas.faces import Detector, Templater
 from habeas.models.pack import LoadedPack
 from habeas.pipeline import Line, Stages
 from habeas.settings import DetectSettings
 from habeas.tracks import Tracker
 from habeas.types import U8, Faces, Frame
-from habeas.video import encode_h264, load_image
+from habeas.video import load_image
 from habeas.video.file import VideoFile
 
 _SIZE_WH: Final = 192, 128
@@ -44,15 +43,12 @@ def _read_images(rng: np.random.Generator) -> None:
 
 
 def _read_video(stages: Stages, rng: np.random.Generator) -> None:
-    with tempfile.TemporaryDirectory(prefix="habeas-worker-") as folder:
-        path = Path(folder) / "nobody.mp4"
-        encode_h264([_noise(rng) for _ in range(_PICTURES)], path, _PICTURES)
-        with VideoFile(path, SystemClock()) as video:
-            line = Line(video.origin, video.rate_hz, stages)
-            line.plant()
-            for frame in video.frames():
-                _look(line, frame)
-            list(line.finish())
+    with film_of([_noise(rng) for _ in range(_PICTURES)]) as film, VideoFile(film, SystemClock()) as video:
+        line = Line(video.origin, video.rate_hz, stages)
+        line.plant()
+        for frame in video.frames():
+            _look(line, frame)
+        list(line.finish())
 
 
 def _look(line: Line, frame: Frame) -> None:

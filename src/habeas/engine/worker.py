@@ -19,7 +19,7 @@ from typing import Final
 
 from habeas.clock import SystemClock
 from habeas.engine import recording
-from habeas.engine.cameras import Camera, FileCamera, LiveCamera, source_name
+from habeas.engine.cameras import Camera, FileCamera, LiveCamera, flaw_of, source_name
 from habeas.engine.channel import Channel, Received
 from habeas.engine.enrolling import Examiner
 from habeas.engine.inspecting import inspect, prepare
@@ -27,7 +27,6 @@ from habeas.engine.messages import (
     MAX_CROP_PX,
     TO_WORKER,
     CameraEnded,
-    CameraFlaw,
     CanaryDone,
     Configure,
     Counters,
@@ -267,7 +266,7 @@ class Watch:
             else:
                 camera = FileCamera(order, received.descriptors[0], self._clock)
         except InputError as error:
-            self._channel.send(_flaw(order, error.message, 0))
+            self._channel.send(flaw_of(order, error.message))
             self._channel.send(CameraEnded(camera_id=order.camera_id, epoch=order.epoch, failed=True))
             return
         self._channel.send(Listening(camera_id=order.camera_id, epoch=order.epoch))
@@ -301,7 +300,7 @@ class Watch:
         elif isinstance(found, CanaryShown):
             self._channel.send(CanaryDone(camera_id=order.camera_id, epoch=order.epoch, found=found.found))
         else:
-            self._channel.send(_flaw(order, found.what.removeprefix(f"{name}: "), found.at_ns))
+            self._channel.send(flaw_of(order, found.what.removeprefix(f"{name}: "), found.at_ns))
 
     def _on_turn(self) -> None:
         for report in self._run.over():
@@ -326,10 +325,6 @@ class Watch:
         failed = report.camera_id in self._failed
         self._failed.discard(report.camera_id)
         self._channel.send(CameraEnded(camera_id=camera.order.camera_id, epoch=camera.order.epoch, failed=failed))
-
-
-def _flaw(order: StartCamera, what: str, at_ns: int) -> CameraFlaw:
-    return CameraFlaw(camera_id=order.camera_id, epoch=order.epoch, text=one_line(what), at_ns=max(0, at_ns))
 
 
 def _track_ended(order: StartCamera, track: ClosedTrack) -> TrackEnded:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from habeas.authority.policy import MAX_FOOTAGE_H
 from habeas.errors import DiskError, FormatError, KeyDestroyed
 from habeas.footage.files import SUFFIX, FootageFolder, hour_of, read_start
 from habeas.footage.rows import kept_for_ns
@@ -24,7 +25,7 @@ from habeas.store.records import Footage
 from habeas.types import HOUR_NS, utc
 
 ACTOR: Final = "clock"
-LONGEST_NS: Final = 120 * HOUR_NS
+LONGEST_NS: Final = MAX_FOOTAGE_H * HOUR_NS
 """No footage is kept for longer, whatever a policy says."""
 _SOME: Final = 200
 """Camera-hours in a transaction."""

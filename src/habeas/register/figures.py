@@ -229,7 +229,7 @@ def register_of(
         authorisations=listed,
         authorisations_not_shown=len(asked) - len(listed),
         suspensions=tuple(_pause(one, made_ns) for one in _newest_first(folds.now.state.suspensions.values())),
-        holds=0,  # no code keeps footage yet
+        holds=0,  # no code holds footage yet
         access_requests=0,
         statistics=statistics(folds.cut, cut_ns(made_ns), exact=exact),
         confirmed=len(confirmed),
