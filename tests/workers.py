@@ -34,6 +34,7 @@ import array, os, signal, socket, struct, sys, threading, time
 import numpy as np
 from habeas.engine.channel import Channel
 from habeas.engine.messages import *
+from habeas.engine.vocabulary import TO_WORKER
 from habeas.engine.relay import open_door
 from habeas.engine.sandbox import Posture
 from habeas.engine.wire import encode

@@ -83,6 +83,7 @@ class OriginKind(enum.Enum):
     STILLS = "stills"
     SCENE = "scene"
     CANARY = "canary"
+    FOOTAGE = "footage"
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,8 +95,8 @@ class Origin:
     Each opened source has its own; two are the same only if they are one object.
 
     Args:
-        kind: live stream, video file, folder of still images, a scene generated in this process, or the canary that is
-            composited into a camera's pictures.
+        kind: live stream, video file, folder of still images, a scene generated in this process, the canary that is
+            composited into a camera's pictures, or what was recorded of a camera.
         camera_id: name of the camera or source, safe to print (no credentials).
         seal: the builder's seal; checked, not kept.
     """
@@ -118,6 +119,7 @@ class Basis(enum.Enum):
     DEMO = "demo"
     EVALUATE = "evaluate"
     CANARY = "canary"
+    RETROSPECTIVE = "retrospective"
 
 
 PERMITTED_ORIGINS: Final = MappingProxyType(
@@ -127,6 +129,7 @@ PERMITTED_ORIGINS: Final = MappingProxyType(
         Basis.DEMO: frozenset({OriginKind.SCENE}),
         Basis.EVALUATE: frozenset({OriginKind.STILLS, OriginKind.SCENE}),
         Basis.CANARY: frozenset({OriginKind.CANARY}),
+        Basis.RETROSPECTIVE: frozenset({OriginKind.FOOTAGE}),
     }
 )
 

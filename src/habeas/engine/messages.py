@@ -50,7 +50,7 @@ Number = Annotated[float, Field(ge=-_MAX_FAR_PX, le=_MAX_FAR_PX, allow_inf_nan=F
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Edges = tuple[Share, Share, Share, Share]
 Side = Annotated[int, Field(ge=0, le=1 << 20)]
-Task = Literal["watch", "enrol", "inspect", "record"]
+Task = Literal["watch", "enrol", "inspect", "record", "film"]
 Url = Annotated[str, Field(max_length=4096, repr=False), AfterValidator(_printable)]
 
 
@@ -103,8 +103,8 @@ class Configure(Message):
 
     Args:
         parent_pid: of the node.
-        task: watches cameras, examines images for enrolment, reads one camera's headers, or records cameras; the last
-            two without any model.
+        task: watches cameras, examines images for enrolment, reads one camera's headers, records cameras, or goes
+            through recorded footage; the third and fourth without any model.
         doors: how many cameras it may have.
         models: folder of model files; read before the worker is sealed.
         detector_precision: as set.
@@ -524,27 +524,3 @@ def _check_vector(payload: bytes, dimensions: int) -> None:
 def payload_of(vector: F32, face_rgb: U8 | None = None) -> bytes:
     """Return a template, and a picture behind it, as bytes."""
     return vector.astype(VECTOR).tobytes() + (b"" if face_rgb is None else np.ascontiguousarray(face_rgb).tobytes())
-
-
-def _by_type(*messages: type[Message]) -> dict[int, type[Message]]:
-    return {message.TYPE: message for message in messages}
-
-
-TO_WORKER: Final = _by_type(Configure, StartCamera, StopCamera, EnrolImage, Shutdown, InspectCamera, ShowCanary)
-TO_NODE: Final = _by_type(
-    *(
-        Hello,
-        Listening,
-        ProbeMade,
-        TrackEnded,
-        Counters,
-        CameraFlaw,
-        CameraEnded,
-        Enrolled,
-        Heartbeat,
-        Failed,
-        Inspected,
-        CanaryDone,
-        PartMade,
-    )
-)

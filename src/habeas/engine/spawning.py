@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from habeas.engine.channel import Channel, Received
-from habeas.engine.messages import TO_NODE, Configure, Failed, Hello, Task
+from habeas.engine.messages import Configure, Failed, Hello, Task
+from habeas.engine.vocabulary import TO_NODE
 from habeas.errors import HabeasError, InputError
 from habeas.settings import ModelSettings
 

@@ -18,14 +18,12 @@ from pathlib import Path
 from typing import Final
 
 from habeas.clock import SystemClock
-from habeas.engine import recording
+from habeas.engine import filming, recording
 from habeas.engine.cameras import Camera, FileCamera, LiveCamera, flaw_of, source_name
 from habeas.engine.channel import Channel, Received
 from habeas.engine.enrolling import Examiner
 from habeas.engine.inspecting import inspect, prepare
 from habeas.engine.messages import (
-    MAX_CROP_PX,
-    TO_WORKER,
     CameraEnded,
     CanaryDone,
     Configure,
@@ -37,19 +35,18 @@ from habeas.engine.messages import (
     InspectCamera,
     Listening,
     Message,
-    ProbeMade,
     ShowCanary,
     Shutdown,
     StartCamera,
     StopCamera,
-    TrackEnded,
     one_line,
-    payload_of,
 )
 from habeas.engine.recording import NO_MODEL, Recording
 from habeas.engine.relay import open_door
 from habeas.engine.run import Found, Run, SourceReport, TrackEnd, _Feed
 from habeas.engine.sandbox import Isolation, isolate, seal
+from habeas.engine.telling import probe_made, track_ended
+from habeas.engine.vocabulary import TO_WORKER
 from habeas.engine.warming import warm_up
 from habeas.errors import HabeasError, InputError, ModelError
 from habeas.faces import Detector, Templater
@@ -59,12 +56,10 @@ from habeas.models.pull import Report
 from habeas.pipeline import Line, Stages
 from habeas.ports import Clock, FrameSource, Session
 from habeas.settings import DetectSettings, ModelSettings
-from habeas.types import NS_PER_S, U8, ClosedTrack, Flaw, OriginKind, Probe
-from habeas.video import ArrayPicture
+from habeas.types import NS_PER_S, Flaw, Probe
 from habeas.video.canary import CanaryShown
 
 _TELL_EVERY_NS: Final = NS_PER_S
-_FAR_PX: Final = 1e6
 
 
 def main(descriptor: int) -> int:
@@ -118,6 +113,8 @@ def _serve(channel: Channel) -> None:
     _hello(channel, isolation, pack.model_id, doors)
     if configure.task == "enrol":
         _examine(channel, Examiner(pack, templater, clock))
+    elif configure.task == "film":
+        filming.serve(channel, pack, templater, clock)
     else:
         Watch(channel, pack, templater, clock).serve()
 
@@ -294,9 +291,9 @@ class Watch:
         with self._lock:
             order = self._cameras[name].order
         if isinstance(found, Probe):
-            self._channel.send(_probe_made(order, found))
+            self._channel.send(probe_made(order.camera_id, order.epoch, found))
         elif isinstance(found, TrackEnd):
-            self._channel.send(_track_ended(order, found.track))
+            self._channel.send(track_ended(order.camera_id, order.epoch, found.track))
         elif isinstance(found, CanaryShown):
             self._channel.send(CanaryDone(camera_id=order.camera_id, epoch=order.epoch, found=found.found))
         else:
@@ -325,44 +322,6 @@ class Watch:
         failed = report.camera_id in self._failed
         self._failed.discard(report.camera_id)
         self._channel.send(CameraEnded(camera_id=camera.order.camera_id, epoch=camera.order.epoch, failed=failed))
-
-
-def _track_ended(order: StartCamera, track: ClosedTrack) -> TrackEnded:
-    return TrackEnded(
-        camera_id=order.camera_id,
-        epoch=order.epoch,
-        track_id=track.track_id,
-        first_seen_ns=track.first_seen_ns,
-        last_seen_ns=track.last_seen_ns,
-    )
-
-
-def _probe_made(order: StartCamera, probe: Probe) -> ProbeMade:
-    vector = probe.templates.vectors[0]
-    face_rgb = _small(probe.face_rgb)
-    left, top, right, bottom = (max(-_FAR_PX, min(_FAR_PX, float(edge))) for edge in probe.box_xyxy_px)
-    return ProbeMade(
-        camera_id=order.camera_id,
-        epoch=order.epoch,
-        track_id=probe.track_id,
-        at_ns=probe.at_ns,
-        first_seen_ns=probe.first_seen_ns,
-        captured_at_ns=probe.captured_at_ns,
-        box_xyxy_px=(left, top, right, bottom),
-        dimensions=len(vector),
-        face_wh=(face_rgb.shape[1], face_rgb.shape[0]),
-        canary=probe.origin.kind is OriginKind.CANARY,
-    ).with_payload(payload_of(vector, face_rgb))
-
-
-def _small(face_rgb: U8) -> U8:
-    """Return the picture reduced where a message has no room for it: a tall strip at the edge of the frame."""
-    height, width = face_rgb.shape[:2]
-    scale = MAX_CROP_PX / max(height, width)
-    if scale >= 1:
-        return face_rgb
-    size_wh = max(1, int(width * scale)), max(1, int(height * scale))
-    return ArrayPicture(face_rgb).rgb((0, 0, width, height), size_wh)
 
 
 def _counters(camera: Camera, report: SourceReport) -> Counters:

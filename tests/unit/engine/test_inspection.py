@@ -25,6 +25,7 @@ LATER = r"""
 import os, socket, sys
 from habeas.engine.channel import Channel
 from habeas.engine.messages import *
+from habeas.engine.vocabulary import TO_WORKER
 from habeas.engine.relay import open_door
 from habeas.engine.sandbox import Posture
 channel = Channel(socket.socket(fileno=int(sys.argv[1])), TO_WORKER)

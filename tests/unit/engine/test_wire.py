@@ -20,8 +20,6 @@ from habeas.engine import messages
 from habeas.engine.channel import Channel
 from habeas.engine.messages import (
     MAX_TEXT,
-    TO_NODE,
-    TO_WORKER,
     CameraFlaw,
     Counters,
     EnrolImage,
@@ -36,6 +34,7 @@ from habeas.engine.messages import (
     one_line,
     payload_of,
 )
+from habeas.engine.vocabulary import TO_NODE, TO_WORKER
 from habeas.engine.wire import LEAD_BYTES, MAX_HEADER, MAX_PAYLOAD, decode, encode, parse_lead
 from habeas.errors import InputError
 from habeas.settings import DetectSettings, LiveSettings

@@ -1,0 +1,257 @@
+"""The node's side of going through footage: a worker of its own for each job, sealed, with models and without a door.
+
+The footage travels as memory without a name, in reels of some minutes. What the worker says is checked against what it
+was handed. It is started, and asked, in the thread that enters the context: a worker dies with that thread.
+"""
+
+import itertools
+import os
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final, Self
+
+import numpy as np
+
+from habeas.engine.film_messages import MAX_PLACES, SearchFilm
+from habeas.engine.messages import (
+    CameraEnded,
+    CameraFlaw,
+    Counters,
+    Failed,
+    Heartbeat,
+    Message,
+    ProbeMade,
+    Shutdown,
+    TrackEnded,
+)
+from habeas.engine.orders import Timing
+from habeas.engine.run import TrackEnd
+from habeas.engine.spawning import PROGRAM, Process, configure_for, spawn
+from habeas.errors import HabeasError, InputError, SourceError
+from habeas.footage.reading import Stretch
+from habeas.settings import DetectSettings, ModelSettings
+from habeas.types import ClosedTrack, Flaw, Origin, OriginKind, Probe, Templates
+from habeas.video.edge import origin
+from habeas.video.film import Place
+from habeas.video.masks import Mask
+
+REEL_BYTES: Final = 256 << 20
+"""A reel is full then, or with `MAX_PLACES` segments."""
+_MOST_OPEN_TRACKS: Final = 4096
+_REMEDY: Final = "try again; report this if it repeats"
+
+
+@dataclass(frozen=True)
+class Reel:
+    """Footage of one camera in memory without a name. A context manager; owns the descriptor.
+
+    Args:
+        descriptor: of the memory.
+        places: of its segments there.
+        until_ns: first instant after its last segment, Unix ns.
+    """
+
+    descriptor: int
+    places: tuple[Place, ...]
+    until_ns: int
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        os.close(self.descriptor)
+
+
+def reels_of(stretches: Iterable[Stretch]) -> Iterator[Reel]:
+    """Yield reels of footage; each is closed by whoever takes it, before the next is made."""
+    waiting: list[Stretch] = []
+    size = 0
+    for stretch in stretches:
+        length = sum(len(part.data) for part in stretch.parts)
+        if waiting and (size + length > REEL_BYTES or len(waiting) == MAX_PLACES):
+            yield _reel(waiting)
+            waiting, size = [], 0
+        waiting.append(stretch)
+        size += length
+    if waiting:
+        yield _reel(waiting)
+
+
+def _reel(stretches: Sequence[Stretch]) -> Reel:
+    descriptor = os.memfd_create("footage", os.MFD_CLOEXEC)
+    places = []
+    with os.fdopen(os.dup(descriptor), "wb") as file:
+        for stretch in stretches:
+            first = file.tell()
+            for part in stretch.parts:
+                file.write(part.data)
+            places.append(Place(first, file.tell() - first, stretch.header.began_ns))
+    return Reel(descriptor, tuple(places), max(stretch.until_ns for stretch in stretches))
+
+
+@dataclass(frozen=True)
+class Looking:
+    """What is looked at, and how.
+
+    Args:
+        camera_id: that recorded it.
+        from_ns: pictures before this instant are left out, Unix ns.
+        until_ns: and those from this one on.
+        detect: how faces are looked for.
+        masks: what is not looked at.
+    """
+
+    camera_id: str
+    from_ns: int
+    until_ns: int
+    detect: DetectSettings
+    masks: tuple[Mask, ...] = ()
+
+
+Screened = Probe | TrackEnd | Counters | Flaw
+"""What comes of a search: probes, ends of tracks after all their probes, how far it is, and what went wrong."""
+
+
+class Screening:
+    """A worker that goes through footage. A context manager.
+
+    Args:
+        models: where they are, already fetched.
+        timing: how long the worker is waited for.
+        program: what is run.
+
+    Raises:
+        HabeasError: no worker can be started.
+    """
+
+    def __init__(self, models: ModelSettings, timing: Timing | None = None, program: Sequence[str] = PROGRAM) -> None:
+        self._timing = timing or Timing()
+        self._requests = itertools.count(1)
+        self._ended = threading.Event()
+        self._process = spawn(configure_for(models, "film", doors=0), self._timing.message_s, program)
+        try:
+            self._process.await_message(self._timing.start_s)
+            self.model_id = self._process.hello()[0].model_id
+        except BaseException:
+            self._process.kill()
+            raise
+
+    @property
+    def process(self) -> Process:
+        """The worker."""
+        return self._process
+
+    def search(self, reel: Reel, looking: Looking) -> Iterator[Screened]:
+        """Yield what comes of a reel, once.
+
+        Raises:
+            InputError: the worker is gone, was silent for too long, or said what it may not.
+            SourceError: nothing of it could be looked at.
+        """
+        request_id = next(self._requests)
+        self._process.channel.send(_order(request_id, reel, looking), [reel.descriptor])
+        heard = _Heard(request_id, looking, self.model_id)
+        while not heard.over:
+            yield from heard.take(self._received())
+
+    def _received(self) -> Message:
+        self._process.await_message(self._timing.silence_s)
+        received = self._process.channel.receive()
+        if received is None:
+            raise InputError(self._process.ending(), remedy=_REMEDY)
+        received.close()  # nothing that it may say has descriptors
+        if isinstance(received.message, Failed):
+            raise HabeasError("a worker that went through footage failed", remedy=_REMEDY)
+        return received.message
+
+    def kill(self) -> None:
+        """End the worker, from any thread: whoever reads from it gets an error."""
+        self._ended.set()
+        self._process.popen.kill()
+
+    def close(self) -> None:
+        """End the worker: told to, and killed if it does not at once."""
+        with suppress(InputError):
+            self._process.channel.send(Shutdown())
+        self._process.kill()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+def _order(request_id: int, reel: Reel, looking: Looking) -> SearchFilm:
+    return SearchFilm(
+        request_id=request_id,
+        camera_id=looking.camera_id,
+        places=tuple((place.first_byte, place.size_bytes, place.began_ns) for place in reel.places),
+        from_ns=looking.from_ns,
+        until_ns=looking.until_ns,
+        detect=looking.detect,
+        masks=tuple((mask.x0, mask.y0, mask.x1, mask.y1) for mask in looking.masks),
+    )
+
+
+class _Heard:
+    """What the worker says of one order, checked."""
+
+    def __init__(self, request_id: int, looking: Looking, model_id: str) -> None:
+        self.over = False
+        self._request_id = request_id
+        self._looking = looking
+        self._model_id = model_id
+        self._origin: Origin = origin(OriginKind.FOOTAGE, looking.camera_id)
+        self._tracks: dict[int, ClosedTrack] = {}
+
+    def take(self, message: Message) -> Iterator[Screened]:
+        """Yield what a message comes to.
+
+        Raises:
+            InputError: it is of another order, or cannot be.
+            SourceError: the order failed.
+        """
+        if isinstance(message, Heartbeat):
+            return
+        if not isinstance(message, ProbeMade | TrackEnded | Counters | CameraFlaw | CameraEnded):
+            raise InputError(f"a worker that searches says {type(message).__name__}", remedy=_REMEDY)
+        if (message.epoch, message.camera_id) != (self._request_id, self._looking.camera_id):
+            raise InputError("a worker speaks of what it was not asked", remedy=_REMEDY)
+        if isinstance(message, ProbeMade):
+            yield self._probe(message)
+        elif isinstance(message, TrackEnded):
+            self._tracks.pop(message.track_id, None)
+            yield TrackEnd(self._origin, ClosedTrack(message.track_id, message.first_seen_ns, message.last_seen_ns))
+        elif isinstance(message, Counters):
+            yield message
+        elif isinstance(message, CameraFlaw):
+            yield Flaw(message.camera_id, message.text, message.at_ns)
+        else:
+            yield from self._end(message)
+
+    def _probe(self, message: ProbeMade) -> Probe:
+        if not self._looking.from_ns <= message.captured_at_ns < self._looking.until_ns or message.canary:
+            raise InputError("a worker found something that is not in the footage", remedy=_REMEDY)
+        self._tracks[message.track_id] = ClosedTrack(message.track_id, message.first_seen_ns, message.at_ns)
+        if len(self._tracks) > _MOST_OPEN_TRACKS:
+            raise InputError("a worker has more open tracks than a street has faces", remedy=_REMEDY)
+        return Probe(
+            origin=self._origin,
+            track_id=message.track_id,
+            templates=Templates(message.vector[None], self._model_id, self._origin),
+            box_xyxy_px=np.array(message.box_xyxy_px, np.float32),
+            face_rgb=message.face_rgb,
+            at_ns=message.at_ns,
+            first_seen_ns=message.first_seen_ns,
+            captured_at_ns=message.captured_at_ns,
+        )
+
+    def _end(self, message: CameraEnded) -> Iterator[Screened]:
+        for track in self._tracks.values():
+            yield TrackEnd(self._origin, track)
+        self.over = True
+        if message.failed:
+            raise SourceError(f"{self._looking.camera_id}: its footage cannot be searched", remedy=_REMEDY)

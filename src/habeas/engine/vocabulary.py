@@ -1,0 +1,54 @@
+"""All that a worker may be told, and all that it may say."""
+
+from typing import Final
+
+from habeas.engine.film_messages import SearchFilm
+from habeas.engine.messages import (
+    CameraEnded,
+    CameraFlaw,
+    CanaryDone,
+    Configure,
+    Counters,
+    EnrolImage,
+    Enrolled,
+    Failed,
+    Heartbeat,
+    Hello,
+    InspectCamera,
+    Inspected,
+    Listening,
+    Message,
+    PartMade,
+    ProbeMade,
+    ShowCanary,
+    Shutdown,
+    StartCamera,
+    StopCamera,
+    TrackEnded,
+)
+
+
+def _by_type(*messages: type[Message]) -> dict[int, type[Message]]:
+    return {message.TYPE: message for message in messages}
+
+
+TO_WORKER: Final = _by_type(
+    *(Configure, StartCamera, StopCamera, EnrolImage, Shutdown, InspectCamera, ShowCanary, SearchFilm)
+)
+TO_NODE: Final = _by_type(
+    *(
+        Hello,
+        Listening,
+        ProbeMade,
+        TrackEnded,
+        Counters,
+        CameraFlaw,
+        CameraEnded,
+        Enrolled,
+        Heartbeat,
+        Failed,
+        Inspected,
+        CanaryDone,
+        PartMade,
+    )
+)
