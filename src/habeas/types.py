@@ -76,7 +76,7 @@ def _stays(record: object, _protocol: object) -> NoReturn:
 
 
 class OriginKind(enum.Enum):
-    """Where pictures come from; a gallery view says which kinds it may be compared with."""
+    """Where pictures come from, as it is or was generated; a gallery view says which kinds it may be compared with."""
 
     LIVE = "live"
     FILE = "file"
@@ -90,13 +90,10 @@ class OriginKind(enum.Enum):
 class Origin:
     """Where a picture, and every record made from it, came from.
 
-    Built by `video`, and by `measure.scene_source` for scenes.
-
-    Each opened source has its own; two are the same only if they are one object.
+    Built by `video`, and by `measure.scene_source` for scenes. Two are the same only if they are one object.
 
     Args:
-        kind: live stream, video file, folder of still images, a scene generated in this process, the canary that is
-            composited into a camera's pictures, or what was recorded of a camera.
+        kind: of source.
         camera_id: name of the camera or source, safe to print (no credentials).
         seal: the builder's seal; checked, not kept.
     """

@@ -440,6 +440,7 @@ ADMITTED = {
     Basis.DEMO: {OriginKind.SCENE},
     Basis.EVALUATE: {OriginKind.STILLS, OriginKind.SCENE},
     Basis.CANARY: {OriginKind.CANARY},
+    Basis.RETROSPECTIVE: {OriginKind.FOOTAGE},
 }
 """product.md, "Without a workspace", written down a second time."""
 

@@ -24,6 +24,7 @@ from habeas.store.records import (
     Approval,
     Authorisation,
     Dispute,
+    FootageSearch,
     Grant,
     Look,
     Meta,
@@ -375,6 +376,11 @@ def _decided(world: World, tx: Tx, _who: Who) -> None:
 
 def _consented(world: World, tx: Tx, _who: Who) -> None:
     tx.change(tx.get(Authorisation, world.ids["active"]), consent_code_hash=code_digest(CODE))
+
+
+def _searched(world: World, tx: Tx, _who: Who) -> None:
+    """The footage was searched."""
+    tx.add(FootageSearch(world.ids["footage"], "done", "acc", tx.now_ns))
 
 
 def _receipted(world: World, tx: Tx, _who: Who) -> None:

@@ -66,6 +66,7 @@ def founded(folder: Path, settings: Settings, model_id: str, portrait: bytes) ->
             tx.add(Meta("workspace_id", "matrix"))
         node = stack.enter_context(Node(cast("Any", place), clock, model_id, lambda _error: None))
         node.log.beat()
+        node.retrospect.stop()  # a search that was begun stays as it is
         node.log.close()  # its padding would come between any two looks at the database
         node._doing.acquire()
         stack.callback(node._doing.release)
@@ -200,7 +201,9 @@ def _objects(world: World, model_id: str) -> None:
             address = parse_address(url, node.workspace.address_rules())
             new = NewCamera(f"cam-{zone}", zone, "entrance of the station", (url, address), None, (), 32)
             add_camera(tx, node.keys, admin, new)
-    for number, state in enumerate(("draft", "submitted", "urgent", "active", "refused", "revoked", "notified")):
+    for number, state in enumerate(
+        ("draft", "submitted", "urgent", "active", "refused", "revoked", "notified", "footage")
+    ):
         _authorisation(world, number, state, model_id)
     with node.store.write() as tx:
         officer, asker = world.actor(tx, "officer1"), world.actor(tx, "approver1")
@@ -233,16 +236,17 @@ def _authorisation(world: World, number: int, state: str, model_id: str) -> None
         asker = world.actor(tx, "requester1")
         first, second = world.actor(tx, "approver1"), world.actor(tx, "approver2")
         image = requests.EnrolledImage(FACE + bytes([number]), vector(number), model_id, {"score": 0.9})
+        ago_ns = 25 * HOUR_NS if state == "footage" else 0
         asked = requests.Draft(
-            live=True,
+            live=state != "footage",
             purpose=Purpose.MISSING_PERSON,
             authority="Police North",
             reference="N-12/26",
             decision=None,
             people=(requests.Person(f"{NAME} {number}", BORN, (image,)),),
             cameras=(camera_named(tx, "cam-north"),),
-            from_ns=tx.now_ns,
-            until_ns=tx.now_ns + 24 * HOUR_NS,
+            from_ns=tx.now_ns - ago_ns,
+            until_ns=tx.now_ns + 24 * HOUR_NS - ago_ns,
             urgent=state == "urgent",
             minor=False,
         )
@@ -256,7 +260,8 @@ def _authorisation(world: World, number: int, state: str, model_id: str) -> None
         row = authorisations.submit(tx, keys, asker, key)
         if state == "refused":
             authorisations.refuse(tx, keys, first, key, "no")
-        approvers = {"urgent": [first], "active": [first, second], "revoked": [first, second]}
+        both = [first, second]
+        approvers = {"urgent": [first], "active": both, "revoked": both, "footage": both}
         for approver in approvers.get(state, [first, second] if state == "notified" else []):
             authorisations.approve(tx, keys, approver, key, authorisations.hash_of(tx, row))
         if state in {"revoked", "notified"}:

@@ -31,6 +31,7 @@ from tests.web.cases import (
     _receipted,
     _said,
     _said_epoch,
+    _searched,
     _second,
     _seen,
     _with_oversight,
@@ -474,6 +475,34 @@ AUTHORISATION_ROWS = (
             *ownership("active", holds("approver", "privacy"), open_to_all, body=REASON),
             *over("refused", "revoked", also=holds("approver", "privacy"), body=REASON),
             unknown(body=REASON),
+        ),
+    ),
+    Row(
+        "POST",
+        "/authorisations/{authorisation_id}/search",
+        both(holds("requester", "approver"), login),
+        (
+            *ownership("footage", holds("approver"), open_to_all),
+            Case("searched", both(always("searched-once"), holds("approver")), _searched, at("footage")),
+            Case(
+                "own searched",
+                always("searched-once"),
+                _each(owned("footage"), _searched),
+                at("footage"),
+                callers=has_account,
+            ),
+            Case("of live cameras", path=at("active"), absent=422),
+            unknown(),
+        ),
+    ),
+    Row(
+        "GET",
+        "/authorisations/{authorisation_id}/search",
+        both(holds("requester", "approver", "privacy", "auditor"), read),
+        (
+            Case("searched", given=_searched, path=at("footage")),
+            Case("not searched", path=at("footage"), absent=422),
+            unknown(),
         ),
     ),
     Row(

@@ -1,7 +1,8 @@
 """What may be compared on each camera at this moment: the one gate between people listed and people seen.
 
 A view is compiled per camera, carries its end, and is revoked the moment anything about it changes. References live
-decrypted in its `Reading` and its views only, and only while their authorisation is active.
+decrypted in its `Reading` and its views only, and only while their authorisation is active. Footage has views of its
+own, one for each authorisation that searches it: what is live is never compared with them, nor footage with others.
 """
 
 import threading
@@ -10,12 +11,15 @@ import numpy as np
 
 from habeas.authority.known import NEVER_NS, Known, Listing, Reading
 from habeas.authority.policy import Ceilings
-from habeas.authority.suspensions import next_change_ns, suspended
+from habeas.authority.suspensions import end_ns, free_parts, next_change_ns, suspended
 from habeas.authority.views import build_view
 from habeas.keys import KeyStore
 from habeas.store import Store
 from habeas.store.records import Camera
 from habeas.types import Basis, GalleryView
+
+_Key = tuple[str, str]
+"""A camera, and the authorisation under which its footage is searched; empty: the camera is watched."""
 
 
 class Gallery:
@@ -33,7 +37,7 @@ class Gallery:
         self._refreshing = threading.Lock()
         """Held from reading to taking over, so that an older reading never replaces a newer one."""
         self._lock = threading.Lock()
-        self._views: dict[str, GalleryView] = {}
+        self._views: dict[_Key, GalleryView] = {}
         self._stopped = True
         self._apart_ns = 0
         self._closed_ns: int | None = None
@@ -61,13 +65,13 @@ class Gallery:
     def _take_over(self, known: Known) -> None:
         with self._lock:
             before, self._known = self._known, known
-            for camera_id, view in list(self._views.items()):
-                if known.decides(camera_id) == before.decides(camera_id):  # most commits change nothing here
+            for key, view in list(self._views.items()):
+                if known.decides(*key) == before.decides(*key):  # most commits change nothing here
                     continue
-                again = self._compile(camera_id, view.valid_from_ns)
+                again = self._compile(*key, view.valid_from_ns)
                 if again is None or again.view_id != view.view_id:
                     view.revoked.set()
-                    del self._views[camera_id]
+                    del self._views[key]
 
     def stop(self) -> None:
         """Compare nothing until `go`: the clock is in doubt, or the node ends."""
@@ -97,25 +101,39 @@ class Gallery:
             camera_id: the camera.
             now_ns: the time of the comparison, Unix ns.
         """
+        return self._view((camera_id, ""), now_ns)
+
+    def footage_view(self, camera_id: str, authorisation_id: str, now_ns: int) -> GalleryView | None:
+        """Return what footage of a camera may be compared with at this moment; None: with nothing.
+
+        Args:
+            camera_id: that recorded it.
+            authorisation_id: under which it is searched: of the retrospective kind, and no other.
+            now_ns: the time of the comparison, Unix ns.
+        """
+        return self._view((camera_id, authorisation_id), now_ns)
+
+    def _view(self, key: _Key, now_ns: int) -> GalleryView | None:
         self.follow(now_ns)
         with self._lock:
-            view = self._views.get(camera_id)
+            view = self._views.get(key)
             if view is not None and view.valid_from_ns <= now_ns < view.valid_until_ns:
                 return view
             if view is not None:
                 view.revoked.set()
-                del self._views[camera_id]
-            compiled = self._compile(camera_id, now_ns)
+                del self._views[key]
+            compiled = self._compile(*key, now_ns)
             if compiled is not None:
-                self._views[camera_id] = compiled
+                self._views[key] = compiled
             return compiled
 
-    def _compile(self, camera_id: str, now_ns: int) -> GalleryView | None:
-        rows = self._compared(camera_id, now_ns)
+    def _compile(self, camera_id: str, authorisation_id: str, now_ns: int) -> GalleryView | None:
+        live, known = not authorisation_id, self._known
+        rows = self._compared(camera_id, now_ns) if live else self._searched(camera_id, authorisation_id, now_ns)
         if not rows:
             return None
-        known = self._known
-        edges = [moment for one in known.covered[camera_id] for moment in self._window(one)]
+        near = known.covered[camera_id] if live else rows
+        edges = [moment for one in near for moment in self._window(one)]
         camera = known.cameras[camera_id]
         edges += [next_change_ns(known.suspensions.of(camera), camera, now_ns) or NEVER_NS, known.policy_until_ns]
         return build_view(
@@ -123,7 +141,7 @@ class Gallery:
             subject_ids=np.concatenate([one.subject_ids for one in rows]),
             authorisation_ids=np.repeat([one.authorisation_id for one in rows], [len(one) for one in rows]),
             model_id=self.model_id,
-            basis=Basis.AUTHORISATION,
+            basis=Basis.AUTHORISATION if live else Basis.RETROSPECTIVE,
             camera_id=camera_id,
             commitments=np.concatenate([one.commitments for one in rows]),
             valid_from_ns=now_ns,
@@ -137,6 +155,18 @@ class Gallery:
         closed_ns = NEVER_NS if self._closed_ns is None else self._closed_ns
         rows = [one for one, from_ns, until_ns in windows if from_ns <= now_ns < until_ns and one.from_ns < closed_ns]
         return rows if rows and self.captured_freely(camera_id, now_ns) else []
+
+    def _searched(self, camera_id: str, authorisation_id: str, now_ns: int) -> list[Listing]:
+        """Return what footage of a camera may be compared with at this moment, under one authorisation.
+
+        A suspension of this moment keeps nobody from searching what was captured before it: the time of capture binds.
+        """
+        one = None if self._stopped else self._known.searching(camera_id, authorisation_id)
+        if one is None:
+            return []
+        from_ns, until_ns = self._window(one)
+        closed_ns = NEVER_NS if self._closed_ns is None else self._closed_ns
+        return [one] if from_ns <= now_ns < until_ns and one.from_ns < closed_ns else []
 
     def _window(self, one: Listing) -> tuple[int, int]:
         """Return when somebody may be compared, by own time: begun by both clocks, and ended by neither."""
@@ -180,6 +210,15 @@ class Gallery:
         known = self._known
         camera = known.cameras.get(camera_id)
         return camera is not None and not suspended(known.suspensions.of(camera), camera, captured_at_ns)
+
+    def free(self, camera_id: str, from_ns: int, until_ns: int) -> tuple[tuple[int, int], ...]:
+        """Return the parts of an interval of capture that no suspension of a camera binds; none of one not there."""
+        known = self._known
+        camera = known.cameras.get(camera_id)
+        if camera is None:
+            return ()
+        bound = [(one.from_ns, end_ns(one)) for one in known.suspensions.of(camera)]
+        return free_parts(bound, from_ns, until_ns)
 
     def floor(self, subject_id: str) -> float:
         """Return the similarity that a subject's alerts need at least, raised by reviewers for a look-alike."""

@@ -32,8 +32,9 @@ class Listing:
 
     Args:
         authorisation_id: which.
+        live: cameras are watched for them; else their footage may be searched.
         cameras: that it names.
-        from_ns: first instant, Unix ns.
+        from_ns: first instant at which they may be compared, Unix ns.
         until_ns: first instant after.
         key_ids: of its subjects.
         reference_ids: (m,) of the rows.
@@ -43,6 +44,7 @@ class Listing:
     """
 
     authorisation_id: str
+    live: bool
     cameras: frozenset[Source]
     from_ns: int
     until_ns: int
@@ -58,7 +60,7 @@ class Listing:
 
     def words(self) -> tuple[object, ...]:
         """Return all that it says but the templates."""
-        limits = self.authorisation_id, self.cameras, self.from_ns, self.until_ns, self.key_ids
+        limits = self.authorisation_id, self.live, self.cameras, self.from_ns, self.until_ns, self.key_ids
         return *limits, self.reference_ids, self.subject_ids.tolist(), self.commitments.tolist()
 
     def __len__(self) -> int:
@@ -109,20 +111,37 @@ class Known:
 
     @cached_property
     def covered(self) -> Mapping[str, tuple[Listing, ...]]:
-        """The listings that name each camera with the source that it has; cameras that none names are left out."""
+        """The live listings that name each camera with the source that it has; cameras without one are left out."""
         found: defaultdict[str, list[Listing]] = defaultdict(list)
         for listing in self.listings:
-            for camera_id, digest in listing.cameras:
-                camera = self.cameras.get(camera_id)
-                if camera is not None and camera.source_digest == digest:
-                    found[camera_id].append(listing)
+            for camera_id in self.named_by(listing) if listing.live else ():
+                found[camera_id].append(listing)
         return {camera_id: tuple(listings) for camera_id, listings in found.items()}
 
-    def decides(self, camera_id: str) -> tuple[object, ...]:
-        """Return all that the view of a camera is made of: equal before and after a commit, the view stays."""
+    def named_by(self, listing: Listing) -> tuple[str, ...]:
+        """Return the cameras that a listing names with the source that they have."""
+        there = ((camera_id, digest, self.cameras.get(camera_id)) for camera_id, digest in sorted(listing.cameras))
+        return tuple(name for name, digest, one in there if one is not None and one.source_digest == digest)
+
+    def searching(self, camera_id: str, authorisation_id: str) -> Listing | None:
+        """Return under what the footage of a camera may be searched for those whom an authorisation names."""
+        for listing in self.listings:
+            if listing.authorisation_id == authorisation_id and not listing.live:
+                return listing if camera_id in self.named_by(listing) else None
+        return None
+
+    def decides(self, camera_id: str, authorisation_id: str) -> tuple[object, ...]:
+        """Return all that a view is made of: equal before and after a commit, the view stays.
+
+        Args:
+            camera_id: its camera.
+            authorisation_id: under which footage is searched; empty: the camera is watched.
+        """
         camera = self.cameras.get(camera_id)
         if camera is None:
             return ()
+        if authorisation_id:
+            return self.searching(camera_id, authorisation_id), self.policy_until_ns
         return self.covered.get(camera_id, ()), self.suspensions.of(camera), self.policy_until_ns
 
     def without_anybody(self) -> "Known":
@@ -176,7 +195,7 @@ class Reading:
 
     def _listed(self, tx: Tx, ceilings: Ceilings) -> tuple[tuple[Listing, ...], Mapping[str, float]]:
         """Return the listings, those that say the same as before unchanged, and the floors of subjects."""
-        running = tx.find(Authorisation, state=State.ACTIVE.value, kind="live")
+        running = tx.find(Authorisation, state=State.ACTIVE.value)
         rows = [row for row in running if row.purpose in ceilings.purposes]
         subjects = tx.find(Subject, authorisation_id={row.authorisation_id for row in rows}) if rows else []
         named = {subject.subject_id for subject in subjects}
@@ -244,12 +263,16 @@ def _listing(
         references: that could be opened, at least one.
         opened: template of each reference, by id.
     """
-    from_ns = max(row.from_ns, row.started_at_ns or NEVER_NS)
+    live, from_ns, until_ns = row.kind == "live", row.started_at_ns or NEVER_NS, row.ends_at_ns or 0
+    if live:
+        from_ns = max(row.from_ns, from_ns)
+        until_ns = min(row.until_ns, until_ns, from_ns + ceilings.authorisation_h * HOUR_NS)
     return Listing(
         authorisation_id=row.authorisation_id,
+        live=live,
         cameras=frozenset(row.cameras),
         from_ns=from_ns,
-        until_ns=min(row.until_ns, row.ends_at_ns or 0, from_ns + ceilings.authorisation_h * HOUR_NS),
+        until_ns=until_ns,
         key_ids=frozenset(subject.key_id for subject in subjects),
         reference_ids=tuple(reference.reference_id for reference in references),
         subject_ids=np.array([reference.subject_id for reference in references]),

@@ -160,6 +160,16 @@ def suspended(suspensions: Iterable[Suspension], camera: Camera, captured_at_ns:
     return bool(binding(suspensions, camera, captured_at_ns))
 
 
+def free_parts(bound: Iterable[tuple[int, int]], from_ns: int, until_ns: int) -> tuple[tuple[int, int], ...]:
+    """Return the parts of [from, until) that are in none of these intervals, in order. Pure."""
+    free = []
+    for begin_ns, end in sorted(bound):
+        if begin_ns > from_ns and from_ns < until_ns:
+            free.append((from_ns, min(begin_ns, until_ns)))
+        from_ns = max(from_ns, end)
+    return (*free, (from_ns, until_ns)) if from_ns < until_ns else tuple(free)
+
+
 def next_change_ns(suspensions: Iterable[Suspension], camera: Camera, now_ns: int) -> int | None:
     """Return when a suspension of this camera next begins or ends."""
     moments = [moment for one in suspensions if covers(one, camera) for moment in (one.from_ns, end_ns(one))]

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from habeas.cli.client import Client, Json, connected
+from habeas.cli.footage_search import search
 from habeas.cli.output import say
 from habeas.cli.parsing import Commands
 from habeas.cli.tables import table
@@ -18,10 +19,7 @@ app = typer.Typer(
 )
 _MB = 1e6
 
-
-@app.callback()
-def _group() -> None:
-    """Keep `list` a command of its own."""
+app.command(epilog="Example: `habeas footage search aut-0123456789abcdef`")(search)
 
 
 @app.command("list", epilog="Example: `habeas footage list --camera gate`")

@@ -29,7 +29,7 @@ from habeas.engine.messages import (
 from habeas.engine.orders import Timing
 from habeas.engine.run import TrackEnd
 from habeas.engine.spawning import PROGRAM, Process, configure_for, spawn
-from habeas.errors import HabeasError, InputError, SourceError
+from habeas.errors import InputError, SourceError
 from habeas.footage.reading import Stretch
 from habeas.settings import DetectSettings, ModelSettings
 from habeas.types import ClosedTrack, Flaw, Origin, OriginKind, Probe, Templates
@@ -163,7 +163,7 @@ class Screening:
             raise InputError(self._process.ending(), remedy=_REMEDY)
         received.close()  # nothing that it may say has descriptors
         if isinstance(received.message, Failed):
-            raise HabeasError("a worker that went through footage failed", remedy=_REMEDY)
+            raise InputError("a worker that went through footage failed", remedy=_REMEDY)
         return received.message
 
     def kill(self) -> None:

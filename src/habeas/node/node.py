@@ -26,6 +26,7 @@ from habeas.comparison import load_calibration
 from habeas.comparison.calibration import calibration_digest
 from habeas.engine.orders import CameraOrder, CameraReport, CameraState, WorkerChange, WorkerNews
 from habeas.engine.relay import Relay
+from habeas.engine.screening import Screening
 from habeas.engine.supervisor import Supervisor
 from habeas.errors import HabeasError, InputError, UsageError
 from habeas.footage.adopting import take_over
@@ -33,6 +34,7 @@ from habeas.footage.files import FOOTAGE, FootageFolder
 from habeas.footage.recorder import Recorder
 from habeas.footage.retention import Retention
 from habeas.footage.rows import kept_for_ns
+from habeas.node.alerting import Means
 from habeas.node.build import build_digest
 from habeas.node.canaries import Canaries, told_canaries
 from habeas.node.counting import Counting, delivering, log_counts, write_counts
@@ -43,6 +45,7 @@ from habeas.node.matching import Matching
 from habeas.node.publishing import Publishing
 from habeas.node.refusals import Refusals
 from habeas.node.register import PUBLIC, Registering
+from habeas.node.retrospect import Retrospect
 from habeas.node.searching import Searching, write_searches
 from habeas.node.tick import tick
 from habeas.node.timekeeper import Timekeeper, last_beat, restored
@@ -115,22 +118,21 @@ class Node:
             canary = load_reference(model_id)
             self.dimensions: Final = len(canary)
             self.canaries = Canaries(self.store, self.time, self.gallery, canary, on_problem)
-            self.matching = stack.enter_context(
-                Matching(
-                    self.store,
-                    self.keys,
-                    self.gallery,
-                    self.calibration,
-                    self.time,
-                    self.counting,
-                    self.searching,
-                    cooldown_ns=round(workspace.settings.alerts.cooldown_s * NS_PER_S),
-                    on_problem=on_problem,
-                    on_alert=lambda alert_id: on_alert("alert", alert_id),
-                    canary=canary,
-                    on_canary=self.canaries.answered,
-                )
+            self.means: Final = Means(
+                self.store,
+                self.keys,
+                self.gallery,
+                self.calibration,
+                self.dimensions,
+                self.time,
+                self.counting,
+                self.searching,
+                cooldown_ns=round(workspace.settings.alerts.cooldown_s * NS_PER_S),
+                on_problem=on_problem,
+                on_alert=lambda alert_id: on_alert("alert", alert_id),
             )
+            matching = Matching(self.means, canary=canary, on_canary=self.canaries.answered)
+            self.matching = stack.enter_context(matching)
             self.footage = FootageFolder(workspace.folder / FOOTAGE)
             for problem in take_over(self.store, self.keys, self.footage):
                 on_problem(InputError(f"footage: {problem}", remedy="see docs/operations.md, Footage"))
@@ -145,6 +147,7 @@ class Node:
                     tell=on_problem,
                 )
             )
+            self.retrospect = Retrospect(self.means, self.footage, self._screening, workspace.settings.detect)
             self.supervisor = stack.enter_context(self._supervisor())
             self.log = stack.enter_context(self._publishing())
             self._liveness = Liveness(self.store, self.time, self.test_camera, self.supervisor.running)
@@ -154,11 +157,15 @@ class Node:
                 self._repeating("reaper", self._reap, _REAP_S),
                 self._repeating("footage", self.retention.step, _TICK_S),
                 self._repeating("sweeper", self.retention.sweep, _SWEEP_S),
+                self._repeating("retrospect", self.retrospect.step, _TICK_S),
             ]
             self._open = stack.pop_all()
         for thread in (self._thread, *self._beside):
             thread.start()
         self.log.start()
+
+    def _screening(self) -> Screening:
+        return Screening(self.workspace.settings.models)
 
     def _supervisor(self) -> Supervisor:
         return Supervisor(
@@ -487,6 +494,7 @@ class Node:
         with self._open:
             self.matching.stop_waiting()
             self.log.close()
+            self.retrospect.stop()
             self.supervisor.close()  # and with it an inspection that runs
             for thread in self._beside:
                 thread.join(_TICK_S * 2)

@@ -456,6 +456,29 @@ class Footage:
     segments: int = 0
 
 
+@dataclass(frozen=True)
+class FootageSearch:
+    """How far footage was searched under an authorisation of the retrospective kind: once.
+
+    `done` are pairs of a camera and the instant until which its footage was searched. What of it was captured in a
+    suspension was not searched (`suspended_ns`), what was not recorded could not be (`missing_ns`).
+    """
+
+    authorisation_id: str = field(metadata=KEY)
+    state: str = field(metadata=INDEX)
+    started_by: str
+    started_at_ns: int
+    done: tuple[tuple[str, int], ...] = ()
+    watched_ns: int = 0
+    suspended_ns: int = 0
+    missing_ns: int = 0
+    damaged: int = 0
+    frames: int = 0
+    tracks: int = 0
+    alerts: int = 0
+    ended_at_ns: int | None = None
+
+
 TABLES: Final[tuple[type, ...]] = (
     Entry,
     LostEntry,
@@ -483,6 +506,7 @@ TABLES: Final[tuple[type, ...]] = (
     Drift,
     Canary,
     Footage,
+    FootageSearch,
 )
 """Every record that is a table."""
 INDEXES: Final[dict[type, tuple[tuple[str, ...], ...]]] = {

@@ -26,6 +26,7 @@ from habeas.web import (
     policy,
     receipts,
     review,
+    searches,
     suspensions,
     system,
 )
@@ -36,7 +37,7 @@ from habeas.wording import Wrong, wrongs
 
 PREFIX = "/api/v1"
 _MODULES = (
-    *(system, people, cameras, canaries, footage, policy, authorisations),
+    *(system, people, cameras, canaries, footage, policy, authorisations, searches),
     *(suspensions, review, receipts, log, bundles),
 )
 _SAID: Final[Mapping[int, tuple[str, str]]] = {

@@ -15,6 +15,7 @@ from habeas.clock import ManualClock
 from habeas.comparison.calibration import Calibration, Point
 from habeas.engine.run import TrackEnd
 from habeas.errors import DiskError, HabeasError
+from habeas.node.alerting import Means
 from habeas.node.counting import Counting
 from habeas.node.matching import _WAITING, Matching
 from habeas.node.searching import Searching
@@ -41,17 +42,21 @@ class Bench:
         self.origin = origin(OriginKind.LIVE, "c1")
         place.gallery.refresh()
         place.gallery.go()
-        self.matching = Matching(
+        means = Means(
             place.store,
             place.keys,
             place.gallery,
             CALIBRATION,
+            len(vector(77)),
             Timekeeper(place.clock, None),
             self.counting,
             self.searching,
             cooldown_ns=0,
             on_problem=self.problems.append,
             on_alert=self.alerts.append,
+        )
+        self.matching = Matching(
+            means,
             canary=vector(77),
             on_canary=lambda of, match: self.canaries.append((of.camera_id, match)),
         )
@@ -149,7 +154,7 @@ def test_where_nothing_may_be_compared_a_canary_is_silent(bench: Bench, why: str
 def test_a_search_that_did_not_happen_is_not_counted_as_of_the_canary(bench: Bench) -> None:
     bench.matching.take(bench.probe(77, of=canary_origin("c1")))
     until(lambda: bool(bench.canaries))
-    assert bench.matching._matcher.last is None
+    assert bench.matching._alerting._matcher.last is None
 
 
 @pytest.mark.rule("F12")
@@ -172,18 +177,18 @@ def test_a_template_of_another_length_is_dropped_without_a_word(bench: Bench) ->
 
 
 def test_a_fault_of_ours_ends_the_comparing_of_one_probe_only(bench: Bench) -> None:
-    good = bench.matching._compare
-    bench.matching._compare = lambda _probe: 1 // 0  # type: ignore[assignment,method-assign,return-value]
+    good = bench.matching._alerting.compare
+    bench.matching._alerting.compare = lambda _probe: 1 // 0  # type: ignore[assignment,method-assign,return-value]
     bench.matching.take(bench.probe())
     until(lambda: bool(bench.problems))
-    bench.matching._compare = good  # type: ignore[method-assign]
+    bench.matching._alerting.compare = good  # type: ignore[method-assign]
     bench.matching.take(bench.probe(track_id=2))
     until(lambda: bool(bench.alerts))
     assert "ZeroDivisionError" in bench.problems[0].message
 
 
 def test_an_alert_is_written_once_the_disk_has_room_again(bench: Bench) -> None:
-    write, full = bench.matching._write, threading.Event()
+    write, full = bench.matching._alerting._write, threading.Event()
     full.set()
 
     def failing(match: object) -> None:
@@ -191,7 +196,7 @@ def test_an_alert_is_written_once_the_disk_has_room_again(bench: Bench) -> None:
             raise DiskError("no room")
         write(match)  # type: ignore[arg-type]
 
-    bench.matching._write = failing  # type: ignore[method-assign,assignment]
+    bench.matching._alerting._write = failing  # type: ignore[method-assign,assignment]
     bench.matching.take(bench.probe())
     until(lambda: bool(bench.problems))
     full.clear()
@@ -203,7 +208,7 @@ def test_it_ends_also_while_the_disk_is_full_and_the_queue_too(bench: Bench) -> 
     def failing(_match: object) -> None:
         raise DiskError("no room")
 
-    bench.matching._write = failing  # type: ignore[method-assign,assignment]
+    bench.matching._alerting._write = failing  # type: ignore[method-assign,assignment]
     feeding = threading.Thread(target=lambda: [bench.matching.take(bench.probe(track_id=n)) for n in range(600)])
     feeding.start()
     until(lambda: len(bench.matching._queue) == _WAITING)
@@ -216,7 +221,7 @@ def test_it_ends_also_while_the_disk_is_full_and_the_queue_too(bench: Bench) -> 
 @pytest.mark.rule("N1")
 def test_faces_do_not_wait_in_memory_while_the_disk_fails(bench: Bench) -> None:
     """The first matches and cannot be written; strangers wait behind it, and are forgotten. The match is not."""
-    write, full = bench.matching._write, threading.Event()
+    write, full = bench.matching._alerting._write, threading.Event()
     full.set()
 
     def failing(match: object) -> None:
@@ -224,7 +229,7 @@ def test_faces_do_not_wait_in_memory_while_the_disk_fails(bench: Bench) -> None:
             raise DiskError("no room")
         write(match)  # type: ignore[arg-type]
 
-    bench.matching._write = failing  # type: ignore[method-assign,assignment]
+    bench.matching._alerting._write = failing  # type: ignore[method-assign,assignment]
     bench.matching.take(bench.probe())
     until(lambda: bool(bench.problems))
     for number in range(2, 7):
@@ -243,7 +248,7 @@ def test_faces_do_not_wait_in_memory_while_the_disk_fails(bench: Bench) -> None:
 def test_somebody_else_above_the_threshold_is_not_lost_with_the_first(bench: Bench) -> None:
     """Two authorisations list one face: the best one's ends in that moment, and the other's alert is written."""
     bench.place.started(people=(person("Lee Roe"),), cameras=bench.place.asked().cameras)
-    matches = bench.matching._matches
+    matches = bench.matching._alerting.matches
 
     def ending_first(probe: Probe) -> list[Match]:
         found = matches(probe)
@@ -252,7 +257,7 @@ def test_somebody_else_above_the_threshold_is_not_lost_with_the_first(bench: Ben
         bench.place.revoke(subject.authorisation_id, "abe")
         return found
 
-    bench.matching._matches = ending_first  # type: ignore[method-assign]
+    bench.matching._alerting.matches = ending_first  # type: ignore[method-assign]
     bench.matching.take(bench.probe())
     until(lambda: bool(bench.alerts))
     (row,) = bench.rows()
@@ -278,7 +283,7 @@ def test_a_track_that_ends_in_a_suspension_imposed_meanwhile_tells_nothing(bench
     bench.place.clock.advance(NS_PER_S)
     later_ns = bench.place.clock.now_ns()
     bench.matching.take(bench.probe())
-    until(lambda: later_ns in bench.matching._captured.values())
+    until(lambda: later_ns in bench.matching._alerting._captured.values())
     if suspended:
         bench.place.suspend(names=["c1"], from_ns=first_ns + 1)
     bench.matching.take(TrackEnd(bench.origin, ClosedTrack(1, 0, 0)))

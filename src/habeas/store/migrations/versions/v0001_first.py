@@ -248,6 +248,26 @@ def upgrade() -> None:  # noqa: PLR0915 - a table and its indexes after the othe
         batch_op.create_index("ix_footages_camera_id", ["camera_id"], unique=False)
 
     op.create_table(
+        "footagesearches",
+        sa.Column("authorisation_id", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("state", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("started_by", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("started_at_ns", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("done", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("watched_ns", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("suspended_ns", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("missing_ns", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("damaged", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("frames", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("tracks", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("alerts", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("ended_at_ns", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.PrimaryKeyConstraint("authorisation_id"),
+    )
+    with op.batch_alter_table("footagesearches", schema=None) as batch_op:
+        batch_op.create_index("ix_footagesearches_state", ["state"], unique=False)
+
+    op.create_table(
         "grants",
         sa.Column("grant_id", sa.Text(), autoincrement=False, nullable=False),
         sa.Column("account_id", sa.Text(), autoincrement=False, nullable=False),

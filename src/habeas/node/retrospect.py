@@ -1,0 +1,174 @@
+"""Searches retained footage under an authorisation of that kind, once; what is found becomes alerts with verdicts."""
+
+import threading
+from collections.abc import Callable, Iterator
+
+from habeas.engine.run import TrackEnd
+from habeas.engine.screening import Screening
+from habeas.errors import RuleError
+from habeas.footage import searches
+from habeas.footage.files import FootageFolder
+from habeas.footage.reading import Damage, Stretch, Window, read_window
+from habeas.keys import Scope
+from habeas.node.alerting import Alerting, Means
+from habeas.node.sweeping import Came, Job, Stop, Sweeper
+from habeas.review.alerts import runs
+from habeas.settings import DetectSettings
+from habeas.store.records import Authorisation, FootageSearch
+from habeas.types import GalleryView, Origin, Probe
+
+
+class Retrospect:
+    """Runs the searches that were begun. `step` is called again and again by one thread.
+
+    Args:
+        means: to compare and raise alerts.
+        folder: where footage is.
+        worker: starts a worker that goes through footage.
+        detect: how faces are looked for, but for the camera's smallest face.
+    """
+
+    def __init__(
+        self, means: Means, folder: FootageFolder, worker: Callable[[], Screening], detect: DetectSettings
+    ) -> None:
+        self._means = means
+        self._folder = folder
+        self._worker = worker
+        self._detect = detect
+        self._lock = threading.Lock()
+        self._ending = False
+        self._sweeper: Sweeper | None = None
+        self._now: dict[str, tuple[str, int]] = {}
+
+    def progress(self, authorisation_id: str) -> tuple[str, int] | None:
+        """Return whose footage is searched at this moment, and for how long of the present reel, ns; None: none is."""
+        return self._now.get(authorisation_id)
+
+    def stop(self) -> None:
+        """Stop soon, from any thread: after a restart each search goes on after its last reel."""
+        with self._lock:
+            self._ending = True
+            if self._sweeper is not None:
+                self._sweeper.stop()
+
+    def step(self) -> None:
+        """Go on with each search that was begun, until it is over or may not go on now.
+
+        Raises:
+            DiskError: the disk or database failed: call it again.
+            HabeasError: no worker can be started: call it again.
+        """
+        with self._means.store.read() as tx:
+            begun = tx.find(FootageSearch, state=searches.RUNNING)
+            rows = [tx.get(Authorisation, search.authorisation_id) for search in begun]
+        for row in rows:
+            with Sweeper(self._means.gallery, self._worker, self._detect) as sweeper:
+                self._search(row, sweeper)
+
+    def _search(self, row: Authorisation, sweeper: Sweeper) -> None:
+        with self._lock:
+            self._sweeper = sweeper
+            if self._ending:
+                return
+        job = _Searching(row, self._means, self._folder, self._now)
+        try:
+            for camera_id in sorted(camera_id for camera_id, _digest in row.cameras):
+                camera = self._means.gallery.camera(camera_id)
+                if camera is not None:  # one that was removed has dropped out
+                    sweeper.sweep(job, camera, row.from_ns, row.until_ns)
+            job.finish()
+        except Stop:
+            job.finish_if_over()
+        finally:
+            self._now.pop(row.authorisation_id, None)
+
+
+class _Searching(Job):
+    """The search under one authorisation.
+
+    Args:
+        row: the authorisation.
+        means: to compare and raise alerts.
+        folder: where footage is.
+        now: where it tells how far it is, by authorisation.
+    """
+
+    def __init__(
+        self, row: Authorisation, means: Means, folder: FootageFolder, now: dict[str, tuple[str, int]]
+    ) -> None:
+        self._row = row
+        self._id = row.authorisation_id
+        self._means = means
+        self._folder = folder
+        self._now = now
+        self._alerting = Alerting(means, self._view_of)
+        self._alerts = 0
+
+    def _view_of(self, origin: Origin) -> GalleryView:
+        means = self._means
+        means.time.require_trust()
+        view = means.gallery.footage_view(origin.camera_id, self._id, means.time.now_ns())
+        if view is None:
+            raise RuleError("nothing may be compared with this footage now", rule="scope", remedy="drop it")
+        return view
+
+    def check(self, camera_id: str) -> None:
+        """Check that it may go on: its authorisation runs, and nothing else forbids comparing."""
+        means = self._means
+        if means.time.jumped or means.gallery.footage_view(camera_id, self._id, means.time.now_ns()) is None:
+            raise Stop
+
+    def footage(self, window: Window) -> Iterator[Stretch | Damage]:
+        """Yield what was recorded, as far as its deadline has not come."""
+        means = self._means
+        return read_window(self._folder, means.keys, Scope.FOOTAGE, window, means.time.now_ns())
+
+    def take(self, found: Probe | TrackEnd) -> None:
+        """Compare, and raise an alert of what matches."""
+        if isinstance(found, TrackEnd):
+            self._alerting.end(found)
+            return
+        self._alerting.follow()
+        try:
+            self._alerting.compare(found)
+        except RuleError:
+            return  # not authorised at this moment: dropped, as everything else below the threshold
+
+    def begun(self, camera_id: str, from_ns: int) -> int:
+        """Return from when on a camera's footage is still to be searched."""
+        with self._means.store.read() as tx:
+            return searches.done_until_ns(searches.search_of(tx, self._id), camera_id, from_ns)
+
+    def note(self, camera_id: str, until_ns: int, came: Came, *, suspended_ns: int = 0, missing_ns: int = 0) -> None:
+        """Note it, and how many alerts were raised since this was last done."""
+        alerts, self._alerts = self._alerting.alerts - self._alerts, self._alerting.alerts
+        with self._means.store.write() as tx:
+            searches.note_done(
+                tx,
+                self._id,
+                camera_id,
+                until_ns,
+                watched_ns=came.watched_ns,
+                suspended_ns=suspended_ns,
+                missing_ns=missing_ns,
+                damaged=came.damaged,
+                frames=came.frames,
+                tracks=came.tracks,
+                alerts=alerts,
+            )
+        self._now.pop(self._id, None)
+
+    def tell(self, camera_id: str, watched_ns: int) -> None:
+        """Note for whoever looks how far it is."""
+        self._now[self._id] = camera_id, watched_ns
+
+    def finish(self) -> None:
+        """Note that all of it was searched."""
+        with self._means.store.write() as tx:
+            searches.finish(tx, self._id, searches.DONE)
+
+    def finish_if_over(self) -> None:
+        """Note that it ended with its authorisation; else it goes on with the next step."""
+        with self._means.store.write() as tx:
+            if not runs(tx.get(Authorisation, self._id), tx.now_ns):
+                searches.finish(tx, self._id, searches.ENDED)
