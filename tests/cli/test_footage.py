@@ -30,16 +30,40 @@ def recorded(node: RunningNode, parts: int) -> Path:
         threading.Event().wait(0.2)
 
 
-def test_a_camera_is_recorded_with_nobody_looked_for(app: App, tmp_path: Path) -> None:
+def searched(node: RunningNode, picture: Path) -> None:
+    """Search what was recorded for somebody who is in it."""
+    words = ["authorise", "new", "--kind", "retrospective", "--purpose", "missing-person", "--authority", "Police"]
+    words += ["--reference", "MP-7", "--from=-10m", "--until", "now", "--camera", "gate", "--born", "Ada=1990-12-31"]
+    asked = node.run(*words, "--subject", f"Ada={picture}", who="rita").row["id"]
+    node.run("authorise", "submit", asked, who="rita")
+    assert node.run("footage", "search", asked, who="rita").error["rule"] == "state"
+    bound = node.run("authorise", "show", asked, who="ann").row["content_hash"]
+    for who in ("ann", "bert"):
+        assert node.run("authorise", "approve", asked, "--hash", bound, who=who).status == 0
+    text = node.text("footage", "search", asked, who="rita")
+    assert f"{asked}: done" in text, node.log.read_text()
+    told = node.run("footage", "search", asked, who="rita").row
+    assert (told["state"], told["damaged"], told["suspended_s"]) == ("done", 0, 0)
+    assert told["watched_s"] >= 2
+    assert told["alerts"] >= 1
+    (alert, *_) = node.run("review", "list", who="olga").rows
+    assert (alert["camera_id"], alert["from_footage"]) == ("gate", True)
+    assert ", from footage" in node.text("review", "list", who="olga")
+    assert node.run("status", who="pia").row["watched"] == [], "nobody is looked for live"
+
+
+def test_a_camera_is_recorded_with_nobody_looked_for_and_searched_later(
+    app: App, tmp_path: Path, clip: Path, astronaut: Path
+) -> None:
     assert app.settings
     folder, codes = new_workspace(tmp_path)
-    with RtspCamera() as camera:
+    with RtspCamera(clip) as camera:
         settings = (folder / SETTINGS).read_text().replace("cameras: {", f"cameras: {{ports: [{camera.port}], ")
         (folder / SETTINGS).write_text(settings)
         node = RunningNode(folder, tmp_path, app.settings)
         try:
             node.wait_ready()
-            node.login({name: codes[name] for name in ("adam", "pia", "aud")})
+            node.login({name: codes[name] for name in ("adam", "pia", "aud", "rita", "ann", "bert", "olga")})
             words = ["camera", "add", "gate", "--url-stdin", "--purpose", "Who walks through the test"]
             words += ["--record", camera.url]
             assert node.run(*words, who="adam", stdin=camera.url + "\n").row["camera"] == "gate"
@@ -53,6 +77,7 @@ def test_a_camera_is_recorded_with_nobody_looked_for(app: App, tmp_path: Path) -
             assert node.run("footage", "list", "--camera", "other", who="pia").row["hours"] == []
             assert node.run("status", who="pia").row["watched"] == [], "nobody is looked for"
             assert b"ftyp" not in path.read_bytes(), "what is on the disk is encrypted"
+            searched(node, astronaut)
             node.stop(signal.SIGKILL)
             node.log.unlink()
             node = RunningNode(folder, tmp_path, app.settings)

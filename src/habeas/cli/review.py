@@ -46,13 +46,17 @@ def _rows(alerts: list[Json]) -> list[tuple[Any, ...]]:
             one["alert_id"],
             one["state"],
             one["camera_id"],
-            show_told(one["captured_at"]),
+            _captured(one),
             f"{one['sightings']} times",
             _number(one["similarity"]),
             f"{one['false_a_day']:.2g}",
         )
         for one in alerts
     ]
+
+
+def _captured(told: Json) -> str:
+    return show_told(told["captured_at"]) + (", from footage" if told["from_footage"] else "")
 
 
 def _number(value: float | None) -> str:
@@ -106,7 +110,7 @@ def _say_alert(told: Json) -> None:
             ("id", told["alert_id"]),
             ("state", told["state"]),
             ("where", f"{told['camera_id']} in {told['zone']}"),
-            ("captured", show_told(told["captured_at"])),
+            ("captured", _captured(told)),
             ("last seen", f"{show_told(told['last_seen'])}, {told['sightings']} times"),
             ("authorisation", told["authorisation_id"]),
             ("subject", told["subject_id"]),

@@ -12,7 +12,7 @@ from habeas.review.images import image_context
 from habeas.review.table import UNDECIDED, State
 from habeas.store import Tx, queries
 from habeas.store.records import Alert, Authorisation, Camera, Subject
-from habeas.types import DAY_NS, utc
+from habeas.types import DAY_NS, OriginKind, utc
 from habeas.types import Alert as Match
 
 ACTOR: Final = "review"
@@ -125,6 +125,7 @@ def _insert(
         image_sealed=keys.encrypt(key_id, image, image_context(alert_id)),
         expires_at_ns=expires_at_ns,
         state=State.OPEN.value,
+        from_footage=match.origin.kind is OriginKind.FOOTAGE,
         last_seen_ns=match.captured_at_ns,
     )
     tx.add(alert)
@@ -139,6 +140,7 @@ def _body(alert: Alert) -> dict[str, object]:
         "expected_fpir": alert.expected_fpir,
         "extrapolated": alert.extrapolated,
         "false_a_day": alert.false_a_day,
+        "footage": alert.from_footage,
         "gallery_size": alert.gallery_size,
         "model": alert.model_id,
         "threshold": alert.threshold,

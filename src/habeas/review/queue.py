@@ -32,6 +32,7 @@ class Facts:
         authorisation_id: what permitted the search; None: forgotten.
         subject_id: whom it matched; None: destroyed.
         captured_at_ns: when.
+        from_footage: found in what was recorded, not live.
         raised_at_ns: when it was written.
         last_seen_ns: capture time of the last sighting.
         sightings: tracks so far.
@@ -51,6 +52,7 @@ class Facts:
     authorisation_id: str | None
     subject_id: str | None
     captured_at_ns: int
+    from_footage: bool
     raised_at_ns: int
     last_seen_ns: int
     sightings: int
@@ -73,6 +75,7 @@ def _facts(alert: Alert) -> Facts:
         authorisation_id=alert.authorisation_id,
         subject_id=None if destroyed else alert.subject_id,
         captured_at_ns=alert.captured_at_ns,
+        from_footage=alert.from_footage,
         raised_at_ns=alert.raised_at_ns,
         last_seen_ns=alert.last_seen_ns,
         sightings=alert.sightings,

@@ -309,6 +309,7 @@ class Alert:
     image_sealed: bytes | None
     expires_at_ns: int
     state: str
+    from_footage: bool = False
     sightings: int = 1
     last_seen_ns: int = 0
     called_at_ns: int | None = None

@@ -152,7 +152,7 @@ def test_what_matches_in_footage_is_an_alert_of_its_authorisation(search: Search
     done = search.run(row)
     (alert,) = search.place.look(Alert)
     assert search.alerts == [alert.alert_id]
-    assert (alert.authorisation_id, alert.camera_id) == (row.authorisation_id, "c1")
+    assert (alert.authorisation_id, alert.camera_id, alert.from_footage) == (row.authorisation_id, "c1", True)
     assert search.began_ns < alert.captured_at_ns < search.ended_ns
     assert (done.state, done.alerts, done.tracks, done.damaged) == (searches.DONE, 1, 1, 0)
     assert (done.watched_ns, done.suspended_ns) == (search.ended_ns - search.began_ns, 0)

@@ -46,6 +46,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a table and its indexes after the othe
         sa.Column("key_id", sa.Text(), autoincrement=False, nullable=False),
         sa.Column("expires_at_ns", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("state", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("from_footage", sa.Boolean(), autoincrement=False, nullable=False),
         sa.Column("sightings", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("last_seen_ns", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("called_at_ns", sa.BigInteger(), autoincrement=False, nullable=True),
