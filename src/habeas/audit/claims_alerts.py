@@ -81,6 +81,10 @@ def _check_runs(history: History, said: Said, captured_ns: int) -> None:
     asked = asked_of(history, active[-1])
     if not asked.time_ns("from") <= captured_ns < asked.time_ns("until"):
         raise said.broken("it was captured outside the window of its authorisation")
+    if (asked.text("kind") == "retrospective") is not (said.body.get("footage") is True):
+        raise said.broken("it is of footage, and its authorisation is not; or the other way round")
+    if said.body.get("footage") is True and not history.about(object_id, "footage.search-began"):
+        raise said.broken("nobody searched that footage")
     if said.text("camera") not in {str(pair[0]) for pair in asked.items("cameras") if isinstance(pair, list) and pair}:
         raise said.broken("its authorisation does not name this camera")
 

@@ -4,7 +4,7 @@ from collections import defaultdict
 from typing import Final
 
 from habeas.audit.claims_policy import MAXIMA
-from habeas.audit.claims_shared import DISCARD_NS, check_done
+from habeas.audit.claims_shared import DISCARD_NS, ENDS, asked_of, check_done
 from habeas.audit.history import History, Said
 from habeas.types import HOUR_NS
 
@@ -29,6 +29,23 @@ def footage(history: History) -> int:
         later = [one for one in destroyed[key] if one.seq > said.seq]
         check_done(history, said, deadline_ns, DISCARD_NS, later, "nothing says that it was destroyed on time")
     return len(kept)
+
+
+def searched(history: History) -> int:
+    """8.16 Footage is searched once, under what runs and is of that kind ("Authorisation")."""
+    begun = history.all("footage.search-began")
+    for said in begun:
+        object_id = said.text("authorisation")
+        active = [one for one in history.about(object_id, "authorisation.active") if one.seq < said.seq]
+        if not active or any(one.seq < said.seq for one in history.about(object_id, *ENDS)):
+            raise said.broken("its authorisation was not active")
+        if said.at_ns >= active[-1].time_ns("ends"):
+            raise said.broken("its authorisation had ended")
+        if asked_of(history, active[-1]).text("kind") != "retrospective":
+            raise said.broken("its authorisation is for live cameras")
+        if any(one.seq < said.seq for one in history.about(object_id, said.kind)):
+            raise said.broken("it was searched before")
+    return len(begun)
 
 
 def _first_deadline_ns(said: Said) -> int:

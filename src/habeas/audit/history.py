@@ -317,6 +317,7 @@ KEPT: Final = frozenset(
         "footage.began",
         "footage.destroyed",
         "footage.found",
+        "footage.search-began",
         "footage.shortened",
         "log.epoch",
         "node.started",

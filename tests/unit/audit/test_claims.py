@@ -116,7 +116,14 @@ class Story(Book):
 
     def alert(self, name: str = "alert-1", **changes: Any) -> None:
         hidden = {"authorisation": "a1", "camera": "c1", "captured_at": self.at(), **changes}
-        self.add("alert.raised", "review", {"alert": name, "model": "m"}, hidden)
+        self.add("alert.raised", "review", {"alert": name, "footage": False, "model": "m"}, hidden)
+
+    def search(self) -> None:
+        self.add("footage.search-began", "rob", {"authorisation": "a1"})
+
+    def footage_alert(self) -> None:
+        hidden = {"authorisation": "a1", "camera": "c1", "captured_at": self.at(-23)}
+        self.add("alert.raised", "review", {"alert": "alert-1", "footage": True, "model": "m"}, hidden)
 
     def canary(self, camera: str = "c1", *, back_h: float = 0) -> None:
         seen = {"camera": camera, "captured_at": self.at(-back_h), "similarity": 0.97, "zone": "gate"}
@@ -226,6 +233,13 @@ def footage(story: Story, **changes: Any) -> None:
     story.ask(**{"kind": "retrospective", "from": story.at(-24), "until": story.at(-22), **changes})
 
 
+def permitted(story: Story) -> None:
+    """Footage of yesterday may be searched."""
+    footage(story)
+    story.approve("abe", "bea")
+    story.start(hours=72)
+
+
 def auditor_too(story: Story, of: str) -> None:
     """Another account of whoever is new gets another role."""
     story.grant(of=of, person="new")
@@ -285,6 +299,7 @@ KEPT: list[Change] = [
     lambda s: [s.ask(cameras=FIVE), s.approve("abe", "bea"), s.start()],
     lambda s: [s.ask(cameras=[*FIVE, ["c9", "s9"]], purpose="missing-person"), s.approve("abe", "bea"), s.start()],
     lambda s: [footage(s), s.approve("abe", "bea"), s.start(hours=72)],
+    lambda s: [permitted(s), s.search(), s.footage_alert()],
     lambda s: [s.ask(purpose="consent", until=s.at(719)), s.approve("abe", "bea"), s.start()],
     lambda s: [
         s.camera("c2", "hall", "other"),
@@ -611,6 +626,14 @@ BROKEN: list[tuple[str, str, Change]] = [
     ),
     ("footage of a week", "8.10", lambda s: [footage(s, **{"from": s.at(-168)}), s.approve("abe", "bea"), s.start()]),
     ("footage of tomorrow", "8.10", lambda s: [footage(s, until=s.at(24)), s.approve("abe", "bea"), s.start()]),
+    ("footage searched for nobody", "8.16", lambda s: [footage(s), s.search()]),
+    ("footage searched live", "8.16", lambda s: [s.listed(), s.search()]),
+    ("footage searched twice", "8.16", lambda s: [permitted(s), s.search(), s.search()]),
+    ("footage searched after the end", "8.16", lambda s: [permitted(s), s.end(), s.search()]),
+    ("footage searched too late", "8.16", lambda s: [permitted(s), s.pad(4400), s.search()]),
+    ("an alert of footage that nobody searched", "8.8", lambda s: [permitted(s), s.footage_alert()]),
+    ("an alert of footage for live cameras", "8.8", lambda s: [s.listed(), s.footage_alert()]),
+    ("a live alert for footage", "8.8", lambda s: [permitted(s), s.search(), s.alert(captured_at=s.at(-23))]),
     ("footage of six days", "8.15", lambda s: s.footage(hours=144)),
     ("footage of tomorrow's hour", "8.15", lambda s: s.footage(ahead=24)),
     ("footage that is found for too long", "8.15", lambda s: s.footage(hours=144, of="found")),
