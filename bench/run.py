@@ -1,7 +1,7 @@
 """Measure, and write the result with machine and commit: `python bench/run.py NAME... --data DIR`.
 
-Names: open-set, pairs, calibration, canary, sharpness, concert, install, nothing-kept, rtsp, scale; log, which takes
---entries and no data. Results go to bench/results/NAME.json.
+Names: open-set, pairs, calibration, canary, sharpness, concert, install, nothing-kept, rtsp, scale; retrospective,
+recording and log, which take no data; log takes --entries. Results go to bench/results/NAME.json.
 """
 
 import argparse
@@ -158,6 +158,20 @@ def scale(data: Path) -> dict[str, object]:
     return scale(data)
 
 
+def retrospective(_data: Path) -> dict[str, object]:
+    """Footage of the demo's scene at 1080p, searched: real times a core."""
+    from footage import retrospective
+
+    return retrospective()
+
+
+def recording(_data: Path) -> dict[str, object]:
+    """What recording a camera of 1080p takes of a core."""
+    from footage import recording
+
+    return recording()
+
+
 def log(_data: Path, entries: int = 1_000_000) -> dict[str, object]:
     """A log of many entries, verified on one core."""
     sys.path.insert(0, str(ROOT))  # it is founded and filled by what the tests use
@@ -178,6 +192,8 @@ BENCHES: dict[str, Callable[[Path], dict[str, object]]] = {
     "nothing-kept": nothing_kept,
     "rtsp": rtsp,
     "scale": scale,
+    "retrospective": retrospective,
+    "recording": recording,
     "log": log,
 }
 
