@@ -19,11 +19,6 @@ app = typer.Typer(
 _MB = 1e6
 
 
-@app.callback()
-def _group() -> None:
-    """Keep `list` a command of its own."""
-
-
 @app.command("list", epilog="Example: `habeas footage list --camera gate`")
 @connected
 def list_footage(

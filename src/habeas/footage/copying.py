@@ -84,7 +84,9 @@ def copy_found(
         if isinstance(one, Damage):
             copied.damaged.add(one.name)
         elif len(one.parts) > copied.parts.get(one.header.segment, 0):
-            to.put(keys, header_of(one.header), _ended(one))
+            header = header_of(one.header)
+            if header != one.header:  # else it is a copy that was made before
+                to.put(keys, header, _ended(one))
             copied.parts[one.header.segment] = len(one.parts)
             copied.seen += _seen(one, window)
 

@@ -139,12 +139,13 @@ class Keeping:
         return copied
 
     def _sources(self, hold: Hold) -> list[Source]:
-        """Return where a hold's footage may lie: as it was recorded, kept for a request, held already."""
+        """Return where a hold's footage may lie: in copies made before, as it was recorded, kept for others."""
         about = hold.cameras, hold.from_ns, hold.until_ns
         with self._store.read() as tx:
-            requests = [one.request_id for one in tx.find(PublicRequest) if one.graces]
+            requests = [one.request_id for one in tx.find(PublicRequest, destroyed_at_ns=None) if one.graces]
             holds = [one.hold_id for one in tx.find(Hold, state=_RUNNING) if overlap(one, *about)]
         return [
+            Source(self.folder(hold.hold_id), Scope.HOLD),
             Source(self._footage, Scope.FOOTAGE),
             *(Source(self.folder(one), Scope.GRACE) for one in requests),
             *(Source(self.folder(one), Scope.HOLD) for one in holds if one != hold.hold_id),

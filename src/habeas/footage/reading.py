@@ -6,6 +6,7 @@ for: footage as it was recorded, and what is preserved of it, lie in folders of 
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -130,6 +131,13 @@ def files_in(folder: FootageFolder, window: Window) -> Iterator[tuple[Path, int]
                 yield path, hour_ns
     if before is not None:
         yield before
+
+
+def headers_in(folder: FootageFolder, window: Window) -> Iterator[Header]:
+    """Yield what the segments that may have some of an interval are of."""
+    for path, _ in files_in(folder, window):
+        with suppress(FormatError):  # as `read_window` says of it
+            yield read_start(path)
 
 
 def _began_ns(path: Path) -> int | None:

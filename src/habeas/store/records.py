@@ -496,7 +496,7 @@ class PublicRequest:
     """Somebody outside asks that footage be preserved. It preserves nothing, but for a day once they are known.
 
     Who asks, how they are reached and why lie in `asked_sealed` under `key_id`, which ends with it. `segments` are
-    those that it gives a day more, `graces` the keys of their copies with the deadline of each (Unix ns).
+    those that it gives a day more, `graces` the keys of their copies with the hour of each (Unix ns).
     """
 
     request_id: str = field(metadata=KEY)
