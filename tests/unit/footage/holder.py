@@ -7,12 +7,14 @@ from typing import Any
 
 from tests.unit.footage.bench import Bench
 
-from habeas.footage import holds
+from habeas.footage import holds, requests
 from habeas.footage.files import FootageFolder, hour_of, read_segment
+from habeas.footage.gracing import Gracing
 from habeas.footage.holds import Asked, hash_of
 from habeas.footage.keeping import Keeping
+from habeas.footage.requests import Plea, Verified
 from habeas.footage.rows import row_of
-from habeas.store.records import Footage, Hold
+from habeas.store.records import Footage, Hold, PublicRequest
 from habeas.types import DAY_NS, HOUR_NS, NS_PER_S
 
 PLENTY_NS = 10**6 * HOUR_NS
@@ -25,6 +27,7 @@ class Holder:
     bench: Bench
     held: Path
     keeping: Keeping = field(init=False)
+    gracing: Gracing = field(init=False)
 
     def __post_init__(self) -> None:
         self.place = self.bench.place
@@ -32,9 +35,8 @@ class Holder:
 
     def begin(self) -> None:
         """Begin anew, as a node that starts."""
-        self.keeping = Keeping(
-            self.place.store, self.place.keys, self.bench.folder, self.held, self.place.clock, reserve_bytes=0
-        )
+        about = self.place.store, self.place.keys, self.bench.folder, self.held, self.place.clock
+        self.keeping, self.gracing = Keeping(*about, reserve_bytes=0), Gracing(*about, reserve_bytes=0)
 
     @property
     def now_ns(self) -> int:
@@ -80,6 +82,32 @@ class Holder:
     def refuse(self, hold: Hold, who: str = "abe") -> Hold:
         return self.place.do(who, lambda tx, actor: holds.refuse(tx, self.place.keys, actor, hold.hold_id))
 
+    def step(self) -> None:
+        """Do what the clock asks for."""
+        self.place.keys.reap(self.now_ns)
+        self.bench.end_due()
+        self.bench.sweep()
+        self.keeping.step()
+        self.gracing.step()
+        self.keeping.sweep()
+
+    def receive(self, from_ns: int, until_ns: int, who: str = "pia", **changes: Any) -> PublicRequest:
+        told: dict[str, Any] = {"contact": "Ada Doe, ada@example.org", "why": "a fall", "cameras": ("c1",)}
+        plea = Plea(**{**told, "from_ns": from_ns, "until_ns": until_ns, **changes})
+        return self.place.do(who, lambda tx, actor: requests.receive(tx, self.place.keys, actor, plea))
+
+    def verify(self, request: PublicRequest, who: str = "pia") -> Verified:
+        return self.place.do(
+            who,
+            lambda tx, actor: requests.verify(tx, self.place.keys, self.bench.folder, actor, request.request_id),
+        )
+
+    def refuse_request(self, request: PublicRequest, who: str = "pia") -> PublicRequest:
+        return self.place.do(who, lambda tx, actor: requests.refuse(tx, self.place.keys, actor, request.request_id))
+
+    def request(self, request: PublicRequest) -> PublicRequest:
+        return self.place.look(PublicRequest, request_id=request.request_id)[0]
+
     def held_now(self, hold: Hold) -> Hold:
         """Let what was approved be copied, and return the hold."""
         self.place.clock.advance(20 * NS_PER_S)
@@ -89,9 +117,9 @@ class Holder:
     def row(self, hold: Hold) -> Hold:
         return self.place.look(Hold, hold_id=hold.hold_id)[0]
 
-    def opens(self, hold: Hold, camera: str = "c1") -> list[bytes]:
-        """What each of a hold's copies plays, with whatever keys there are."""
-        folder = self.keeping.folder(hold.hold_id)
+    def opens(self, hold_id: str, camera: str = "c1") -> list[bytes]:
+        """What each copy of a hold, or of a request, plays, with whatever keys there are."""
+        folder = self.keeping.folder(hold_id)
         return opened(folder, camera, lambda path, hour_ns: self._parts(path, camera, hour_ns))
 
     def _parts(self, path: Path, camera: str, hour_ns: int) -> bytes:
