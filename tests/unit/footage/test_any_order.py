@@ -15,9 +15,14 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from tests.installation import Installation, rule_of
+from tests.replaying import differences, openings_of, replayed
 from tests.unit.footage.bench import Bench, Tight
 from tests.unit.footage.holder import Holder
 
+from habeas.audit import claims_holds
+from habeas.audit.claims_alerts import closed
+from habeas.audit.claims_footage import footage
+from habeas.audit.history import History, said_of
 from habeas.clock import ManualClock
 from habeas.errors import DiskError, InputError, KeyDestroyed
 from habeas.footage import holds
@@ -91,6 +96,22 @@ class Life(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         self.holder.bench.stop()
+        try:
+            self.the_log_says_the_same()
+        finally:
+            self.close()
+
+    def the_log_says_the_same(self) -> None:
+        """Replayed, it comes to what the rows say; and it holds."""
+        with self.place.store.read() as tx:
+            assert differences(replayed(tx, self.place.keys), tx, self.place.keys) == []
+            history = History()
+            for index, one in enumerate(openings_of(tx, self.place.keys)):
+                history.add(said_of(one["opening"], one["hidden"], index))
+        for claim in (closed, footage, claims_holds.holds, claims_holds.played):
+            claim(history)
+
+    def close(self) -> None:
         self.place.close()
         self.folder.cleanup()
 
@@ -335,7 +356,8 @@ def lived(kind: type[Life]) -> Iterator[Life]:
         life.proposed(0, 0, 1)
         yield life
     finally:
-        life.teardown()
+        life.holder.bench.stop()
+        life.close()
 
 
 class Lasting(Keeping):
