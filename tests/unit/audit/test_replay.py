@@ -52,7 +52,7 @@ def preserved(here: Installation) -> None:
     with here.store.write() as tx:
         row = row_of(tx, here.keys, "c1", until_ns - until_ns % HOUR)
         assert row is not None
-        tx.change(row, lasts_ns=HOUR)
+        tx.change(row, lasts_ns=HOUR, until_ns=until_ns)
     told = "Police of Somewhere", "R-1", "a fall", ("c1",), until_ns - 1, until_ns, until_ns + DAY
     here.do("rob", lambda tx, actor: holds.propose(tx, here.keys, actor, holds.Asked(*told)))
     plea = requests.Plea("Ada Doe", "a fall", ("c1",), until_ns - 1, until_ns)
