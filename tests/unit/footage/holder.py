@@ -17,7 +17,7 @@ from habeas.footage.rows import row_of
 from habeas.store.records import Footage, Hold, PublicRequest
 from habeas.types import DAY_NS, HOUR_NS, NS_PER_S
 
-PLENTY_NS = 10**6 * HOUR_NS
+PLENTY_NS = 10**4 * HOUR_NS
 
 
 @dataclass
