@@ -11,6 +11,7 @@ from habeas.audit.replay import replay
 from habeas.audit.state import State
 from habeas.authority.authorisations import hash_of
 from habeas.authority.policy import as_values
+from habeas.footage.holds import hash_of as hold_hash
 from habeas.keys import KeyStore
 from habeas.review.verdicts import commitment
 from habeas.store import Tx, queries
@@ -80,6 +81,8 @@ def state_of_database(tx: Tx, keys: KeyStore) -> State:
         approvals={row.approval_id: _approval(row) for row in tx.find(rows.Approval)},
         suspensions={row.suspension_id: _suspension(row) for row in tx.find(rows.Suspension)},
         alerts={row.alert_id: _alert(row) for row in tx.find(rows.Alert)},
+        holds={row.hold_id: _hold(row) for row in tx.find(rows.Hold)},
+        requests={row.request_id: _request(row) for row in tx.find(rows.PublicRequest)},
         verdicts={commitment(row) for row in tx.find(rows.Verdict)},
         epochs={row.number: _epoch(row) for row in tx.find(rows.Epoch)},
         counts={(row.camera_id, row.day): _count(tx, row) for row in tx.find(rows.Count, logged=True)},
@@ -195,6 +198,43 @@ def _alert(row: rows.Alert) -> said.Alert:
         destroyed_ns=row.destroyed_at_ns,
         sealed_until_ns=row.oversight_until_ns,
         unsealed=row.oversight_until_ns is not None and row.oversight_key_id is None,
+    )
+
+
+def _hold(row: rows.Hold) -> said.Hold:
+    return said.Hold(
+        hold=row.hold_id,
+        state=row.state,
+        requester=row.requester,
+        cameras=row.cameras,
+        from_ns=row.from_ns,
+        until_ns=row.until_ns,
+        ends_ns=row.ends_at_ns,
+        decision=row.decision_sha256,
+        authorisation=row.authorisation_id,
+        request=row.request_id,
+        sha256=hold_hash(row),
+        proposed_ns=row.proposed_at_ns,
+        since_ns=row.since_ns,
+        approved_ns=row.approved_at_ns,
+        kept_ns=row.kept_at_ns,
+        segments=row.segments,
+        over_ns=row.over_at_ns,
+    )
+
+
+def _request(row: rows.PublicRequest) -> said.PublicRequest:
+    return said.PublicRequest(
+        request=row.request_id,
+        state=row.state,
+        received_by=row.received_by,
+        cameras=row.cameras,
+        from_ns=row.from_ns,
+        until_ns=row.until_ns,
+        received_ns=row.received_at_ns,
+        verified_ns=row.verified_at_ns,
+        segments=len(row.segments),
+        over_ns=row.over_at_ns,
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from tests.web.world import BORN, HOUR_NS, NAME, NORTH, ROLES, Who, World
+from tests.web.world import BORN, CONTACT, HOLD_ASKER, HOUR_NS, NAME, NORTH, PICTURES, ROLES, Who, World
 
 from habeas.accounts import grants, staff
 from habeas.accounts.credentials import code_digest, digest, new_id
@@ -13,6 +13,7 @@ from habeas.accounts.people import account_named, find_named
 from habeas.accounts.roles import Role
 from habeas.authority import authorisations
 from habeas.authority.epochs import current_epoch, epoch_hash
+from habeas.footage import holds as footage_holds
 from habeas.keys import new_identity
 from habeas.node.trees import ended_epoch
 from habeas.review import receipts
@@ -26,9 +27,11 @@ from habeas.store.records import (
     Dispute,
     FootageSearch,
     Grant,
+    Hold,
     Look,
     Meta,
     Policy,
+    PublicRequest,
     Receipt,
     Suspension,
     Token,
@@ -275,6 +278,56 @@ def a_suspension(world: World, _who: Who) -> object:
     return {"cameras": ["cam-north"], "from_ns": now_ns, "until_ns": now_ns + HOUR_NS, "why": "a vigil"}
 
 
+def a_hold(world: World, _who: Who) -> object:
+    now_ns = world.node.time.now_ns()
+    about = {"cameras": ["cam-north"], "from_ns": now_ns - 1, "until_ns": now_ns, "ends_ns": now_ns + HOUR_NS}
+    return {"asked_by": "Police South", "reference": "S-2/26", "why": "a fall", **about}
+
+
+def a_plea(world: World, _who: Who) -> object:
+    now_ns = world.node.time.now_ns()
+    about = {"cameras": ["cam-north"], "from_ns": now_ns - 1, "until_ns": now_ns}
+    return {"contact": "ada@example.org", "why": "a fall", **about}
+
+
+def owned_hold(key: str, *, second: bool = False) -> Callable[[World, Tx, Who], None]:
+    """The hold was proposed by the caller, or by a second account of the same person."""
+
+    def given(world: World, tx: Tx, who: Who) -> None:
+        account = _second(world, tx, who) if second else _account(world, tx, who.account)
+        tx.change(tx.get(Hold, world.ids[key]), requester=account.account_id)
+
+    return given
+
+
+def hold_hash(world: World, tx: Tx, key: str = "hold") -> str:
+    return footage_holds.hash_of(tx.get(Hold, world.ids[key]))
+
+
+def shown_hold(key: str) -> Callable[[World, Who], object]:
+    """The hash of what was shown of a hold."""
+
+    def body(world: World, _who: Who) -> object:
+        with world.node.store.read() as tx:
+            return {"content_hash": hold_hash(world, tx, key)}
+
+    return body
+
+
+def _over(world: World, tx: Tx, _who: Who) -> None:
+    """The hold that is proposed was refused, the one that is kept released, and the request verified."""
+    ended = {"over_at_ns": tx.now_ns, "destroyed_at_ns": tx.now_ns}
+    tx.change(tx.get(Hold, world.ids["hold"]), state="refused", **ended)
+    tx.change(tx.get(Hold, world.ids["held"]), state="released", **ended)
+    tx.change(tx.get(PublicRequest, world.ids["request"]), state="graced")
+
+
+def owned_request(world: World, tx: Tx, who: Who) -> None:
+    """The caller wrote the request down."""
+    request = tx.get(PublicRequest, world.ids["request"])
+    tx.change(request, received_by=_account(world, tx, who.account).account_id)
+
+
 def proposed(by: str) -> Callable[[World, Tx, Who], None]:
     """The role was proposed by `other`, by the caller, or by a second account of the same person."""
 
@@ -442,6 +495,29 @@ def _no_hints(_world: World, who: Who) -> list[bytes]:
 
 def _own_zone(world: World, who: Who) -> list[bytes]:
     return [world.ids["alert"].encode()] if who.zones and NORTH not in who.zones else []
+
+
+def _asker(_world: World, who: Who) -> list[bytes]:
+    """Who asks for a hold is for approvers and privacy officers, and for whoever proposed it."""
+    return [] if who.roles & {"approver", "privacy"} and who.scopes is None else [HOLD_ASKER.encode()]
+
+
+def _asker_own(_world: World, who: Who) -> list[bytes]:
+    sees = who.roles & {"requester", "approver", "privacy"} and who.scopes is None
+    return [] if sees else [HOLD_ASKER.encode()]
+
+
+def _contact(_world: World, who: Who) -> list[bytes]:
+    """Who asks from outside is for privacy officers, and for whoever wrote it down."""
+    return [] if "privacy" in who.roles and who.scopes is None else [CONTACT.encode()]
+
+
+def _contact_own(_world: World, who: Who) -> list[bytes]:
+    return [] if who.scopes is None else [CONTACT.encode()]
+
+
+def _no_pictures(_world: World, _who: Who) -> list[bytes]:
+    return [PICTURES]
 
 
 def nobody(_who: Who) -> bool:

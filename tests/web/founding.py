@@ -15,11 +15,14 @@ from tests.web.world import (
     CAMERA_PASSWORD,
     CAMERA_TOKEN,
     COMBINE,
+    CONTACT,
     FACE,
+    HOLD_ASKER,
     HOUR_NS,
     NAME,
     NORTH,
     PASSWORD,
+    PICTURES,
     ROLES,
     SCOPES,
     SOUTH,
@@ -37,13 +40,19 @@ from habeas.authority.cameras import NewCamera, add_camera, camera_named
 from habeas.authority.purposes import Purpose
 from habeas.clock import ManualClock
 from habeas.comparison.calibration import calibration_digest
+from habeas.footage import holds
+from habeas.footage import requests as pleas
+from habeas.footage.files import FootageFolder, new_segment_id
+from habeas.footage.form import Header, Kind, Record
+from habeas.footage.rows import row_of
 from habeas.keys import KeyStore, MasterKey, Scope
 from habeas.node.node import Node
 from habeas.review.images import image_context
 from habeas.settings import Settings, WorkerSettings
 from habeas.store import Tx, open_store
-from habeas.store.records import Account, Alert, Canary, Entry, Meta, Reference, Session, Token
+from habeas.store.records import Account, Alert, Canary, Entry, Hold, Meta, Reference, Session, Token
 from habeas.store.upgrade import upgrade
+from habeas.types import NS_PER_S
 from habeas.video.address import parse_address
 
 
@@ -228,6 +237,31 @@ def _objects(world: World, model_id: str) -> None:
         (breach,) = tx.find(Entry, seq=leaked)
         world.ids |= {"breach": f"breach-{leaked}", "breach hash": hashlib.sha256(breach.body.encode()).hexdigest()}
         _alert(world, tx, model_id)
+    _footage(world)
+
+
+def _footage(world: World) -> None:
+    """A minute of footage; a hold that is proposed, and one that is kept; a request of the public."""
+    node = world.node
+    with node.store.write() as tx:
+        until_ns, from_ns = tx.now_ns, tx.now_ns - NS_PER_S
+        row = row_of(tx, node.keys, "cam-north", from_ns - from_ns % HOUR_NS)
+        assert row is not None
+        tx.change(row, lasts_ns=10**5 * HOUR_NS, until_ns=until_ns, segments=1)
+        asker, told = world.actor(tx, "requester1"), (HOLD_ASKER, "H-1", "a fall", ("cam-north",), from_ns, until_ns)
+        for name in ("hold", "held"):
+            made = holds.propose(tx, node.keys, asker, holds.Asked(*told, until_ns + 24 * HOUR_NS))
+            world.ids[name] = made.hold_id
+        for who in ("approver1", "approver2"):
+            holds.approve(tx, world.actor(tx, who), made.hold_id, holds.hash_of(made))
+        tx.change(tx.get(Hold, made.hold_id), state="held", kept_at_ns=until_ns, segments=1)
+        plea = pleas.Plea(CONTACT, "a fall", ("cam-north",), from_ns, until_ns)
+        world.ids["request"] = pleas.receive(tx, node.keys, asker, plea).request_id
+    world.ids["segment"] = segment = new_segment_id()
+    records = [Record(Kind.PART, from_ns, 0, b"head"), Record(Kind.PART, from_ns, NS_PER_S, PICTURES)]
+    for folder, key_id in ((node.footage, row.key_id), (FootageFolder(node.held / made.hold_id), made.key_id)):
+        header = Header("cam-north", row.hour_ns, row.deadline_ns, key_id, segment, "h264", (64, 48), from_ns)
+        folder.put(node.keys, header, records)
 
 
 def _authorisation(world: World, number: int, state: str, model_id: str) -> None:

@@ -9,7 +9,11 @@ from tests.web.cases import (
     CODE,
     Case,
     Row,
+    _asker,
+    _asker_own,
     _consented,
+    _contact,
+    _contact_own,
     _content,
     _corrected,
     _decided,
@@ -23,6 +27,8 @@ from tests.web.cases import (
     _lifted,
     _log_in_doubt,
     _no_hints,
+    _no_pictures,
+    _over,
     _own_token,
     _own_zone,
     _policy_by,
@@ -36,6 +42,8 @@ from tests.web.cases import (
     _seen,
     _with_oversight,
     a_draft,
+    a_hold,
+    a_plea,
     a_scope,
     a_suspension,
     always,
@@ -46,6 +54,7 @@ from tests.web.cases import (
     face,
     granter,
     has_account,
+    hold_hash,
     holds,
     listing,
     login,
@@ -57,17 +66,21 @@ from tests.web.cases import (
     own_login,
     own_over,
     owned,
+    owned_hold,
+    owned_request,
     ownership,
     proposed,
     read,
     says,
     scope,
     shown,
+    shown_hold,
     some_callers,
     unknown,
+    unless,
     zone,
 )
-from tests.web.world import NORTH, PASSWORD
+from tests.web.world import HOLD_ASKER, NORTH, PASSWORD, Who, World
 
 approver = both(holds("approver"), login)
 admin = both(holds("admin"), login)
@@ -676,4 +689,169 @@ RECEIPT_ROWS = (
         ),
     ),
 )
-TABLE = (*PEOPLE_ROWS, *POLICY_ROWS, *LOG_ROWS, *AUTHORISATION_ROWS, *REVIEW_ROWS, *BUNDLE_ROWS, *RECEIPT_ROWS)
+PLAYER = both(unless("approver", "privacy", rule="playback"), login)
+OWN_PLAYER = both(unless("requester", "approver", "privacy", rule="playback"), login)
+_HOLD, _HELD, _REQUEST = at("hold", "hold_id"), at("held", "hold_id"), at("request", "request_id")
+
+
+def _asked_marks(_world: World, _who: Who) -> list[bytes]:
+    return [HOLD_ASKER.encode()]
+
+
+def _segment(world: World, _who: Who) -> dict[str, str]:
+    return {"hold_id": world.ids["held"], "camera": "cam-north", "segment": world.ids["segment"]}
+
+
+def _no_segment(world: World, who: Who) -> dict[str, str]:
+    return {**_segment(world, who), "segment": "0" * 16}
+
+
+HOLD_ROWS = (
+    Row("POST", "/holds", both(holds("requester", "privacy"), scope("draft")), (Case("new", body=a_hold),)),
+    Row(
+        "GET",
+        "/holds",
+        listing,
+        (Case("open", hidden=_asked_marks), Case("all", query="?everything=true", hidden=_asked_marks)),
+    ),
+    Row(
+        "GET",
+        "/holds/{hold_id}",
+        listing,
+        (
+            Case("of another", path=_HOLD, hidden=_asker),
+            Case("own", given=owned_hold("hold"), path=_HOLD, callers=has_account, hidden=_asker_own),
+            Case(
+                "of own second account",
+                given=owned_hold("hold", second=True),
+                path=_HOLD,
+                callers=has_account,
+                hidden=_asker_own,
+            ),
+            unknown("hold_id", "hold-0"),
+        ),
+    ),
+    Row(
+        "POST",
+        "/holds/{hold_id}/approve",
+        approver,
+        (
+            Case("of another", path=_HOLD, body=shown_hold("hold")),
+            Case("own", NOT_OWN, owned_hold("hold"), _HOLD, shown_hold("hold"), callers=has_account),
+            Case(
+                "of own second account",
+                NOT_OWN,
+                owned_hold("hold", second=True),
+                _HOLD,
+                shown_hold("hold"),
+                callers=has_account,
+            ),
+            Case(
+                "approved by the same person",
+                always("two-persons"),
+                approved_by_second("hold", "hold", hold_hash),
+                _HOLD,
+                shown_hold("hold"),
+                callers=has_account,
+            ),
+            Case("something else", always("content-changed"), path=_HOLD, body=WRONG),
+            Case("kept already", always("state"), path=_HELD, body=WRONG),
+            Case("refused already", always("state"), _over, _HOLD, WRONG),
+            unknown("hold_id", "hold-0", body=WRONG),
+        ),
+    ),
+    Row(
+        "POST",
+        "/holds/{hold_id}/refuse",
+        approver,
+        (
+            Case("of another", path=_HOLD),
+            Case("own", NOT_OWN, owned_hold("hold"), _HOLD, callers=has_account),
+            Case("of own second account", NOT_OWN, owned_hold("hold", second=True), _HOLD, callers=has_account),
+            Case("kept already", always("state"), path=_HELD),
+            Case("refused already", always("state"), _over, _HOLD),
+            unknown("hold_id", "hold-0"),
+        ),
+    ),
+    Row(
+        "POST",
+        "/holds/{hold_id}/release",
+        approver,
+        (
+            Case("first word", path=_HELD, body=shown_hold("held")),
+            Case(
+                "first word of the same person",
+                always("two-persons"),
+                approved_by_second("held", "release-hold", lambda world, tx: hold_hash(world, tx, "held")),
+                _HELD,
+                shown_hold("held"),
+                callers=has_account,
+            ),
+            Case("something else", always("content-changed"), path=_HELD, body=WRONG),
+            Case("not kept", always("state"), path=_HOLD, body=WRONG),
+            Case("released already", always("state"), _over, _HELD, WRONG),
+            unknown("hold_id", "hold-0", body=WRONG),
+        ),
+    ),
+    Row(
+        "GET",
+        "/holds/{hold_id}/segments",
+        open_to_all,
+        (
+            Case("of another", PLAYER, path=_HELD, hidden=_no_pictures),
+            Case("own", OWN_PLAYER, owned_hold("held"), _HELD, callers=has_account, hidden=_no_pictures),
+            Case("not kept", PLAYER, path=_HOLD, absent=410),
+            unknown("hold_id", "hold-0"),
+        ),
+    ),
+    Row(
+        "GET",
+        "/holds/{hold_id}/segments/{camera}/{segment}",
+        open_to_all,
+        (
+            Case("of another", PLAYER, path=_segment),
+            Case("own", OWN_PLAYER, owned_hold("held"), _segment, callers=has_account),
+            Case("unknown", PLAYER, path=_no_segment, absent=422),
+        ),
+    ),
+    Row("POST", "/requests", both(holds("requester", "privacy"), login), (Case("new", body=a_plea),)),
+    Row(
+        "GET",
+        "/requests",
+        both(holds("requester", "approver", "privacy", "auditor"), read),
+        (
+            Case("of another", hidden=_contact),
+            Case("own", given=owned_request, callers=has_account, hidden=_contact_own),
+        ),
+    ),
+    Row(
+        "POST",
+        "/requests/{request_id}/verify",
+        officer,
+        (
+            Case("received", path=_REQUEST),
+            Case("verified already", always("state"), _over, _REQUEST),
+            unknown("request_id", "req-0"),
+        ),
+    ),
+    Row(
+        "POST",
+        "/requests/{request_id}/refuse",
+        officer,
+        (
+            Case("received", path=_REQUEST),
+            Case("verified already", always("state"), _over, _REQUEST),
+            unknown("request_id", "req-0"),
+        ),
+    ),
+)
+TABLE = (
+    *PEOPLE_ROWS,
+    *POLICY_ROWS,
+    *LOG_ROWS,
+    *AUTHORISATION_ROWS,
+    *REVIEW_ROWS,
+    *BUNDLE_ROWS,
+    *RECEIPT_ROWS,
+    *HOLD_ROWS,
+)

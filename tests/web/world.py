@@ -45,6 +45,7 @@ CAMERA_PASSWORD, CAMERA_TOKEN = "Cam-pw-mark", "Query-token-mark"
 NAME, BORN = "Zyxmark Quillon", date(1971, 2, 3)
 FACE = b"\xff\xd8\xff\xe0" + b"FACE-MARK" * 40
 ALERT_FACE = b"\xff\xd8\xff\xe1" + b"LIVE-MARK" * 40
+HOLD_ASKER, CONTACT, PICTURES = "Hold-asker-mark", "Contact-mark", b"PICTURES-MARK"
 SCOPES = ("cameras", "draft", "read")
 
 

@@ -12,6 +12,7 @@ from typing import Final
 from habeas.audit.claims_alerts import alerts, closed, destroyed, verdicts
 from habeas.audit.claims_canary import canaries
 from habeas.audit.claims_footage import footage, searched
+from habeas.audit.claims_holds import holds, played
 from habeas.audit.claims_house import combined, lifted, roles
 from habeas.audit.claims_policy import policy
 from habeas.audit.claims_search import approved, discarded, ended, scope, urgent
@@ -36,7 +37,9 @@ CLAIMS: Final[Mapping[str, Claim]] = {
     "8.13 what was destroyed opens no more": closed,
     "8.14 recognition was tested, and answered nowhere else": canaries,
     "8.15 footage ends at its deadline": footage,
-    "8.16 footage is searched once, under what permits it": searched,
+    "8.16 holds were approved by two, and ended": holds,
+    "8.17 what was played was held": played,
+    "8.18 footage is searched once, under what permits it": searched,
 }
 
 

@@ -11,8 +11,8 @@ from habeas.audit.claims_shared import DISCARD_NS, ENDS, TWO, asked_of, check_do
 from habeas.audit.claims_staff import link_is_due
 from habeas.audit.history import History, Said
 
-_HIDING: Final = ("alert.raised", "alert.seen-again", "alert.last-seen")
-"""Types of entries that hide something under an alert's own key."""
+_HIDING: Final = ("alert.raised", "alert.seen-again", "alert.last-seen", "hold.proposed")
+"""Types of entries that hide something under an alert's or a hold's own key."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,10 @@ class Due:
     ended: Mapping[str, Sequence[str]]
 
 
-DUE: Final = (Due("alert.", "alert", {"alert.decided": ("false", "unresolved"), "alert.destroyed": ()}),)
+DUE: Final = (
+    Due("alert.", "alert", {"alert.decided": ("false", "unresolved"), "alert.destroyed": ()}),
+    Due("hold.", "hold", {"hold.refused": (), "hold.lapsed": (), "hold.released": (), "hold.ended": ()}),
+)
 """All that may be gone, beside `claims_staff`. What else cannot be opened was destroyed without need."""
 
 
@@ -131,7 +134,7 @@ def destroyed(history: History) -> int:
 
 
 def closed(history: History) -> int:
-    """8.13 Five minutes after its end nothing opens what an alert hid ("Authorisation").
+    """8.13 Five minutes after its end nothing opens what an alert or a hold hid ("Footage").
 
     An export fetches the checkpoint first, and all openings after it: whatever it opens could be opened after the last
     entry of the log.

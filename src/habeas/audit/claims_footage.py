@@ -32,7 +32,7 @@ def footage(history: History) -> int:
 
 
 def searched(history: History) -> int:
-    """8.16 Footage is searched once, under what runs and is of that kind ("Authorisation")."""
+    """8.18 Footage is searched once, under what runs and is of that kind ("Authorisation")."""
     begun = history.all("footage.search-began")
     for said in begun:
         object_id = said.text("authorisation")

@@ -286,7 +286,7 @@ class History:
 
 FIRST: Final = "role.granted-first"
 """Type of the entry of a role that nobody had to grant."""
-_OBJECTS: Final = ("account", "alert", "authorisation", "camera", "grant", "object", "policy", "suspension")
+_OBJECTS: Final = ("account", "alert", "authorisation", "camera", "grant", "hold", "object", "policy", "suspension")
 """Fields of bodies that name what an entry is about."""
 KEPT: Final = frozenset(
     {
@@ -317,8 +317,16 @@ KEPT: Final = frozenset(
         "footage.began",
         "footage.destroyed",
         "footage.found",
+        "footage.played",
         "footage.search-began",
         "footage.shortened",
+        "hold.approved",
+        "hold.ended",
+        "hold.kept",
+        "hold.lapsed",
+        "hold.proposed",
+        "hold.refused",
+        "hold.released",
         "log.epoch",
         "node.started",
         "policy.approved",

@@ -22,7 +22,9 @@ from habeas.audit.state import (
     Camera,
     Count,
     Epoch,
+    Hold,
     Policy,
+    PublicRequest,
     Role,
     State,
     Suspension,
@@ -417,6 +419,77 @@ def _verdict(state: State, fact: _Fact) -> None:
     state.verdicts.add(fact.body["commitment"])
 
 
+# --- holds, requests of the public ------------------------------------------------------------------------------------
+
+
+def _hold_proposed(state: State, fact: _Fact) -> None:
+    body = fact.body
+    state.holds[body["hold"]] = Hold(
+        hold=body["hold"],
+        state="proposed",
+        requester=body["requester"],
+        cameras=tuple(body["cameras"]),
+        from_ns=fact.ns("from"),
+        until_ns=fact.ns("until"),
+        ends_ns=fact.ns("ends"),
+        decision=body["decision"],
+        authorisation=body["authorisation"],
+        request=body["request"],
+        sha256=body["sha256"],
+        proposed_ns=fact.at_ns,
+    )
+
+
+def _hold_approved(state: State, fact: _Fact) -> None:
+    _change_hold(state, fact, state="approved", approved_ns=fact.at_ns, since_ns=fact.ns("since"))
+    request = state.requests.get(state.holds[fact.body["hold"]].request or "")
+    if request is not None and request.state not in {"refused", "lapsed"}:
+        state.requests[request.request] = replace(request, state="held")
+
+
+def _hold_kept(state: State, fact: _Fact) -> None:
+    _change_hold(state, fact, state="held", kept_ns=fact.at_ns, segments=fact.body["segments"])
+
+
+def _hold_over(how: str) -> "_Change":
+    def change(state: State, fact: _Fact) -> None:
+        if state.holds[fact.body["hold"]].over_ns is None:
+            _change_hold(state, fact, state=how, over_ns=fact.at_ns)
+
+    return change
+
+
+def _change_hold(state: State, fact: _Fact, /, **values: Any) -> None:
+    name = fact.body["hold"]
+    state.holds[name] = replace(state.holds[name], **values)
+
+
+def _received(state: State, fact: _Fact) -> None:
+    body, about = fact.body, (tuple(fact.body["cameras"]), fact.ns("from"), fact.ns("until"))
+    state.requests[body["request"]] = PublicRequest(body["request"], "received", fact.actor, *about, fact.at_ns)
+
+
+def _verified(state: State, fact: _Fact) -> None:
+    _change_request(state, fact, state="verified", verified_ns=fact.at_ns, segments=fact.body["segments"])
+
+
+def _graced(state: State, fact: _Fact) -> None:
+    _change_request(state, fact, state="graced", segments=fact.body["segments"])
+
+
+def _request_over(how: str) -> "_Change":
+    def change(state: State, fact: _Fact) -> None:
+        was = state.requests[fact.body["request"]]
+        _change_request(state, fact, state=how or was.state, over_ns=was.over_ns or fact.at_ns)
+
+    return change
+
+
+def _change_request(state: State, fact: _Fact, /, **values: Any) -> None:
+    name = fact.body["request"]
+    state.requests[name] = replace(state.requests[name], **values)
+
+
 # --- the installation -------------------------------------------------------------------------------------------------
 
 
@@ -459,6 +532,13 @@ _CHANGES: Final[Mapping[str, _Change]] = {
     "camera.counted": _camera_counted,
     "camera.removed": _camera_removed,
     "database.restored": _restored,
+    "hold.approved": _hold_approved,
+    "hold.ended": _hold_over("ended"),
+    "hold.kept": _hold_kept,
+    "hold.lapsed": _hold_over("lapsed"),
+    "hold.proposed": _hold_proposed,
+    "hold.refused": _hold_over("refused"),
+    "hold.released": _hold_over("released"),
     "log.epoch": _epoch,
     "node.started": _started,
     "node.stopped": _stopped,
@@ -469,6 +549,12 @@ _CHANGES: Final[Mapping[str, _Change]] = {
     "policy.first": _policy_first,
     "policy.proposed": _policy_proposed,
     "policy.void": _policy_void,
+    "request.destroyed": _request_over(""),
+    "request.graced": _graced,
+    "request.lapsed": _request_over("lapsed"),
+    "request.received": _received,
+    "request.refused": _request_over("refused"),
+    "request.verified": _verified,
     "role.granted": _role_granted,
     "role.granted-first": _role_granted_first,
     "role.proposed": _role_proposed,

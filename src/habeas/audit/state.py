@@ -164,6 +164,45 @@ class Alert:
 
 
 @dataclass(frozen=True)
+class Hold:
+    """A hold of footage. `sha256` is what an approval binds; `segments` how many were copied."""
+
+    hold: str
+    state: str
+    requester: str
+    cameras: tuple[str, ...]
+    from_ns: int
+    until_ns: int
+    ends_ns: int
+    decision: str | None
+    authorisation: str | None
+    request: str | None
+    sha256: str
+    proposed_ns: int
+    since_ns: int | None = None
+    approved_ns: int | None = None
+    kept_ns: int | None = None
+    segments: int = 0
+    over_ns: int | None = None
+
+
+@dataclass(frozen=True)
+class PublicRequest:
+    """A request of the public. `segments` is how many last a day longer for it."""
+
+    request: str
+    state: str
+    received_by: str
+    cameras: tuple[str, ...]
+    from_ns: int
+    until_ns: int
+    received_ns: int
+    verified_ns: int | None = None
+    segments: int = 0
+    over_ns: int | None = None
+
+
+@dataclass(frozen=True)
 class Epoch:
     """A tree of the log."""
 
@@ -210,6 +249,8 @@ class State:
     approvals: dict[str, Approval] = field(default_factory=dict)
     suspensions: dict[str, Suspension] = field(default_factory=dict)
     alerts: dict[str, Alert] = field(default_factory=dict)
+    holds: dict[str, Hold] = field(default_factory=dict)
+    requests: dict[str, PublicRequest] = field(default_factory=dict)
     verdicts: set[str] = field(default_factory=set)
     epochs: dict[int, Epoch] = field(default_factory=dict)
     counts: dict[tuple[str, str], Count] = field(default_factory=dict)

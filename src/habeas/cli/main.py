@@ -16,6 +16,7 @@ from habeas.cli.demo import demo
 from habeas.cli.doctor import doctor
 from habeas.cli.evaluate import app as evaluate
 from habeas.cli.footage import app as footage
+from habeas.cli.holds import app as holds
 from habeas.cli.init import init
 from habeas.cli.log import app as log
 from habeas.cli.login import login, logout, whoami
@@ -24,6 +25,7 @@ from habeas.cli.parsing import Commands
 from habeas.cli.policy import app as policy
 from habeas.cli.receipt import app as receipt
 from habeas.cli.register import app as register
+from habeas.cli.requests import app as requests
 from habeas.cli.review import app as review
 from habeas.cli.serve import serve
 from habeas.cli.status import status
@@ -61,6 +63,8 @@ app.add_typer(policy, name="policy")
 app.add_typer(authorise, name="authorise")
 app.add_typer(suspend, name="suspend")
 app.add_typer(review, name="review")
+footage.add_typer(holds)
+footage.add_typer(requests, name="request")
 app.add_typer(footage, name="footage")
 app.add_typer(receipt, name="receipt")
 app.add_typer(clock, name="clock")

@@ -35,6 +35,8 @@ _PRIVATE: Final = 0o700
 SUFFIX: Final = ".habf"
 FOOTAGE: Final = "footage"
 """The folder of footage in a workspace."""
+HELD: Final = "held"
+"""The folder of what is preserved of it: a folder each hold or request of the public, with folders as of footage."""
 _HOUR_TEXT: Final = 11
 _SECOND_TEXT: Final = 15
 _MAX_FILE_BYTES: Final = 1 << 30
@@ -63,6 +65,10 @@ def hour_of(text: str) -> int | None:
 def new_segment_id() -> str:
     """Return a random id."""
     return secrets.token_hex(8)
+
+
+def _name(header: Header) -> str:
+    return f"{compact(header.began_ns)}-{header.segment}{SUFFIX}"
 
 
 class FootageFolder:
@@ -132,7 +138,7 @@ class FootageFolder:
             DiskError: that cannot be done; nothing of it is left, unless the disk keeps that from being removed.
         """
         folder = self.hour(header.camera, header.hour_ns)
-        path = folder / f"{compact(header.began_ns)}-{header.segment}{SUFFIX}"
+        path = folder / _name(header)
         try:
             is_new = not folder.exists()
             folder.mkdir(_PRIVATE, parents=True, exist_ok=True)
@@ -149,6 +155,28 @@ class FootageFolder:
                 path.unlink()
             raise
         return made
+
+    def put(self, keys: KeyStore, header: Header, records: Iterable[Record]) -> Path:
+        """Write a whole segment at once, in the place of one of the same name: durable, or not there.
+
+        Raises:
+            KeyDestroyed: its deadline has passed.
+            DiskError: it cannot be written.
+        """
+        path = self.hour(header.camera, header.hour_ns) / _name(header)
+        sealed = [seal_record(keys, header, number, record) for number, record in enumerate(records)]
+        part = path.with_name(f".{path.name}.part")
+        try:
+            path.parent.mkdir(_PRIVATE, parents=True, exist_ok=True)
+            with part.open("wb") as file:
+                file.write(header.dump() + b"".join(sealed))
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(path)
+        except OSError as error:
+            raise _failed("a copy of footage cannot be written", error) from error
+        self.sync_names([path.parent, path.parent.parent, self.path, self.path.parent])
+        return path
 
     def sync_names(self, folders: Iterable[Path]) -> None:
         """Make the names in folders durable.

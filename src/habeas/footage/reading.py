@@ -6,6 +6,7 @@ for: footage as it was recorded, and what is preserved of it, lie in folders of 
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -90,7 +91,7 @@ class Damage:
 
 
 def read_window(
-    folder: FootageFolder, keys: KeyStore, scope: Scope, window: Window, now_ns: int
+    folder: FootageFolder, keys: KeyStore, scope: Scope, window: Window, now_ns: int, *, whole: bool = False
 ) -> Iterator[Stretch | Damage]:
     """Yield what there is of a camera in an interval, in order; what its deadline has ended is not there.
 
@@ -100,21 +101,22 @@ def read_window(
         scope: of the keys that it has to have.
         window: what is asked for.
         now_ns: Unix ns, of a clock that cannot be set back.
+        whole: each segment up to its end.
 
     Raises:
         DiskError: the disk fails.
     """
-    for path, hour_ns in _files(folder, window):
+    for path, hour_ns in files_in(folder, window):
         try:
-            found = _read(path, hour_ns, keys, scope, window, now_ns)
+            found = _read(path, hour_ns, keys, scope, window, now_ns, whole=whole)
         except (FormatError, InputError) as error:
             yield Damage(path.name, error.message)
         else:
             yield from found
 
 
-def _files(folder: FootageFolder, window: Window) -> Iterator[tuple[Path, int]]:
-    """Yield the files that may have some of it, with their hours: of those begun before it, the last only."""
+def files_in(folder: FootageFolder, window: Window) -> Iterator[tuple[Path, int]]:
+    """Yield the files that may have some of an interval, with their hours: of those begun before it, the last only."""
     before: tuple[Path, int] | None = None
     for hour_ns in window.hours():
         for path in folder.segments(window.camera_id, hour_ns):
@@ -131,6 +133,13 @@ def _files(folder: FootageFolder, window: Window) -> Iterator[tuple[Path, int]]:
         yield before
 
 
+def headers_in(folder: FootageFolder, window: Window) -> Iterator[Header]:
+    """Yield what the segments that may have some of an interval are of."""
+    for path, _ in files_in(folder, window):
+        with suppress(FormatError):  # as `read_window` says of it
+            yield read_start(path)
+
+
 def _began_ns(path: Path) -> int | None:
     """Return when a segment began; None: its header cannot be read, as `read_segment` will say."""
     try:
@@ -140,7 +149,7 @@ def _began_ns(path: Path) -> int | None:
 
 
 def _read(
-    path: Path, hour_ns: int, keys: KeyStore, scope: Scope, window: Window, now_ns: int
+    path: Path, hour_ns: int, keys: KeyStore, scope: Scope, window: Window, now_ns: int, *, whole: bool
 ) -> Iterator[Stretch | Damage]:
     stored = read_segment(path, window.camera_id, hour_ns)
     if not stored.header.key.startswith(f"{scope.value}-"):
@@ -149,7 +158,7 @@ def _read(
     why = ""
     try:
         for part in stored.parts(keys, now_ns):
-            if part.captured_at_ns >= window.until_ns:
+            if part.captured_at_ns >= window.until_ns and not whole:
                 break
             parts.append(part)
     except KeyDestroyed:

@@ -57,6 +57,8 @@ class Scope(enum.Enum):
     LOG = "log"
     STAFF = "staff"
     FOOTAGE = "footage"
+    HOLD = "hold"
+    GRACE = "grace"
 
 
 _CODES: Final = {
@@ -68,6 +70,8 @@ _CODES: Final = {
     Scope.LOG: 6,
     Scope.STAFF: 7,
     Scope.FOOTAGE: 8,
+    Scope.HOLD: 9,
+    Scope.GRACE: 10,
 }
 _SCOPES: Final = {code: scope for scope, code in _CODES.items()}
 

@@ -30,7 +30,9 @@ from habeas.engine.screening import Screening
 from habeas.engine.supervisor import Supervisor
 from habeas.errors import HabeasError, InputError, UsageError
 from habeas.footage.adopting import take_over
-from habeas.footage.files import FOOTAGE, FootageFolder
+from habeas.footage.files import FOOTAGE, HELD, FootageFolder
+from habeas.footage.gracing import Gracing
+from habeas.footage.keeping import Keeping
 from habeas.footage.recorder import Recorder
 from habeas.footage.retention import Retention
 from habeas.footage.rows import kept_for_ns
@@ -137,6 +139,8 @@ class Node:
             for problem in take_over(self.store, self.keys, self.footage):
                 on_problem(InputError(f"footage: {problem}", remedy="see docs/operations.md, Footage"))
             self.retention = Retention(self.store, self.keys, self.footage, self.time)
+            self.held = workspace.folder / HELD
+            self.keeping, self.gracing = self._preserving()
             self.recorder = stack.enter_context(
                 Recorder(
                     self.store,
@@ -147,7 +151,9 @@ class Node:
                     tell=on_problem,
                 )
             )
-            self.retrospect = Retrospect(self.means, self.footage, self._screening, workspace.settings.detect)
+            self.retrospect = Retrospect(
+                self.means, self.footage, self.held, self._screening, workspace.settings.detect
+            )
             self.supervisor = stack.enter_context(self._supervisor())
             self.log = stack.enter_context(self._publishing())
             self._liveness = Liveness(self.store, self.time, self.test_camera, self.supervisor.running)
@@ -158,6 +164,9 @@ class Node:
                 self._repeating("footage", self.retention.step, _TICK_S),
                 self._repeating("sweeper", self.retention.sweep, _SWEEP_S),
                 self._repeating("retrospect", self.retrospect.step, _TICK_S),
+                self._repeating("holds", self.keeping.step, _TICK_S),
+                self._repeating("graces", self.gracing.step, _TICK_S),
+                self._repeating("held", self.keeping.sweep, _SWEEP_S),
             ]
             self._open = stack.pop_all()
         for thread in (self._thread, *self._beside):
@@ -166,6 +175,11 @@ class Node:
 
     def _screening(self) -> Screening:
         return Screening(self.workspace.settings.models)
+
+    def _preserving(self) -> tuple[Keeping, Gracing]:
+        about = self.store, self.keys, self.footage, self.held, self.time
+        reserve_bytes = self.workspace.settings.footage.reserve_bytes
+        return Keeping(*about, reserve_bytes=reserve_bytes), Gracing(*about, reserve_bytes=reserve_bytes)
 
     def _supervisor(self) -> Supervisor:
         return Supervisor(

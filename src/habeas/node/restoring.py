@@ -17,6 +17,7 @@ from habeas.authority.authorisations import NOTIFY_NS
 from habeas.authority.policy import Ceilings, carry_policy, policy_now
 from habeas.authority.requests import OVER, State
 from habeas.errors import DiskError, InputError
+from habeas.footage.holding import State as HoldState
 from habeas.node.comparing import OF_BACKUP, settings_difference
 from habeas.node.losing import keep_lost, lost_entries
 from habeas.node.timekeeper import Timekeeper, last_beat
@@ -30,9 +31,11 @@ from habeas.store.records import (
     Account,
     Authorisation,
     Grant,
+    Hold,
     LostEntry,
     Meta,
     Policy,
+    PublicRequest,
     Reference,
     Session,
     Subject,
@@ -140,8 +143,10 @@ class _Present:
     accounts: list[Account]
     authorisations: list[Authorisation]
     grants: list[Grant]
+    holds: list[Hold]
     lost: list[LostEntry]
     policies: list[Policy]
+    requests: list[PublicRequest]
     subjects: list[Subject]
     suspensions: list[Suspension]
 
@@ -158,8 +163,10 @@ def _read_present(workspace: Workspace, archive: Path, clock: Clock) -> _Present
                     accounts=tx.find(Account),
                     authorisations=tx.find(Authorisation),
                     grants=tx.find(Grant),
+                    holds=tx.find(Hold),
                     lost=lost_entries(tx, archive, workspace.folder / LOGS),
                     policies=tx.find(Policy),
+                    requests=tx.find(PublicRequest),
                     subjects=tx.find(Subject, without=("identity_sealed",)),
                     suspensions=tx.find(Suspension),
                 )
@@ -190,6 +197,8 @@ def _carry(tx: Tx, present: _Present) -> dict[str, int]:
     accounts = {one.account_id: one for one in tx.find(Account)}
     grants = {one.grant_id: one for one in tx.find(Grant, revoked_at_ns=None)}
     suspensions = {one.suspension_id: one for one in tx.find(Suspension)}
+    holds = {one.hold_id: one for one in tx.find(Hold)}
+    requests = {one.request_id: one for one in tx.find(PublicRequest)}
     rows = {one.authorisation_id: one for one in tx.find(Authorisation)}
     ended = [row for one in present.authorisations if (row := _ended(rows.get(one.authorisation_id), one, tx.now_ns))]
     for row in ended:
@@ -199,6 +208,10 @@ def _carry(tx: Tx, present: _Present) -> dict[str, int]:
         "authorisations": len(ended),
         "policies": int(_carry_policy(tx, present.policies)),
         "grants": sum(_carry_grant(tx, grants.get(one.grant_id), one) for one in _replaced(present.grants, tx.now_ns)),
+        "holds": sum(
+            _put(tx, holds.get(one.hold_id), one) for one in present.holds if one.state != HoldState.PROPOSED.value
+        ),
+        "requests": sum(_put(tx, requests.get(one.request_id), one) for one in present.requests),
         "subjects": _carry_subjects(tx, present.subjects, {row.authorisation_id for row in ended}),
         "suspensions": sum(
             _carry_suspension(tx, suspensions.get(one.suspension_id), one) for one in present.suspensions

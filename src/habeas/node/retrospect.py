@@ -2,19 +2,23 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
 
 from habeas.engine.run import TrackEnd
 from habeas.engine.screening import Screening
 from habeas.errors import RuleError
 from habeas.footage import searches
+from habeas.footage.copying import Source, found_once
 from habeas.footage.files import FootageFolder
-from habeas.footage.reading import Damage, Stretch, Window, read_window
+from habeas.footage.holding import searchable
+from habeas.footage.reading import Damage, Stretch, Window
 from habeas.keys import Scope
 from habeas.node.alerting import Alerting, Means
 from habeas.node.sweeping import Came, Job, Stop, Sweeper
 from habeas.review.alerts import runs
 from habeas.settings import DetectSettings
-from habeas.store.records import Authorisation, FootageSearch
+from habeas.store.records import Authorisation, FootageSearch, Hold
 from habeas.types import GalleryView, Origin, Probe
 
 
@@ -23,16 +27,17 @@ class Retrospect:
 
     Args:
         means: to compare and raise alerts.
-        folder: where footage is.
+        footage: where what was recorded lies.
+        held: where what is preserved lies: of holds that name the authorisation.
         worker: starts a worker that goes through footage.
         detect: how faces are looked for, but for the camera's smallest face.
     """
 
     def __init__(
-        self, means: Means, folder: FootageFolder, worker: Callable[[], Screening], detect: DetectSettings
+        self, means: Means, footage: FootageFolder, held: Path, worker: Callable[[], Screening], detect: DetectSettings
     ) -> None:
         self._means = means
-        self._folder = folder
+        self._places = _Places(means, footage, held)
         self._worker = worker
         self._detect = detect
         self._lock = threading.Lock()
@@ -70,7 +75,7 @@ class Retrospect:
             self._sweeper = sweeper
             if self._ending:
                 return
-        job = _Searching(row, self._means, self._folder, self._now)
+        job = _Searching(row, self._means, self._places, self._now)
         try:
             for camera_id in sorted(camera_id for camera_id, _digest in row.cameras):
                 camera = self._means.gallery.camera(camera_id)
@@ -83,23 +88,40 @@ class Retrospect:
             self._now.pop(row.authorisation_id, None)
 
 
+@dataclass(frozen=True)
+class _Places:
+    """Where footage lies that an authorisation may search."""
+
+    means: Means
+    footage: FootageFolder
+    held: Path
+
+    def found(self, authorisation_id: str, window: Window) -> Iterator[Stretch | Damage]:
+        """Yield what was recorded, as far as its deadline has not come, and what holds that name it preserve."""
+        means = self.means
+        now_ns = means.time.now_ns()
+        with means.store.read() as tx:
+            holds = tx.find(Hold, authorisation_id=authorisation_id)
+        named = [hold.hold_id for hold in holds if searchable(hold, authorisation_id, now_ns)]
+        held = (Source(FootageFolder(self.held / name), Scope.HOLD) for name in sorted(named))
+        yield from found_once([Source(self.footage, Scope.FOOTAGE), *held], means.keys, window, now_ns)
+
+
 class _Searching(Job):
     """The search under one authorisation.
 
     Args:
         row: the authorisation.
         means: to compare and raise alerts.
-        folder: where footage is.
+        places: where footage is.
         now: where it tells how far it is, by authorisation.
     """
 
-    def __init__(
-        self, row: Authorisation, means: Means, folder: FootageFolder, now: dict[str, tuple[str, int]]
-    ) -> None:
+    def __init__(self, row: Authorisation, means: Means, places: _Places, now: dict[str, tuple[str, int]]) -> None:
         self._row = row
         self._id = row.authorisation_id
         self._means = means
-        self._folder = folder
+        self._places = places
         self._now = now
         self._alerting = Alerting(means, self._view_of)
         self._alerts = 0
@@ -119,9 +141,8 @@ class _Searching(Job):
             raise Stop
 
     def footage(self, window: Window) -> Iterator[Stretch | Damage]:
-        """Yield what was recorded, as far as its deadline has not come."""
-        means = self._means
-        return read_window(self._folder, means.keys, Scope.FOOTAGE, window, means.time.now_ns())
+        """Yield what there is of it that may be searched under this authorisation."""
+        return self._places.found(self._id, window)
 
     def take(self, found: Probe | TrackEnd) -> None:
         """Compare, and raise an alert of what matches."""

@@ -188,6 +188,8 @@ class Register:
     authorisations_not_shown: int
     suspensions: tuple[Pause, ...]
     holds: int
+    public_requests: int
+    public_requests_lapsed: int
     access_requests: int
     statistics: tuple[Row, ...]
     confirmed: int
@@ -229,7 +231,9 @@ def register_of(
         authorisations=listed,
         authorisations_not_shown=len(asked) - len(listed),
         suspensions=tuple(_pause(one, made_ns) for one in _newest_first(folds.now.state.suspensions.values())),
-        holds=0,  # no code holds footage yet
+        holds=sum(one.approved_ns is not None for one in state.holds.values()),
+        public_requests=len(state.requests),
+        public_requests_lapsed=sum(one.state == "lapsed" for one in state.requests.values()),
         access_requests=0,
         statistics=statistics(folds.cut, cut_ns(made_ns), exact=exact),
         confirmed=len(confirmed),

@@ -235,6 +235,19 @@ def footage_names(tx: Tx) -> set[str]:
     return set(tx.execute(select(_FOOTAGE.footage_id)).scalars())
 
 
+def footage_deadline(tx: Tx, cameras: Collection[str], from_ns: int) -> int:
+    """Return when the first of these cameras' camera-hours is due that may have something of this time or later."""
+    own = _FOOTAGE.camera_id.in_(set(cameras)) & (_FOOTAGE.until_ns > from_ns)
+    found = tx.select(Footage, own, order=[_FOOTAGE.deadline_ns], limit=1)
+    return found[0].deadline_ns if found else _LAST_NS
+
+
+def recorded_ns(tx: Tx) -> int:
+    """Return the camera time of all footage that is recorded and not due, as its segments came to."""
+    there = _FOOTAGE.deadline_ns > tx.now_ns
+    return int(tx.execute(select(func.coalesce(func.sum(_FOOTAGE.lasts_ns), 0)).where(there)).scalar_one())
+
+
 def _captured(from_ns: int, until_ns: int) -> ColumnElement[bool]:
     first_ns, end_ns = (min(max(at_ns, 0), _LAST_NS) for at_ns in (from_ns, until_ns))
     return (_ALERTS.captured_at_ns >= first_ns) & (_ALERTS.captured_at_ns < end_ns)

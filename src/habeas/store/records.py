@@ -480,6 +480,67 @@ class FootageSearch:
     ended_at_ns: int | None = None
 
 
+@dataclass(frozen=True)
+class Hold:
+    """Footage that is preserved beyond its deadline: of some cameras and an interval, until `ends_at_ns`.
+
+    Who asks, their reference and why lie in `asked_sealed`, committed to by `commitment`; they and the copies are
+    under `key_id`, and go with it. `since_ns` is when preserving of any of this footage began. `lasts_ns` is the time
+    of its cameras that was found, `missing_ns` what was not; `destroyed_at_ns` when the key was gone for sure.
+    """
+
+    hold_id: str = field(metadata=KEY)
+    state: str = field(metadata=INDEX)
+    requester: str
+    cameras: tuple[str, ...]
+    from_ns: int
+    until_ns: int
+    ends_at_ns: int
+    proposed_at_ns: int
+    key_id: str
+    asked_sealed: bytes | None
+    commitment: str
+    decision_sha256: str | None = None
+    authorisation_id: str | None = None
+    alert_id: str | None = None
+    request_id: str | None = None
+    since_ns: int | None = None
+    approved_at_ns: int | None = None
+    kept_at_ns: int | None = None
+    lasts_ns: int = 0
+    missing_ns: int = 0
+    segments: int = 0
+    damaged: int = 0
+    over_at_ns: int | None = None
+    destroyed_at_ns: int | None = None
+
+
+@dataclass(frozen=True)
+class PublicRequest:
+    """Somebody outside asks that footage be preserved. It preserves nothing, but for a day once they are known.
+
+    Who asks, how they are reached and why lie in `asked_sealed` under `key_id`, which ends with it. `segments` are
+    those that it gives a day more, `graces` the keys of their copies with the hour of each (Unix ns).
+    """
+
+    request_id: str = field(metadata=KEY)
+    state: str = field(metadata=INDEX)
+    received_by: str
+    received_at_ns: int
+    cameras: tuple[str, ...]
+    from_ns: int
+    until_ns: int
+    due_ns: int
+    key_id: str
+    asked_sealed: bytes | None
+    verified_by: str | None = None
+    verified_at_ns: int | None = None
+    segments: tuple[str, ...] = ()
+    graces: tuple[tuple[int, str], ...] = ()
+    over_at_ns: int | None = None
+    destroyed_at_ns: int | None = None
+
+
 TABLES: Final[tuple[type, ...]] = (
     Entry,
     LostEntry,
@@ -508,6 +569,8 @@ TABLES: Final[tuple[type, ...]] = (
     Canary,
     Footage,
     FootageSearch,
+    Hold,
+    PublicRequest,
 )
 """Every record that is a table."""
 INDEXES: Final[dict[type, tuple[tuple[str, ...], ...]]] = {

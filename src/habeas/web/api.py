@@ -21,6 +21,7 @@ from habeas.web import (
     cameras,
     canaries,
     footage,
+    holds,
     log,
     people,
     policy,
@@ -37,9 +38,10 @@ from habeas.wording import Wrong, wrongs
 
 PREFIX = "/api/v1"
 _MODULES = (
-    *(system, people, cameras, canaries, footage, policy, authorisations, searches),
+    *(system, people, cameras, canaries, footage, holds, policy, authorisations, searches),
     *(suspensions, review, receipts, log, bundles),
 )
+_DRAFTS: Final = frozenset({f"{PREFIX}/authorisations", f"{PREFIX}/holds"})
 _SAID: Final[Mapping[int, tuple[str, str]]] = {
     400: ("the body is no JSON that is taken", "send JSON without NaN, and with each key once in an object"),
     405: ("this takes another method", "use a client of the same version as the node"),
@@ -76,7 +78,7 @@ def _application() -> FastAPI:
     api.add_exception_handler(RequestValidationError, _malformed)
     api.add_exception_handler(HTTPException, _unknown)
     api.add_exception_handler(Exception, _failed)
-    api.add_middleware(Limited, drafts=f"{PREFIX}/authorisations", logged_in=_logged_in)
+    api.add_middleware(Limited, drafts=_DRAFTS, logged_in=_logged_in)
     return api
 
 

@@ -190,6 +190,32 @@ class VerdictBody(Body):
     lookalike: bool = False
 
 
+class HoldBody(Body):
+    """Footage that is to be held; without cameras or interval, those of the alert."""
+
+    asked_by: Text
+    reference: Text
+    why: Text
+    cameras: list[Name] = Field(default_factory=list, max_length=100)
+    from_ns: Moment | None = None
+    until_ns: Moment | None = None
+    ends_ns: Moment
+    decision: Annotated[str | None, Field(max_length=MAX_IMAGE_TEXT, repr=False)] = None
+    authorisation: Name | None = None
+    alert: Name | None = None
+    request: Name | None = None
+
+
+class RequestBody(Body):
+    """What somebody outside asks to be preserved, and how they are reached."""
+
+    contact: Annotated[str, Field(max_length=2000, repr=False)]
+    why: Text
+    cameras: list[Name] = Field(min_length=1, max_length=100)
+    from_ns: Moment
+    until_ns: Moment
+
+
 class Told(Body):
     """An error: `rule` where a rule refuses, `images` where images do."""
 

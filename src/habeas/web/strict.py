@@ -15,7 +15,7 @@ MAX_UNKNOWN_BYTES: Final = 64 << 10
 """Of whoever is not logged in: names, passwords and codes."""
 MAX_BODY_BYTES: Final = 1 << 20
 MAX_DRAFT_BYTES: Final = 64 << 20
-"""A draft carries images and a decision; nothing else does."""
+"""A draft carries images and a decision, a proposed hold a decision; nothing else does."""
 _TOO_LARGE: Final = 413
 NOT_LOGGED_IN: Final = 401
 """What a caller is refused with whose body takes a login."""
@@ -71,18 +71,18 @@ class Limited:
 
     Args:
         app: the application inside.
-        drafts: the path whose bodies may hold images.
+        drafts: the paths whose bodies may hold images and documents.
         logged_in: tells whether whoever calls is known; asked in a thread.
     """
 
-    def __init__(self, app: ASGIApp, drafts: str, logged_in: Callable[[Request], bool]) -> None:
+    def __init__(self, app: ASGIApp, drafts: frozenset[str], logged_in: Callable[[Request], bool]) -> None:
         self._app = app
         self._drafts = drafts
         self._logged_in = logged_in
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        most = MAX_DRAFT_BYTES if scope.get("path") == self._drafts else MAX_BODY_BYTES
+        most = MAX_DRAFT_BYTES if scope.get("path") in self._drafts else MAX_BODY_BYTES
         said = Headers(raw=scope.get("headers", [])).get("content-length", "")
         length = most + 1 if len(said) > _DIGITS else int(said) if said.isdecimal() else 0
         came, known = 0, False

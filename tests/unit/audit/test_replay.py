@@ -17,6 +17,8 @@ from habeas.audit.state import State
 from habeas.authority import notices
 from habeas.authority.epochs import first_epoch
 from habeas.errors import FormatError
+from habeas.footage import holds, requests
+from habeas.footage.rows import row_of
 from habeas.node.counting import log_counts, write_counts
 from habeas.review.table import Answer
 
@@ -26,11 +28,35 @@ NEVER_CAME: Final = {
     "alert.unsealed",
     "authorisation.revoked",
     "database.restored",
+    "hold.approved",
+    "hold.ended",
+    "hold.kept",
+    "hold.lapsed",
+    "hold.refused",
+    "hold.released",
     "node.stopped",
     "notice.deferred",
     "policy.carried",
+    "request.destroyed",
+    "request.graced",
+    "request.lapsed",
+    "request.refused",
+    "request.verified",
 }
-"""Types of entries that change a state and are not in this life; the life-cycle's tests have some of them."""
+"""Types of entries that change a state and are not in this life; other tests have them: of life-cycles, of holds."""
+
+
+def preserved(here: Installation) -> None:
+    """Let footage be asked for."""
+    until_ns = here.clock.now_ns()
+    with here.store.write() as tx:
+        row = row_of(tx, here.keys, "c1", until_ns - until_ns % HOUR)
+        assert row is not None
+        tx.change(row, lasts_ns=HOUR, until_ns=until_ns)
+    told = "Police of Somewhere", "R-1", "a fall", ("c1",), until_ns - 1, until_ns, until_ns + DAY
+    here.do("rob", lambda tx, actor: holds.propose(tx, here.keys, actor, holds.Asked(*told)))
+    plea = requests.Plea("Ada Doe", "a fall", ("c1",), until_ns - 1, until_ns)
+    here.do("pia", lambda tx, actor: requests.receive(tx, here.keys, actor, plea))
 
 
 def lived(here: Installation) -> None:
@@ -70,6 +96,7 @@ def lived(here: Installation) -> None:
         tallies: Any = {"c1": {"analysed_ns": 5, "faces": 4, "tracks": 3, "searches": 2, "alerts": 1}}
         write_counts(tx, tallies)
         tx.entry("node.started", "node", {})
+    preserved(here)
     here.advance(25 * HOUR)
     here.do("rob", lambda tx, actor: notices.note_notified(tx, actor, found.authorisation_id))
     with here.store.write() as tx:

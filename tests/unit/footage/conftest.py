@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from tests.installation import Installation
 from tests.unit.footage.bench import Bench, Tight
+from tests.unit.footage.holder import Holder
 
 from habeas.clock import ManualClock
 from habeas.types import HOUR_NS
@@ -25,3 +26,10 @@ def bench(place: Installation, tmp_path: Path) -> Iterator[Bench]:
     made = Bench(place, Tight(tmp_path / "footage"))
     yield made
     made.stop()
+
+
+@pytest.fixture
+def holder(bench: Bench, tmp_path: Path) -> Holder:
+    made = Holder(bench, tmp_path / "held")
+    made.plenty()
+    return made

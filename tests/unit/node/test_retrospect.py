@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from tests.installation import HOUR, MODEL, Installation, person, rule_of, vector
 from tests.unit.footage.bench import Bench, Tight
+from tests.unit.footage.holder import Holder
 from tests.unit.node.test_matching import CALIBRATION
 
 from habeas.accounts.roles import Actor
@@ -18,6 +19,7 @@ from habeas.engine.run import TrackEnd
 from habeas.engine.screening import Looking, Reel, Screened, Screening
 from habeas.errors import HabeasError, InputError
 from habeas.footage import searches
+from habeas.footage.files import HELD
 from habeas.node.alerting import Means
 from habeas.node.counting import Counting
 from habeas.node.retrospect import Retrospect
@@ -83,7 +85,7 @@ class Search:
             on_alert=self.alerts.append,
         )
         worker = cast("Callable[[], Screening]", lambda: Scripted(self.script))
-        return Retrospect(means, self.bench.folder, worker, DetectSettings())
+        return Retrospect(means, self.bench.folder, self.place.folder / HELD, worker, DetectSettings())
 
     def seen(self, reel: Reel, looking: Looking, *, captured_ns: int | None = None) -> Iterator[Screened]:
         """Find one face in the middle of what is looked at, whose template is of this seed."""
@@ -323,6 +325,31 @@ def test_what_was_not_recorded_and_what_is_damaged_is_said(search: Search) -> No
     done = search.run(row)
     assert done.damaged == 1
     assert (done.state, search.places) == (searches.DONE, [3])
+
+
+def held_for(search: Search, authorisation_id: str | None) -> None:
+    """Hold the footage for an authorisation, and let what was recorded go."""
+    holder = Holder(search.bench, search.place.folder / HELD)
+    holder.plenty()
+    search.place.clock.advance(HOUR)
+    holder.approved(search.began_ns, search.ended_ns, authorisation_id=authorisation_id)
+    holder.step()
+    search.bench.change_policy(footage_h=1)
+    search.place.clock.advance(HOUR)
+    holder.step()
+    assert not list(search.bench.folder.path.glob("c1/*/*.habf")), "control: what was recorded is gone"
+
+
+@pytest.mark.rule("F20")
+def test_what_is_held_is_searched_under_the_authorisation_that_its_hold_names(search: Search) -> None:
+    row, other = search.authorise(), search.authorise()
+    held_for(search, row.authorisation_id)
+    search.place.refresh()
+    assert search.run(other).watched_ns == 0
+    assert search.looked == []
+    search.run(row)
+    assert search.places == [4]
+    assert len(search.place.look(Alert)) == 1
 
 
 @pytest.mark.rule("T2")

@@ -440,3 +440,57 @@ def upgrade() -> None:  # noqa: PLR0915 - a table and its indexes after the othe
     )
     with op.batch_alter_table("verdicts", schema=None) as batch_op:
         batch_op.create_index("ix_verdicts_alert_id", ["alert_id"], unique=False)
+
+    op.create_table(
+        "holds",
+        sa.Column("hold_id", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("state", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("requester", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("cameras", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("from_ns", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("until_ns", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("ends_at_ns", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("proposed_at_ns", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("key_id", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("commitment", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("decision_sha256", sa.Text(), autoincrement=False, nullable=True),
+        sa.Column("authorisation_id", sa.Text(), autoincrement=False, nullable=True),
+        sa.Column("alert_id", sa.Text(), autoincrement=False, nullable=True),
+        sa.Column("request_id", sa.Text(), autoincrement=False, nullable=True),
+        sa.Column("since_ns", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("approved_at_ns", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("kept_at_ns", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("lasts_ns", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("missing_ns", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("segments", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("damaged", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("over_at_ns", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("destroyed_at_ns", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("asked_sealed", sa.LargeBinary(), autoincrement=False, nullable=True),
+        sa.PrimaryKeyConstraint("hold_id"),
+    )
+    with op.batch_alter_table("holds", schema=None) as batch_op:
+        batch_op.create_index("ix_holds_state", ["state"], unique=False)
+
+    op.create_table(
+        "publicrequests",
+        sa.Column("request_id", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("state", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("received_by", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("received_at_ns", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("cameras", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("from_ns", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("until_ns", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("due_ns", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("key_id", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("verified_by", sa.Text(), autoincrement=False, nullable=True),
+        sa.Column("verified_at_ns", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("segments", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("graces", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("over_at_ns", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("destroyed_at_ns", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("asked_sealed", sa.LargeBinary(), autoincrement=False, nullable=True),
+        sa.PrimaryKeyConstraint("request_id"),
+    )
+    with op.batch_alter_table("publicrequests", schema=None) as batch_op:
+        batch_op.create_index("ix_publicrequests_state", ["state"], unique=False)

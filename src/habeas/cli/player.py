@@ -1,0 +1,164 @@
+"""A page on this machine that plays segments one after the other; nothing of it is written to the disk.
+
+Only this machine is answered, only under an address that nobody can guess, and only when it is asked for by that name:
+a page of somewhere else, open in the same browser, cannot reach it. Each segment is fetched when it is about to be
+played, and forgotten.
+"""
+
+import json
+import secrets
+import threading
+import webbrowser
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Final, Self
+
+from habeas.cli.client import Json
+from habeas.cli.output import note
+from habeas.errors import HabeasError
+from habeas.ports import Clock
+from habeas.types import NS_PER_S
+
+IDLE_NS: Final = 600 * NS_PER_S
+_HERE: Final = "127.0.0.1"
+_POLL_S: Final = 0.5
+_PAGE: Final = """<!doctype html><meta charset="utf-8"><title>habeas footage</title>
+<style nonce="{nonce}">body{{margin:0;background:#111;color:#ddd;font:14px sans-serif}}
+video{{width:100vw;height:92vh}}p{{margin:.5em 1em}}</style>
+<video controls autoplay muted></video><p></p>
+<script nonce="{nonce}">
+const segments = {segments};
+const video = document.querySelector("video"), line = document.querySelector("p");
+let at = 0;
+function show() {{
+  const one = segments[at];
+  line.textContent = `${{at + 1}} of ${{segments.length}}: ${{one.camera}}, ${{one.began}}`;
+  video.src = String(at);
+  video.onloadedmetadata = () => {{ video.currentTime = one.skip_s; video.play(); }};
+}}
+video.onended = () => {{ if (at + 1 < segments.length) {{ at += 1; show(); }} }};
+video.onerror = () => {{ line.textContent += " cannot be played here"; }};
+show();
+</script>
+"""
+
+
+class Player:
+    """Serves the page. A context manager.
+
+    Args:
+        segments: JSON values, as the node lists them.
+        fetch: returns a segment's bytes, by its number.
+        clock: tells how long nothing was asked for.
+    """
+
+    def __init__(self, segments: Sequence[Json], fetch: Callable[[int], bytes], clock: Clock) -> None:
+        self._segments = segments
+        self._fetch = fetch
+        self._clock = clock
+        self._token = secrets.token_urlsafe(32)
+        self._asked_ns = clock.monotonic_ns()
+        self._server = ThreadingHTTPServer((_HERE, 0), self._handler())
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": _POLL_S}, name="player", daemon=True
+        )
+
+    @property
+    def host(self) -> str:
+        """What a browser that was given the address asks for."""
+        return f"{_HERE}:{self._server.server_port}"
+
+    @property
+    def address(self) -> str:
+        """Where the page is."""
+        return f"http://{self.host}/{self._token}/"
+
+    def play(self, *, browser: bool) -> None:
+        """Serve until Ctrl-C, or until nothing was asked for in ten minutes.
+
+        Args:
+            browser: open one.
+        """
+        if browser:
+            webbrowser.open(self.address)
+        with suppress(KeyboardInterrupt):
+            while not self.is_idle():
+                self._thread.join(_POLL_S)
+
+    def is_idle(self) -> bool:
+        """Tell whether nothing was asked for in ten minutes."""
+        return self._clock.monotonic_ns() - self._asked_ns >= IDLE_NS
+
+    def answer(self, host: str, path: str) -> tuple[HTTPStatus, str, bytes, str]:
+        """Return what a request is answered with.
+
+        Args:
+            host: that it asks for.
+            path: of what.
+
+        Returns:
+            status, type, bytes, and the nonce of a page.
+        """
+        _, _, rest = path.partition("/")
+        token, _, name = rest.partition("/")
+        if host != self.host or not secrets.compare_digest(token.encode(), self._token.encode()):
+            return HTTPStatus.NOT_FOUND, "text/plain", b"not here", ""
+        self._asked_ns = self._clock.monotonic_ns()
+        if not name:
+            return self._page()
+        if not (name.isascii() and name.isdigit() and int(name) < len(self._segments)):
+            return HTTPStatus.NOT_FOUND, "text/plain", b"no such segment", ""
+        try:
+            return HTTPStatus.OK, "video/mp4", self._fetch(int(name)), ""
+        except HabeasError as error:
+            note(f"segment {int(name) + 1}: {error.message}")
+            return HTTPStatus.BAD_GATEWAY, "text/plain", error.message.encode(), ""
+
+    def _page(self) -> tuple[HTTPStatus, str, bytes, str]:
+        nonce = secrets.token_urlsafe(16)
+        told = json.dumps([{name: one[name] for name in ("camera", "began", "skip_s")} for one in self._segments])
+        page = _PAGE.format(nonce=nonce, segments=told.replace("<", "\\u003c"))
+        return HTTPStatus.OK, "text/html; charset=utf-8", page.encode(), nonce
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        player = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                status, kind, data, nonce = player.answer(self.headers.get("Host", ""), self.path)
+                self.send_response(status)
+                for name, value in _headers(kind, data, nonce):
+                    self.send_header(name, value)
+                self.end_headers()
+                with suppress(OSError):  # the browser went away
+                    self.wfile.write(data)
+
+            def log_message(self, *_args: object) -> None:
+                """Say nothing: the address is a secret."""
+
+        return Handler
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+def _headers(kind: str, data: bytes, nonce: str) -> list[tuple[str, str]]:
+    """Return the headers of an answer: it is kept nowhere, and a page loads nothing from elsewhere."""
+    own = f"media-src 'self'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; " if nonce else ""
+    return [
+        ("Content-Type", kind),
+        ("Content-Length", str(len(data))),
+        ("Cache-Control", "no-store"),
+        ("Content-Security-Policy", f"default-src 'none'; {own}base-uri 'none'; frame-ancestors 'none'"),
+        ("Cross-Origin-Resource-Policy", "same-origin"),
+        ("Referrer-Policy", "no-referrer"),
+        ("X-Content-Type-Options", "nosniff"),
+    ]
