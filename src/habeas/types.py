@@ -117,6 +117,7 @@ class Basis(enum.Enum):
     EVALUATE = "evaluate"
     CANARY = "canary"
     RETROSPECTIVE = "retrospective"
+    ACCESS = "access"
 
 
 PERMITTED_ORIGINS: Final = MappingProxyType(
@@ -126,7 +127,7 @@ PERMITTED_ORIGINS: Final = MappingProxyType(
         Basis.DEMO: frozenset({OriginKind.SCENE}),
         Basis.EVALUATE: frozenset({OriginKind.STILLS, OriginKind.SCENE}),
         Basis.CANARY: frozenset({OriginKind.CANARY}),
-        Basis.RETROSPECTIVE: frozenset({OriginKind.FOOTAGE}),
+        **dict.fromkeys((Basis.RETROSPECTIVE, Basis.ACCESS), frozenset({OriginKind.FOOTAGE})),
     }
 )
 

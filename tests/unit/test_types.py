@@ -441,6 +441,7 @@ ADMITTED = {
     Basis.EVALUATE: {OriginKind.STILLS, OriginKind.SCENE},
     Basis.CANARY: {OriginKind.CANARY},
     Basis.RETROSPECTIVE: {OriginKind.FOOTAGE},
+    Basis.ACCESS: {OriginKind.FOOTAGE},
 }
 """product.md, "Without a workspace", written down a second time."""
 

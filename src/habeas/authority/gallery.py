@@ -84,6 +84,11 @@ class Gallery:
         with self._lock:
             self._stopped = False
 
+    @property
+    def stopped(self) -> bool:
+        """Whether nothing at all is compared now."""
+        return self._stopped
+
     def _drop_views(self) -> None:
         for view in self._views.values():
             view.revoked.set()

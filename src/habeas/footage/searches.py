@@ -29,7 +29,7 @@ def begin(tx: Tx, actor: Actor, authorisation_id: str) -> FootageSearch:
     row = _of_footage(tx, authorisation_id)
     if not actor.owns(row.requester):
         actor.require(Role.APPROVER)
-    for search in tx.find(FootageSearch, authorisation_id=authorisation_id):
+    for search in tx.find(FootageSearch, about_id=authorisation_id):
         if search.state != RUNNING:
             raise RuleError("its footage was searched, once", rule="searched-once", remedy="ask for a new one")
         return search
@@ -55,7 +55,7 @@ def search_of(tx: Tx, authorisation_id: str) -> FootageSearch:
     Raises:
         InputError: there is no such authorisation, or its footage was not searched.
     """
-    for search in tx.find(FootageSearch, authorisation_id=_of_footage(tx, authorisation_id).authorisation_id):
+    for search in tx.find(FootageSearch, about_id=_of_footage(tx, authorisation_id).authorisation_id):
         return search
     raise InputError("its footage was not searched yet", remedy=f"habeas footage search {authorisation_id}")
 

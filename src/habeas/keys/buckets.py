@@ -59,6 +59,7 @@ class Scope(enum.Enum):
     FOOTAGE = "footage"
     HOLD = "hold"
     GRACE = "grace"
+    ACCESS = "access"
 
 
 _CODES: Final = {
@@ -72,6 +73,7 @@ _CODES: Final = {
     Scope.FOOTAGE: 8,
     Scope.HOLD: 9,
     Scope.GRACE: 10,
+    Scope.ACCESS: 11,
 }
 _SCOPES: Final = {code: scope for scope, code in _CODES.items()}
 

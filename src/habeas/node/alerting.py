@@ -162,7 +162,7 @@ class Alerting:
                 tx,
                 means.keys,
                 match,
-                _jpeg(match.face_rgb),
+                jpeg(match.face_rgb),
                 camera=camera,
                 suspended=suspended(tx.find(Suspension), camera, match.captured_at_ns),
                 false_a_day=false_a_day(tx, camera_id, match.threshold.expected_fpir),
@@ -210,7 +210,7 @@ def _watched(tx: Tx, camera_id: str) -> Camera:
     return found[0]
 
 
-def _jpeg(face_rgb: U8) -> bytes:
+def jpeg(face_rgb: U8) -> bytes:
     """Return a picture as JPEG: (h, w, 3) uint8, RGB."""
     with io.BytesIO() as file:
         Image.fromarray(face_rgb).save(file, "JPEG", quality=_QUALITY)

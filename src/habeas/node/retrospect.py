@@ -65,7 +65,7 @@ class Retrospect:
         """
         with self._means.store.read() as tx:
             begun = tx.find(FootageSearch, state=searches.RUNNING)
-            rows = [tx.get(Authorisation, search.authorisation_id) for search in begun]
+            rows = [tx.get(Authorisation, search.about_id) for search in begun]
         for row in rows:
             with Sweeper(self._means.gallery, self._worker, self._detect) as sweeper:
                 self._search(row, sweeper)
@@ -175,7 +175,7 @@ class _Searching(Job):
                 damaged=came.damaged,
                 frames=came.frames,
                 tracks=came.tracks,
-                alerts=alerts,
+                found=alerts,
             )
         self._now.pop(self._id, None)
 

@@ -459,13 +459,13 @@ class Footage:
 
 @dataclass(frozen=True)
 class FootageSearch:
-    """How far footage was searched under an authorisation of the retrospective kind: once.
+    """How far footage was searched, once: under an authorisation of the retrospective kind, or for an access request.
 
     `done` are pairs of a camera and the instant until which its footage was searched. What of it was captured in a
     suspension was not searched (`suspended_ns`), what was not recorded could not be (`missing_ns`).
     """
 
-    authorisation_id: str = field(metadata=KEY)
+    about_id: str = field(metadata=KEY)
     state: str = field(metadata=INDEX)
     started_by: str
     started_at_ns: int
@@ -476,7 +476,7 @@ class FootageSearch:
     damaged: int = 0
     frames: int = 0
     tracks: int = 0
-    alerts: int = 0
+    found: int = 0
     ended_at_ns: int | None = None
 
 
@@ -541,6 +541,59 @@ class PublicRequest:
     destroyed_at_ns: int | None = None
 
 
+@dataclass(frozen=True)
+class AccessRequest:
+    """Somebody asks for the footage of themself. All that names or shows them is under `key_id`, and goes with it.
+
+    `due_ns` is by when they are answered. `document` says what their identity was checked by.
+    """
+
+    access_id: str = field(metadata=KEY)
+    state: str = field(metadata=INDEX)
+    opened_by: str
+    opened_at_ns: int
+    due_ns: int
+    cameras: tuple[str, ...]
+    from_ns: int
+    until_ns: int
+    document: str
+    key_id: str
+    asked_sealed: bytes | None
+    commitment: str
+    approved_at_ns: int | None = None
+    closed_at_ns: int | None = None
+    destroyed_at_ns: int | None = None
+
+
+@dataclass(frozen=True)
+class AccessPhoto:
+    """A photograph that was taken of somebody who asks, in presence; and its template, which no authorisation sees."""
+
+    photo_id: str = field(metadata=KEY)
+    access_id: str = field(metadata=INDEX)
+    model_id: str
+    commitment: str
+    image_sealed: bytes | None
+    template_sealed: bytes | None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A track in footage that may be of somebody who asks; where, when and how alike lie in `found_sealed`.
+
+    `looked` are the accounts that were shown its picture.
+    """
+
+    finding_id: str = field(metadata=KEY)
+    access_id: str = field(metadata=INDEX)
+    state: str
+    found_sealed: bytes | None
+    image_sealed: bytes | None
+    looked: tuple[str, ...] = ()
+    decided_by: str | None = None
+    decided_at_ns: int | None = None
+
+
 TABLES: Final[tuple[type, ...]] = (
     Entry,
     LostEntry,
@@ -571,6 +624,9 @@ TABLES: Final[tuple[type, ...]] = (
     FootageSearch,
     Hold,
     PublicRequest,
+    AccessRequest,
+    AccessPhoto,
+    Finding,
 )
 """Every record that is a table."""
 INDEXES: Final[dict[type, tuple[tuple[str, ...], ...]]] = {

@@ -31,18 +31,18 @@ def show_search(call: Caller, authorisation_id: str) -> dict[str, object]:
 
 
 def _told(tx: Tx, node: Node, search: FootageSearch) -> dict[str, object]:
-    row = tx.get(Authorisation, search.authorisation_id)
+    row = tx.get(Authorisation, search.about_id)
     cameras = [camera_id for camera_id, _digest in row.cameras]
     done_ns = sum(searches.done_until_ns(search, one, row.from_ns) - row.from_ns for one in cameras)
-    now = node.retrospect.progress(search.authorisation_id)
+    now = node.retrospect.progress(search.about_id)
     return {
-        "authorisation": search.authorisation_id,
+        "authorisation": search.about_id,
         "state": search.state,
         "began": utc(search.started_at_ns),
         "ended": None if search.ended_at_ns is None else utc(search.ended_at_ns),
         "camera": None if now is None else now[0],
         "done_s": seconds(done_ns + (0 if now is None else now[1])),
         "of_s": seconds(len(cameras) * (row.until_ns - row.from_ns)),
-        "alerts": search.alerts,
+        "alerts": search.found,
         **searches.counts(search),
     }

@@ -119,7 +119,7 @@ class Search:
         return self.row(row)
 
     def row(self, row: Authorisation) -> FootageSearch:
-        return self.place.look(FootageSearch, authorisation_id=row.authorisation_id)[0]
+        return self.place.look(FootageSearch, about_id=row.authorisation_id)[0]
 
 
 def begun(tx: Tx, actor: Actor, row: Authorisation) -> FootageSearch:
@@ -156,7 +156,7 @@ def test_what_matches_in_footage_is_an_alert_of_its_authorisation(search: Search
     assert search.alerts == [alert.alert_id]
     assert (alert.authorisation_id, alert.camera_id, alert.from_footage) == (row.authorisation_id, "c1", True)
     assert search.began_ns < alert.captured_at_ns < search.ended_ns
-    assert (done.state, done.alerts, done.tracks, done.damaged) == (searches.DONE, 1, 1, 0)
+    assert (done.state, done.found, done.tracks, done.damaged) == (searches.DONE, 1, 1, 0)
     assert (done.watched_ns, done.suspended_ns) == (search.ended_ns - search.began_ns, 0)
     assert done.missing_ns == 0
     assert search.places == [4]
@@ -176,7 +176,7 @@ def test_a_stranger_in_footage_leaves_a_count(search: Search) -> None:
     search.seed = 5
     done = search.run(search.authorise())
     assert search.place.look(Alert) == []
-    assert (done.tracks, done.alerts) == (1, 0)
+    assert (done.tracks, done.found) == (1, 0)
 
 
 @pytest.mark.rule("F20")

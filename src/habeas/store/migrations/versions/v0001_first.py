@@ -10,6 +10,41 @@ down_revision = None
 def upgrade() -> None:  # noqa: PLR0915 - a table and its indexes after the other
     """Apply."""
     op.create_table(
+        "accessphotos",
+        sa.Column("photo_id", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("access_id", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("model_id", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("commitment", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("image_sealed", sa.LargeBinary(), autoincrement=False, nullable=True),
+        sa.Column("template_sealed", sa.LargeBinary(), autoincrement=False, nullable=True),
+        sa.PrimaryKeyConstraint("photo_id"),
+    )
+    with op.batch_alter_table("accessphotos", schema=None) as batch_op:
+        batch_op.create_index("ix_accessphotos_access_id", ["access_id"], unique=False)
+
+    op.create_table(
+        "accessrequests",
+        sa.Column("access_id", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("state", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("opened_by", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("opened_at_ns", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("due_ns", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("cameras", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("from_ns", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("until_ns", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("document", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("key_id", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("commitment", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("approved_at_ns", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("closed_at_ns", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("destroyed_at_ns", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("asked_sealed", sa.LargeBinary(), autoincrement=False, nullable=True),
+        sa.PrimaryKeyConstraint("access_id"),
+    )
+    with op.batch_alter_table("accessrequests", schema=None) as batch_op:
+        batch_op.create_index("ix_accessrequests_state", ["state"], unique=False)
+
+    op.create_table(
         "accounts",
         sa.Column("account_id", sa.Text(), autoincrement=False, nullable=False),
         sa.Column("name_key", sa.Text(), autoincrement=False, nullable=False),
@@ -233,6 +268,21 @@ def upgrade() -> None:  # noqa: PLR0915 - a table and its indexes after the othe
         sa.PrimaryKeyConstraint("number"),
     )
     op.create_table(
+        "findings",
+        sa.Column("finding_id", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("access_id", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("state", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("looked", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("decided_by", sa.Text(), autoincrement=False, nullable=True),
+        sa.Column("decided_at_ns", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("found_sealed", sa.LargeBinary(), autoincrement=False, nullable=True),
+        sa.Column("image_sealed", sa.LargeBinary(), autoincrement=False, nullable=True),
+        sa.PrimaryKeyConstraint("finding_id"),
+    )
+    with op.batch_alter_table("findings", schema=None) as batch_op:
+        batch_op.create_index("ix_findings_access_id", ["access_id"], unique=False)
+
+    op.create_table(
         "footages",
         sa.Column("footage_id", sa.Text(), autoincrement=False, nullable=False),
         sa.Column("camera_id", sa.Text(), autoincrement=False, nullable=False),
@@ -250,7 +300,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a table and its indexes after the othe
 
     op.create_table(
         "footagesearches",
-        sa.Column("authorisation_id", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("about_id", sa.Text(), autoincrement=False, nullable=False),
         sa.Column("state", sa.Text(), autoincrement=False, nullable=False),
         sa.Column("started_by", sa.Text(), autoincrement=False, nullable=False),
         sa.Column("started_at_ns", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -261,9 +311,9 @@ def upgrade() -> None:  # noqa: PLR0915 - a table and its indexes after the othe
         sa.Column("damaged", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("frames", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("tracks", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("alerts", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("found", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("ended_at_ns", sa.BigInteger(), autoincrement=False, nullable=True),
-        sa.PrimaryKeyConstraint("authorisation_id"),
+        sa.PrimaryKeyConstraint("about_id"),
     )
     with op.batch_alter_table("footagesearches", schema=None) as batch_op:
         batch_op.create_index("ix_footagesearches_state", ["state"], unique=False)
