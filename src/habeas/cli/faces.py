@@ -27,12 +27,12 @@ _FORMATS: Final = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 """As for references that are enrolled."""
 
 
-def side_by_side(references: Sequence[bytes], face: bytes) -> bytes:
+def side_by_side(references: Sequence[bytes], face: bytes | None) -> bytes:
     """Draw the pictures of an alert next to each other, each with what it is; returns a PNG.
 
     Args:
         references: image files of the subject, at least one.
-        face: the image file of the live face.
+        face: the image file of the live face; None: there is none.
 
     Raises:
         ImageError: one of them is no image.
@@ -40,12 +40,13 @@ def side_by_side(references: Sequence[bytes], face: bytes) -> bytes:
     columns = min(len(references), _COLUMNS)
     rows = -(-len(references) // columns)
     pitch_px = TILE_PX + _PAD_PX
-    size_wh = _PAD_PX + (columns + 1) * pitch_px, _PAD_PX + rows * (pitch_px + _LABEL_PX)
+    size_wh = _PAD_PX + (columns + (face is not None)) * pitch_px, _PAD_PX + rows * (pitch_px + _LABEL_PX)
     sheet = Image.new("RGB", size_wh, "white")
     for number, reference in enumerate(references):
         place = number % columns, number // columns
         _tile(sheet, place, reference, "reference" if len(references) == 1 else f"reference {number + 1}")
-    _tile(sheet, (columns, 0), face, "camera")
+    if face is not None:
+        _tile(sheet, (columns, 0), face, "camera")
     with io.BytesIO() as file:
         sheet.save(file, "PNG")
         return file.getvalue()

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from habeas import __version__
+from habeas.cli.access import app as access
 from habeas.cli.audit import app as audit
 from habeas.cli.authorise import app as authorise
 from habeas.cli.backup import backup, restore
@@ -66,6 +67,7 @@ app.add_typer(review, name="review")
 footage.add_typer(holds)
 footage.add_typer(requests, name="request")
 app.add_typer(footage, name="footage")
+app.add_typer(access, name="access")
 app.add_typer(receipt, name="receipt")
 app.add_typer(clock, name="clock")
 app.add_typer(canary, name="canary")

@@ -37,6 +37,8 @@ FOOTAGE: Final = "footage"
 """The folder of footage in a workspace."""
 HELD: Final = "held"
 """The folder of what is preserved of it: a folder each hold or request of the public, with folders as of footage."""
+ACCESS: Final = "access"
+"""The folder of copies for access requests: a folder each, with folders as of footage."""
 _HOUR_TEXT: Final = 11
 _SECOND_TEXT: Final = 15
 _MAX_FILE_BYTES: Final = 1 << 30

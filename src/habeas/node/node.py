@@ -30,12 +30,13 @@ from habeas.engine.screening import Screening
 from habeas.engine.supervisor import Supervisor
 from habeas.errors import HabeasError, InputError, UsageError
 from habeas.footage.adopting import take_over
-from habeas.footage.files import FOOTAGE, HELD, FootageFolder
+from habeas.footage.files import ACCESS, FOOTAGE, HELD, FootageFolder
 from habeas.footage.gracing import Gracing
 from habeas.footage.keeping import Keeping
 from habeas.footage.recorder import Recorder
 from habeas.footage.retention import Retention
 from habeas.footage.rows import kept_for_ns
+from habeas.node.accessing import Accessing
 from habeas.node.alerting import Means
 from habeas.node.build import build_digest
 from habeas.node.canaries import Canaries, told_canaries
@@ -154,6 +155,9 @@ class Node:
             self.retrospect = Retrospect(
                 self.means, self.footage, self.held, self._screening, workspace.settings.detect
             )
+            self.accessing = Accessing(
+                self.means, self.footage, workspace.folder / ACCESS, self._screening, workspace.settings.detect
+            )
             self.supervisor = stack.enter_context(self._supervisor())
             self.log = stack.enter_context(self._publishing())
             self._liveness = Liveness(self.store, self.time, self.test_camera, self.supervisor.running)
@@ -164,6 +168,7 @@ class Node:
                 self._repeating("footage", self.retention.step, _TICK_S),
                 self._repeating("sweeper", self.retention.sweep, _SWEEP_S),
                 self._repeating("retrospect", self.retrospect.step, _TICK_S),
+                self._repeating("access", self.accessing.step, _TICK_S),
                 self._repeating("holds", self.keeping.step, _TICK_S),
                 self._repeating("graces", self.gracing.step, _TICK_S),
                 self._repeating("held", self.keeping.sweep, _SWEEP_S),
@@ -509,6 +514,7 @@ class Node:
             self.matching.stop_waiting()
             self.log.close()
             self.retrospect.stop()
+            self.accessing.stop()
             self.supervisor.close()  # and with it an inspection that runs
             for thread in self._beside:
                 thread.join(_TICK_S * 2)

@@ -16,6 +16,7 @@ from habeas.accounts.sessions import not_logged_in
 from habeas.errors import HabeasError, RuleError, UsageError
 from habeas.node.node import Node
 from habeas.web import (
+    access,
     authorisations,
     bundles,
     cameras,
@@ -38,10 +39,10 @@ from habeas.wording import Wrong, wrongs
 
 PREFIX = "/api/v1"
 _MODULES = (
-    *(system, people, cameras, canaries, footage, holds, policy, authorisations, searches),
+    *(system, people, cameras, canaries, footage, holds, policy, authorisations, searches, access),
     *(suspensions, review, receipts, log, bundles),
 )
-_DRAFTS: Final = frozenset({f"{PREFIX}/authorisations", f"{PREFIX}/holds"})
+_DRAFTS: Final = frozenset({f"{PREFIX}/authorisations", f"{PREFIX}/holds", f"{PREFIX}/access"})
 _SAID: Final[Mapping[int, tuple[str, str]]] = {
     400: ("the body is no JSON that is taken", "send JSON without NaN, and with each key once in an object"),
     405: ("this takes another method", "use a client of the same version as the node"),

@@ -230,3 +230,22 @@ class Problem(Body):
     """What every answer is that refuses."""
 
     error: Told
+
+
+class AccessBody(Body):
+    """Somebody who asks for the footage of themself."""
+
+    name: Annotated[str, Field(min_length=1, max_length=200, repr=False), AfterValidator(_visible)]
+    born: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+    contact: Text
+    document: Annotated[str, Field(pattern="^(passport|identity-card|residence-permit|driving-licence)$")]
+    photos: list[ImageBody] = Field(min_length=1, max_length=5)
+    cameras: list[Name] = Field(min_length=1, max_length=100)
+    from_ns: Moment
+    until_ns: Moment
+
+
+class JudgeBody(Body):
+    """Whether a finding shows whoever asks."""
+
+    same: bool
