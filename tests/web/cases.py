@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from tests.web.world import BORN, CONTACT, HOLD_ASKER, HOUR_NS, NAME, NORTH, PICTURES, ROLES, Who, World
+from tests.web.world import ACCESS_ASKER, BORN, CONTACT, HOLD_ASKER, HOUR_NS, NAME, NORTH, PICTURES, ROLES, Who, World
 
 from habeas.accounts import grants, staff
 from habeas.accounts.credentials import code_digest, digest, new_id
@@ -13,6 +13,7 @@ from habeas.accounts.people import account_named, find_named
 from habeas.accounts.roles import Role
 from habeas.authority import authorisations
 from habeas.authority.epochs import current_epoch, epoch_hash
+from habeas.footage import access
 from habeas.footage import holds as footage_holds
 from habeas.keys import new_identity
 from habeas.node.trees import ended_epoch
@@ -20,11 +21,13 @@ from habeas.review import receipts
 from habeas.review.images import OVERSIGHT
 from habeas.store import Tx
 from habeas.store.records import (
+    AccessRequest,
     Account,
     Alert,
     Approval,
     Authorisation,
     Dispute,
+    Finding,
     FootageSearch,
     Grant,
     Hold,
@@ -322,6 +325,56 @@ def _over(world: World, tx: Tx, _who: Who) -> None:
     tx.change(tx.get(PublicRequest, world.ids["request"]), state="graced")
 
 
+def an_access(world: World, _who: Who) -> object:
+    now_ns = world.node.time.now_ns()
+    photo = {"name": "a.png", "data": base64.b64encode(world.portrait).decode()}
+    about = {"cameras": ["cam-north"], "from_ns": now_ns - 1, "until_ns": now_ns}
+    who = {"name": "Bea Roe", "born": BORN.isoformat(), "contact": "bea@example.org", "document": "passport"}
+    return {**who, "photos": [photo], **about}
+
+
+def access_hash(world: World, tx: Tx) -> str:
+    return access.hash_of(tx, tx.get(AccessRequest, world.ids["access"]))
+
+
+def shown_access(world: World, _who: Who) -> object:
+    """The hash of what was shown of an access request."""
+    with world.node.store.read() as tx:
+        return {"content_hash": access_hash(world, tx)}
+
+
+def owned_access(*, second: bool = False) -> Callable[[World, Tx, Who], None]:
+    """The access request was opened by the caller, or by a second account of the same person."""
+
+    def given(world: World, tx: Tx, who: Who) -> None:
+        account = _second(world, tx, who) if second else _account(world, tx, who.account)
+        tx.change(tx.get(AccessRequest, world.ids["access"]), opened_by=account.account_id)
+
+    return given
+
+
+def _closed(world: World, tx: Tx, _who: Who) -> None:
+    """Both access requests are over."""
+    for name in ("access", "access approved"):
+        tx.change(tx.get(AccessRequest, world.ids[name]), state="closed", closed_at_ns=tx.now_ns)
+
+
+def _access_searched(world: World, tx: Tx, _who: Who) -> None:
+    """The footage of the approved access request was searched."""
+    tx.add(FootageSearch(world.ids["access approved"], "done", "acc", tx.now_ns))
+
+
+def _looked(world: World, tx: Tx, who: Who) -> None:
+    """The caller was shown the picture of the finding."""
+    account = find_named(tx, world.node.keys, who.account)
+    if account is not None:
+        tx.change(tx.get(Finding, world.ids["finding"]), looked=(account.account_id,))
+
+
+def _judged_finding(world: World, tx: Tx, _who: Who) -> None:
+    tx.change(tx.get(Finding, world.ids["finding"]), state="different")
+
+
 def owned_request(world: World, tx: Tx, who: Who) -> None:
     """The caller wrote the request down."""
     request = tx.get(PublicRequest, world.ids["request"])
@@ -514,6 +567,23 @@ def _contact(_world: World, who: Who) -> list[bytes]:
 
 def _contact_own(_world: World, who: Who) -> list[bytes]:
     return [] if who.scopes is None else [CONTACT.encode()]
+
+
+def _access_asker(_world: World, who: Who) -> list[bytes]:
+    """Who asks for their footage is for privacy officers and approvers."""
+    return [] if access_seen(who) else [ACCESS_ASKER.encode()]
+
+
+def access_seen(who: Who) -> bool:
+    return bool(who.roles & {"privacy", "approver"}) and who.scopes is None
+
+
+def officer_seen(who: Who) -> bool:
+    return "privacy" in who.roles and who.scopes is None
+
+
+def _no_access_asker(_world: World, _who: Who) -> list[bytes]:
+    return [ACCESS_ASKER.encode()]
 
 
 def _no_pictures(_world: World, _who: Who) -> list[bytes]:

@@ -6,10 +6,12 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import date
 from pathlib import Path
 from typing import Any, cast
 
 from tests.web.world import (
+    ACCESS_ASKER,
     ALERT_FACE,
     BORN,
     CAMERA_PASSWORD,
@@ -40,7 +42,7 @@ from habeas.authority.cameras import NewCamera, add_camera, camera_named
 from habeas.authority.purposes import Purpose
 from habeas.clock import ManualClock
 from habeas.comparison.calibration import calibration_digest
-from habeas.footage import holds
+from habeas.footage import access, findings, holds
 from habeas.footage import requests as pleas
 from habeas.footage.files import FootageFolder, new_segment_id
 from habeas.footage.form import Header, Kind, Record
@@ -75,6 +77,7 @@ def founded(folder: Path, settings: Settings, model_id: str, portrait: bytes) ->
             tx.add(Meta("workspace_id", "matrix"))
         node = stack.enter_context(Node(cast("Any", place), clock, model_id, lambda _error: None))
         node.log.beat()
+        node.accessing.stop()
         node.retrospect.stop()  # a search that was begun stays as it is
         node.log.close()  # its padding would come between any two looks at the database
         node._doing.acquire()
@@ -238,6 +241,26 @@ def _objects(world: World, model_id: str) -> None:
         world.ids |= {"breach": f"breach-{leaked}", "breach hash": hashlib.sha256(breach.body.encode()).hexdigest()}
         _alert(world, tx, model_id)
     _footage(world)
+    _access(world, model_id)
+
+
+def _access(world: World, model_id: str) -> None:
+    """An access request that is opened, and one that is approved, with a finding."""
+    node = world.node
+    photo = requests.EnrolledImage(FACE + b"access", vector(77), model_id, {"score": 0.9})
+    with node.store.write() as tx:
+        officer, until_ns = world.actor(tx, "officer1"), tx.now_ns
+        about = ("cam-north",), until_ns - NS_PER_S, until_ns
+        plea = access.Plea(ACCESS_ASKER, date(1972, 3, 4), CONTACT, access.Document.PASSPORT, (photo,), *about)
+        for name in ("access", "access approved"):
+            row = access.open_request(tx, node.keys, officer, plea)
+            world.ids[name] = row.access_id
+        for who in ("approver1", "approver2"):
+            row = access.approve(tx, world.actor(tx, who), row.access_id, access.hash_of(tx, row))
+        found = findings.Found("cam-north", until_ns - 9, until_ns - 9, until_ns, (0.0, 0.0, 9.0, 9.0), 0.7, 0.5)
+        finding = findings.add(tx, node.keys, row, found, ALERT_FACE)
+        assert finding is not None
+        world.ids["finding"] = finding.finding_id
 
 
 def _footage(world: World) -> None:

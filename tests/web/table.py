@@ -9,8 +9,11 @@ from tests.web.cases import (
     CODE,
     Case,
     Row,
+    _access_asker,
+    _access_searched,
     _asker,
     _asker_own,
+    _closed,
     _consented,
     _contact,
     _contact_own,
@@ -23,9 +26,12 @@ from tests.web.cases import (
     _frozen,
     _holds_operator,
     _judged,
+    _judged_finding,
     _lift,
     _lifted,
     _log_in_doubt,
+    _looked,
+    _no_access_asker,
     _no_hints,
     _no_pictures,
     _over,
@@ -46,7 +52,10 @@ from tests.web.cases import (
     a_plea,
     a_scope,
     a_suspension,
+    access_hash,
+    access_seen,
     always,
+    an_access,
     approved_by_second,
     approver_login,
     at,
@@ -60,12 +69,14 @@ from tests.web.cases import (
     login,
     named,
     nobody,
+    officer_seen,
     open_to_all,
     operator_login,
     over,
     own_login,
     own_over,
     owned,
+    owned_access,
     owned_hold,
     owned_request,
     ownership,
@@ -74,6 +85,7 @@ from tests.web.cases import (
     says,
     scope,
     shown,
+    shown_access,
     shown_hold,
     some_callers,
     unknown,
@@ -689,6 +701,133 @@ RECEIPT_ROWS = (
         ),
     ),
 )
+_ACCESS, _APPROVED = at("access", "access_id"), at("access approved", "access_id")
+_ACCESS_UNKNOWN = unknown("access_id", "acr-0")
+_ACCESS_READ = both(holds("privacy", "approver", "auditor"), read)
+
+
+def _finding(world: World, _who: Who) -> dict[str, str]:
+    return {"access_id": world.ids["access approved"], "finding_id": world.ids["finding"]}
+
+
+def _no_finding(world: World, who: Who) -> dict[str, str]:
+    return {**_finding(world, who), "finding_id": "fnd-0"}
+
+
+def _listed(state: str) -> dict[str, object]:
+    return {"path": at(state, "access_id"), "query": "?from_ns=1&until_ns=2"}
+
+
+ACCESS_ROWS = (
+    Row("POST", "/access", officer, (Case("new", body=an_access),)),
+    Row("GET", "/access", _ACCESS_READ, (Case("all", hidden=_no_access_asker),)),
+    Row(
+        "GET",
+        "/access/{access_id}",
+        both(holds("privacy", "approver"), login),
+        (
+            Case("opened", path=_ACCESS, hidden=_access_asker, faces=access_seen),
+            Case("approved", path=_APPROVED, hidden=_access_asker, faces=access_seen),
+            Case("closed", always("state"), _closed, _ACCESS, hidden=_no_access_asker),
+            _ACCESS_UNKNOWN,
+        ),
+    ),
+    Row(
+        "POST",
+        "/access/{access_id}/approve",
+        approver,
+        (
+            Case("of another", path=_ACCESS, body=shown_access),
+            Case("own", NOT_OWN, owned_access(), _ACCESS, shown_access, callers=has_account),
+            Case(
+                "of own second account", NOT_OWN, owned_access(second=True), _ACCESS, shown_access, callers=has_account
+            ),
+            Case(
+                "approved by the same person",
+                always("two-persons"),
+                approved_by_second("access", "access", access_hash),
+                _ACCESS,
+                shown_access,
+                callers=has_account,
+            ),
+            Case("something else", always("content-changed"), path=_ACCESS, body=WRONG),
+            Case("approved already", always("state"), path=_APPROVED, body=WRONG),
+            unknown("access_id", "acr-0", body=WRONG),
+        ),
+    ),
+    Row(
+        "POST",
+        "/access/{access_id}/refuse",
+        approver,
+        (
+            Case("of another", path=_ACCESS),
+            Case("own", NOT_OWN, owned_access(), _ACCESS, callers=has_account),
+            Case("approved already", always("state"), path=_APPROVED),
+            _ACCESS_UNKNOWN,
+        ),
+    ),
+    Row(
+        "POST",
+        "/access/{access_id}/close",
+        officer,
+        (
+            Case("opened", path=_ACCESS),
+            Case("approved", path=_APPROVED),
+            Case("closed already", always("state"), _closed, _ACCESS),
+            _ACCESS_UNKNOWN,
+        ),
+    ),
+    Row(
+        "POST",
+        "/access/{access_id}/search",
+        officer,
+        (
+            Case("approved", path=_APPROVED),
+            Case("opened", always("state"), path=_ACCESS),
+            Case("searched", always("searched-once"), _access_searched, _APPROVED),
+            _ACCESS_UNKNOWN,
+        ),
+    ),
+    Row(
+        "GET",
+        "/access/{access_id}/search",
+        _ACCESS_READ,
+        (
+            Case("searched", given=_access_searched, path=_APPROVED),
+            Case("not searched", path=_APPROVED, absent=422),
+            _ACCESS_UNKNOWN,
+        ),
+    ),
+    Row(
+        "GET",
+        "/access/{access_id}/findings",
+        officer,
+        (Case("approved", path=_APPROVED), Case("opened", always("state"), path=_ACCESS), _ACCESS_UNKNOWN),
+    ),
+    Row(
+        "GET",
+        "/access/{access_id}/findings/{finding_id}",
+        officer,
+        (Case("there", path=_finding, faces=officer_seen), Case("unknown", path=_no_finding, absent=422)),
+    ),
+    Row(
+        "POST",
+        "/access/{access_id}/findings/{finding_id}",
+        officer,
+        (
+            Case("looked at", given=_looked, path=_finding, body=says(same=False)),
+            Case("not looked at", always("look-first"), path=_finding, body=says(same=True)),
+            Case("judged", always("once-each"), _each(_looked, _judged_finding), _finding, says(same=False)),
+            Case("unknown", path=_no_finding, body=says(same=False), absent=422),
+        ),
+    ),
+    Row(
+        "GET",
+        "/access/{access_id}/listed",
+        officer,
+        (Case("approved", **_listed("access approved")), Case("opened", always("state"), **_listed("access"))),
+    ),
+)
 PLAYER = both(unless("approver", "privacy", rule="playback"), login)
 OWN_PLAYER = both(unless("requester", "approver", "privacy", rule="playback"), login)
 _HOLD, _HELD, _REQUEST = at("hold", "hold_id"), at("held", "hold_id"), at("request", "request_id")
@@ -854,4 +993,5 @@ TABLE = (
     *BUNDLE_ROWS,
     *RECEIPT_ROWS,
     *HOLD_ROWS,
+    *ACCESS_ROWS,
 )

@@ -46,6 +46,7 @@ NAME, BORN = "Zyxmark Quillon", date(1971, 2, 3)
 FACE = b"\xff\xd8\xff\xe0" + b"FACE-MARK" * 40
 ALERT_FACE = b"\xff\xd8\xff\xe1" + b"LIVE-MARK" * 40
 HOLD_ASKER, CONTACT, PICTURES = "Hold-asker-mark", "Contact-mark", b"PICTURES-MARK"
+ACCESS_ASKER = "Access-asker-mark"
 SCOPES = ("cameras", "draft", "read")
 
 

@@ -83,6 +83,8 @@ class Accessing:
             DiskError: the disk or database failed: call it again.
             HabeasError: no worker can be started: call it again.
         """
+        if self._ending:
+            return
         self._end_due()
         self._sweep()
         with self._means.store.read() as tx:
