@@ -47,7 +47,8 @@ class Holder:
         with self.place.store.write() as tx:
             row = row_of(tx, self.place.keys, camera, self.bench.hour_ns)
             assert row is not None
-            tx.change(row, lasts_ns=lasts_ns)
+            for other in tx.find(Footage, camera_id=camera):
+                tx.change(other, lasts_ns=lasts_ns if other.footage_id == row.footage_id else 0)
 
     def asked(self, from_ns: int, until_ns: int, **changes: Any) -> Asked:
         told: dict[str, Any] = {
