@@ -234,7 +234,7 @@ class Life(RuleBasedStateMachine):
             folder, others = Cut(self.holder.held / kept.row.hold_id), self.holder.keeping.folder
             self.holder.keeping.folder = lambda name: folder if name == folder.path.name else others(name)  # type: ignore[method-assign]
             try:
-                self.holder.keeping.step()
+                self.holder.keep()
             except DiskError:
                 assert folder.copies > 1
             self.restart()
