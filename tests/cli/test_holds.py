@@ -125,9 +125,10 @@ def play(node: RunningNode, name: str) -> None:
     with subprocess.Popen([*words, "-w", str(node.folder)], stdout=subprocess.PIPE, env=env) as player:
         assert player.stdout is not None
         told = json.loads(player.stdout.readline())
-        page = httpx.get(told["address"])
-        assert "<video" in page.text
-        with av.open(io.BytesIO(httpx.get(f"{told['address']}0").content)) as video:
+        with httpx.Client() as browser:
+            assert "<video" in browser.get(told["address"]).text
+            first = browser.get(f"{told['address']}0").content
+        with av.open(io.BytesIO(first)) as video:
             assert sum(1 for _ in video.decode(video=0)) > 20
         player.send_signal(signal.SIGINT)
         assert player.wait(20) == 0

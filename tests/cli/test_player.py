@@ -56,6 +56,10 @@ def test_nobody_else_is_answered(clock: ManualClock) -> None:
         return b"moov"
 
     with Player(SEGMENTS, fetch, clock) as player, httpx.Client() as client:
+        assert client.get(f"{player.address}0").status_code == 404, "who has not opened the page"
+        assert client.get(player.address).status_code == 200
+        for path in ("", "0"):
+            assert httpx.get(player.address + path).status_code == 404, "another browser, which came later"
         assert player.host.startswith("127.0.0.1:")
         guessed = [f"http://{player.host}/", f"http://{player.host}/0", f"{player.address[:-2]}x/0"]
         assert [client.get(url).status_code for url in guessed] == [404] * 3
@@ -74,7 +78,7 @@ def test_it_ends_when_nothing_was_asked_for_in_ten_minutes(clock: ManualClock) -
     with Player(SEGMENTS, fetched, clock) as player:
         clock.advance(IDLE_NS - 1)
         assert not player.is_idle()
-        httpx.get(f"{player.address}0")
+        httpx.get(player.address)
         clock.advance(IDLE_NS - 1)
         assert not player.is_idle()
         httpx.get(f"http://{player.host}/guessed/0")

@@ -145,7 +145,9 @@ class HeldHouse(House):
 
     def step(self) -> list[str]:
         about = self.place.store, self.keys, self.footage, self.folder.path, self.place.clock
-        Keeping(*about, reserve_bytes=0).step()
+        keeping = Keeping(*about, reserve_bytes=0)
+        keeping.end_due()
+        keeping.copy_approved()
         return []
 
 

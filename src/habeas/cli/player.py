@@ -1,8 +1,9 @@
 """A page on this machine that plays segments one after the other; nothing of it is written to the disk.
 
 Only this machine is answered, only under an address that nobody can guess, and only when it is asked for by that name:
-a page of somewhere else, open in the same browser, cannot reach it. Each segment is fetched when it is about to be
-played, and forgotten.
+a page of somewhere else, open in the same browser, cannot reach it. Whoever opens the page first gets a cookie, and
+nobody is answered without it from then on: the address may be seen by other users of the machine, among the words that
+a browser was started with. Each segment is fetched when it is about to be played, and forgotten.
 """
 
 import json
@@ -11,6 +12,7 @@ import threading
 import webbrowser
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Final, Self
@@ -24,6 +26,7 @@ from habeas.types import NS_PER_S
 IDLE_NS: Final = 600 * NS_PER_S
 _HERE: Final = "127.0.0.1"
 _POLL_S: Final = 0.5
+_COOKIE: Final = "habeas-player"
 _PAGE: Final = """<!doctype html><meta charset="utf-8"><title>habeas footage</title>
 <style nonce="{nonce}">body{{margin:0;background:#111;color:#ddd;font:14px sans-serif}}
 video{{width:100vw;height:92vh}}p{{margin:.5em 1em}}</style>
@@ -45,6 +48,28 @@ show();
 """
 
 
+@dataclass(frozen=True, repr=False)
+class Answer:
+    """What a request is answered with.
+
+    Args:
+        status: of it.
+        kind: of the bytes.
+        data: the bytes.
+        nonce: of a page's own script and style; empty: it has none.
+        cookie: that the browser is to send from now on; empty: none.
+    """
+
+    status: HTTPStatus
+    kind: str
+    data: bytes
+    nonce: str = ""
+    cookie: str = ""
+
+
+_NOT_HERE: Final = Answer(HTTPStatus.NOT_FOUND, "text/plain", b"not here")
+
+
 class Player:
     """Serves the page. A context manager.
 
@@ -59,6 +84,10 @@ class Player:
         self._fetch = fetch
         self._clock = clock
         self._token = secrets.token_urlsafe(32)
+        self._cookie = secrets.token_urlsafe(32)
+        self._opened = False
+        self._opening = threading.Lock()
+        """Guards `_opened`: one browser is the first."""
         self._asked_ns = clock.monotonic_ns()
         self._server = ThreadingHTTPServer((_HERE, 0), self._handler())
         self._server.daemon_threads = True
@@ -92,49 +121,55 @@ class Player:
         """Tell whether nothing was asked for in ten minutes."""
         return self._clock.monotonic_ns() - self._asked_ns >= IDLE_NS
 
-    def answer(self, host: str, path: str) -> tuple[HTTPStatus, str, bytes, str]:
+    def answer(self, host: str, path: str, cookies: str) -> Answer:
         """Return what a request is answered with.
 
         Args:
             host: that it asks for.
             path: of what.
-
-        Returns:
-            status, type, bytes, and the nonce of a page.
+            cookies: that it has.
         """
         _, _, rest = path.partition("/")
         token, _, name = rest.partition("/")
         if host != self.host or not secrets.compare_digest(token.encode(), self._token.encode()):
-            return HTTPStatus.NOT_FOUND, "text/plain", b"not here", ""
+            return _NOT_HERE
+        if not (f"{_COOKIE}={self._cookie}" in cookies.split("; ") or (not name and self._is_first())):
+            return _NOT_HERE
         self._asked_ns = self._clock.monotonic_ns()
         if not name:
             return self._page()
         if not (name.isascii() and name.isdigit() and int(name) < len(self._segments)):
-            return HTTPStatus.NOT_FOUND, "text/plain", b"no such segment", ""
+            return _NOT_HERE
         try:
-            return HTTPStatus.OK, "video/mp4", self._fetch(int(name)), ""
+            return Answer(HTTPStatus.OK, "video/mp4", self._fetch(int(name)))
         except HabeasError as error:
             note(f"segment {int(name) + 1}: {error.message}")
-            return HTTPStatus.BAD_GATEWAY, "text/plain", error.message.encode(), ""
+            return Answer(HTTPStatus.BAD_GATEWAY, "text/plain", error.message.encode())
 
-    def _page(self) -> tuple[HTTPStatus, str, bytes, str]:
+    def _is_first(self) -> bool:
+        with self._opening:
+            first, self._opened = not self._opened, True
+        return first
+
+    def _page(self) -> Answer:
         nonce = secrets.token_urlsafe(16)
         told = json.dumps([{name: one[name] for name in ("camera", "began", "skip_s")} for one in self._segments])
         page = _PAGE.format(nonce=nonce, segments=told.replace("<", "\\u003c"))
-        return HTTPStatus.OK, "text/html; charset=utf-8", page.encode(), nonce
+        cookie = f"{_COOKIE}={self._cookie}; Path=/{self._token}/; HttpOnly; SameSite=Strict"
+        return Answer(HTTPStatus.OK, "text/html; charset=utf-8", page.encode(), nonce, cookie)
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         player = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                status, kind, data, nonce = player.answer(self.headers.get("Host", ""), self.path)
-                self.send_response(status)
-                for name, value in _headers(kind, data, nonce):
+                answer = player.answer(self.headers.get("Host", ""), self.path, self.headers.get("Cookie", ""))
+                self.send_response(answer.status)
+                for name, value in _headers(answer):
                     self.send_header(name, value)
                 self.end_headers()
                 with suppress(OSError):  # the browser went away
-                    self.wfile.write(data)
+                    self.wfile.write(answer.data)
 
             def log_message(self, *_args: object) -> None:
                 """Say nothing: the address is a secret."""
@@ -150,15 +185,17 @@ class Player:
         self._server.server_close()
 
 
-def _headers(kind: str, data: bytes, nonce: str) -> list[tuple[str, str]]:
+def _headers(answer: Answer) -> list[tuple[str, str]]:
     """Return the headers of an answer: it is kept nowhere, and a page loads nothing from elsewhere."""
+    nonce = answer.nonce
     own = f"media-src 'self'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; " if nonce else ""
     return [
-        ("Content-Type", kind),
-        ("Content-Length", str(len(data))),
+        ("Content-Type", answer.kind),
+        ("Content-Length", str(len(answer.data))),
         ("Cache-Control", "no-store"),
         ("Content-Security-Policy", f"default-src 'none'; {own}base-uri 'none'; frame-ancestors 'none'"),
         ("Cross-Origin-Resource-Policy", "same-origin"),
         ("Referrer-Policy", "no-referrer"),
         ("X-Content-Type-Options", "nosniff"),
+        *([("Set-Cookie", answer.cookie)] if answer.cookie else []),
     ]

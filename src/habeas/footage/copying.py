@@ -8,16 +8,12 @@ place of one that has less.
 import heapq
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Final
 
 from habeas.footage.files import FootageFolder
 from habeas.footage.form import Header, Kind, Record
 from habeas.footage.holding import Span, covered_ns
 from habeas.footage.reading import Damage, Stretch, Window, read_window
 from habeas.keys import KeyStore, Scope
-
-_LEEWAY_NS: Final = 500_000_000
-"""Parts follow one another by the clock of a camera: what is less is no gap."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +115,7 @@ def _seen(stretch: Stretch, window: Window) -> list[Span]:
         Span(
             window.camera_id,
             max(part.captured_at_ns, window.from_ns),
-            min(part.captured_at_ns + part.lasts_ns + _LEEWAY_NS, window.until_ns),
+            min(part.captured_at_ns + part.lasts_ns, window.until_ns),
         )
         for part in stretch.parts
     ]

@@ -1,8 +1,8 @@
 """What the clock asks of holds: copies of what was approved, at once, and the end of each, at its own.
 
 A hold ends in three ways, each without the others: every look at it asks for its end; its key, which is the key of all
-its copies, carries that end in the key store, whose reapers ask for no row; and `step` here destroys what is due by the
-rows. Then `sweep` removes the files, which are noise by then.
+its copies, carries that end in the key store, whose reapers ask for no row; and `end_due` here destroys what is due by
+the rows, and waits for no copying. Then `sweep` removes the files, which are noise by then.
 
 Copying stands in no transaction: a crash in the middle leaves an approved hold and whole segments, and it is done
 again.
@@ -24,7 +24,7 @@ from habeas.ports import Clock
 from habeas.store import Store, Tx
 from habeas.store.queries import footage_deadline
 from habeas.store.records import Hold, PublicRequest
-from habeas.types import seconds
+from habeas.types import HOUR_NS, seconds
 
 ACTOR: Final = "clock"
 AT_END: Final = "its end"
@@ -35,7 +35,7 @@ _RUNNING: Final = [state.value for state in RUNNING]
 
 
 class Keeping:
-    """Copies and ends holds. Its two methods are called by one thread each.
+    """Copies and ends holds. Its three methods that the clock calls are called by one thread each.
 
     Args:
         store: the database.
@@ -60,21 +60,14 @@ class Keeping:
         """Return where the copies of a hold lie."""
         return FootageFolder(self._held / object_id)
 
-    def step(self) -> None:
-        """End what is due, then copy what was approved; what fails keeps nothing else from being done.
-
-        Raises:
-            DiskError: a key could not be destroyed or a copy not be written, or the database failed: call it again.
-        """
-        self._end_due()
-        with ExitStack() as failures:
-            for hold in reversed(self._to_copy()):
-                failures.callback(self._copy, hold)
-
     # --- ends ---------------------------------------------------------------------------------------------------------
 
-    def _end_due(self) -> None:
-        """Lapse proposals, end holds, and note that the keys of all that are over are gone."""
+    def end_due(self) -> None:
+        """Lapse proposals, end holds, and note that the keys of all that are over are gone.
+
+        Raises:
+            DiskError: a key could not be destroyed on the disk, or the database failed: call it again.
+        """
         with self._store.read() as tx:
             due = [hold for hold in tx.find(Hold, state=_OPEN) if self._is_due(hold, tx.now_ns)]
             over = tx.find(Hold, state=[state.value for state in OVER], destroyed_at_ns=None)
@@ -100,6 +93,16 @@ class Keeping:
 
     # --- copies -------------------------------------------------------------------------------------------------------
 
+    def copy_approved(self) -> None:
+        """Copy what was approved, those first whose footage goes first; one that fails keeps no other from it.
+
+        Raises:
+            DiskError: a copy could not be written, or the database failed: call it again.
+        """
+        with ExitStack() as failures:
+            for hold in reversed(self._to_copy()):
+                failures.callback(self._copy, hold)
+
     def _to_copy(self) -> list[Hold]:
         """Return the approved holds whose interval is written, those first whose footage goes first."""
         with self._store.read() as tx:
@@ -123,7 +126,7 @@ class Keeping:
                 _finish(tx, row, NOTHING) if not copied.parts else _note_kept(tx, row, copied)
 
     def _copied(self, hold: Hold) -> Copied:
-        copied, to, now_ns = Copied(), self.folder(hold.hold_id), self._clock.now_ns()
+        copied, to = Copied(), self.folder(hold.hold_id)
         if to.free_bytes() < self._reserve_bytes:
             raise DiskError(
                 "a hold is not copied: the disk is full", remedy="make room at once: its footage goes on time"
@@ -133,9 +136,10 @@ class Keeping:
         def header_of(header: Header) -> Header:
             return under(header, hold.key_id, hold.ends_at_ns)
 
-        for camera_id in hold.cameras:
-            window = Window(camera_id, hold.from_ns, hold.until_ns)
-            copy_found(found_in(sources, self._keys, window, now_ns), to, self._keys, header_of, window, copied)
+        for hour in _hours(hold):  # all cameras' first hours go first
+            window = Window(hour.camera_id, hold.from_ns, hold.until_ns)
+            found = found_in(sources, self._keys, hour, self._clock.now_ns())
+            copy_found(found, to, self._keys, header_of, window, copied)
         return copied
 
     def _sources(self, hold: Hold) -> list[Source]:
@@ -183,6 +187,14 @@ class Keeping:
             return not self._keys.has(read_start(path).key)
         except HabeasError:
             return False
+
+
+def _hours(hold: Hold) -> list[Window]:
+    """Return the time of a hold's cameras by hours, as footage has its deadlines, in their order."""
+    ends = [*range(hold.from_ns - hold.from_ns % HOUR_NS + HOUR_NS, hold.until_ns, HOUR_NS), hold.until_ns]
+    begins = [hold.from_ns, *ends[:-1]]
+    pairs = zip(begins, ends, strict=True)
+    return [Window(camera_id, *pair) for pair in pairs for camera_id in hold.cameras]
 
 
 def _note_destroyed(tx: Tx, hold: Hold) -> None:

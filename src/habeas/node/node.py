@@ -169,7 +169,8 @@ class Node:
                 self._repeating("sweeper", self.retention.sweep, _SWEEP_S),
                 self._repeating("retrospect", self.retrospect.step, _TICK_S),
                 self._repeating("access", self.accessing.step, _TICK_S),
-                self._repeating("holds", self.keeping.step, _TICK_S),
+                self._repeating("ends of holds", self.keeping.end_due, _TICK_S),
+                self._repeating("holds", self.keeping.copy_approved, _TICK_S),
                 self._repeating("graces", self.gracing.step, _TICK_S),
                 self._repeating("held", self.keeping.sweep, _SWEEP_S),
             ]

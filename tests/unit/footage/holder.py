@@ -47,7 +47,8 @@ class Holder:
         with self.place.store.write() as tx:
             row = row_of(tx, self.place.keys, camera, self.bench.hour_ns)
             assert row is not None
-            tx.change(row, lasts_ns=lasts_ns)
+            for other in tx.find(Footage, camera_id=camera):
+                tx.change(other, lasts_ns=lasts_ns if other.footage_id == row.footage_id else 0)
 
     def asked(self, from_ns: int, until_ns: int, **changes: Any) -> Asked:
         told: dict[str, Any] = {
@@ -82,12 +83,17 @@ class Holder:
     def refuse(self, hold: Hold, who: str = "abe") -> Hold:
         return self.place.do(who, lambda tx, actor: holds.refuse(tx, self.place.keys, actor, hold.hold_id))
 
+    def keep(self) -> None:
+        """Do what the clock asks of holds."""
+        self.keeping.end_due()
+        self.keeping.copy_approved()
+
     def step(self) -> None:
         """Do what the clock asks for."""
         self.place.keys.reap(self.now_ns)
         self.bench.end_due()
         self.bench.sweep()
-        self.keeping.step()
+        self.keep()
         self.gracing.step()
         self.keeping.sweep()
 
@@ -111,7 +117,7 @@ class Holder:
     def held_now(self, hold: Hold) -> Hold:
         """Let what was approved be copied, and return the hold."""
         self.place.clock.advance(20 * NS_PER_S)
-        self.keeping.step()
+        self.keep()
         return self.row(hold)
 
     def row(self, hold: Hold) -> Hold:

@@ -143,6 +143,10 @@ class Life(RuleBasedStateMachine):
         ]
         return min([*same, self.now_ns])
 
+    def plenty(self) -> None:
+        """Let so much be recorded that all time so far is less than one part in a hundred: shares have other tests."""
+        self.holder.plenty(lasts_ns=101 * (self.now_ns - self.recorded[0].from_ns))
+
     # --- what happens -------------------------------------------------------------------------------------------------
 
     @rule()
@@ -175,7 +179,7 @@ class Life(RuleBasedStateMachine):
                 self.approved(self.holds[-1], who, crash=crash)
 
     def proposed(self, first: int, last: int, days: int, *, document: bool = False) -> bool:
-        self.holder.plenty()
+        self.plenty()
         ends_ns = self.now_ns + days * DAY_NS
         span = self.recorded[first].from_ns, self.recorded[last].until_ns
         there = any(self.readable(number) for number in range(first, last + 1))
@@ -202,7 +206,7 @@ class Life(RuleBasedStateMachine):
         self.approved(data.draw(st.sampled_from(self.holds)), who, crash=crash)
 
     def approved(self, kept: Kept, who: str, *, crash: bool = False) -> None:
-        self.holder.plenty()
+        self.plenty()
         try:
             refused = rule_of(lambda: self.holder.approve(kept.row, who))
         except InputError:
@@ -230,7 +234,7 @@ class Life(RuleBasedStateMachine):
             folder, others = Cut(self.holder.held / kept.row.hold_id), self.holder.keeping.folder
             self.holder.keeping.folder = lambda name: folder if name == folder.path.name else others(name)  # type: ignore[method-assign]
             try:
-                self.holder.keeping.step()
+                self.holder.keep()
             except DiskError:
                 assert folder.copies > 1
             self.restart()
@@ -263,7 +267,7 @@ class Life(RuleBasedStateMachine):
     @rule(data=st.data())
     def ask(self, data: st.DataObject) -> None:
         first, last = self.some(data)
-        self.holder.plenty()
+        self.plenty()
         span = self.recorded[first].from_ns, self.recorded[last].until_ns
         there = [number for number in range(first, last + 1) if self.now_ns < self.recorded[number].deadline_ns]
         if span[1] - span[0] > 2 * HOUR_NS:

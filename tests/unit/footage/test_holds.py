@@ -36,7 +36,7 @@ def test_what_two_approve_outlives_its_deadline_and_ends_with_its_hold(holder: H
     hold = holder.propose(began_ns + 4 * NS_PER_S, began_ns + 7 * NS_PER_S)
     assert holder.approve(hold, "abe").state == State.PROPOSED.value
     assert rule_of(lambda: holder.approve(hold, "abe")) == "two-persons"
-    holder.keeping.step()
+    holder.keep()
     assert holder.row(hold).state == State.PROPOSED.value, "one alone preserves nothing"
     assert holder.approve(hold, "bea").state == State.APPROVED.value
     kept = holder.held_now(hold)
@@ -48,12 +48,12 @@ def test_what_two_approve_outlives_its_deadline_and_ends_with_its_hold(holder: H
     assert holder.bench.folder.hours() == [], "what was recorded went at its own deadline"
     assert holder.opens(hold.hold_id) == [b"c1 1 0,c1 1 1,c1 1 2,c1 1 3", b"c1 2 0,c1 2 1"]
     holder.until(hold.ends_at_ns - 1)
-    holder.keeping.step()
+    holder.keep()
     assert len(holder.opens(hold.hold_id)) == 2, "the control: a moment before"
     holder.place.clock.advance(1)
     with pytest.raises(KeyDestroyed):
         holder.opens(hold.hold_id)
-    holder.keeping.step()
+    holder.keep()
     assert holder.place.keys.ids(Scope.HOLD) == frozenset()
     assert len(holder.keeping.sweep()) == 2
     assert list(holder.held.glob("*")) == []
@@ -116,12 +116,12 @@ def test_one_refuses_and_a_proposal_that_nobody_decides_lapses(holder: Holder) -
     assert rule_of(lambda: holder.approve(refused, "bea")) == "state"
     holder.approve(lapsing, "abe")
     holder.place.clock.advance(7 * DAY_NS - 1)
-    holder.keeping.step()
+    holder.keep()
     assert holder.row(lapsing).state == State.PROPOSED.value, "the control"
     holder.place.clock.advance(1)
     assert rule_of(lambda: holder.approve(lapsing, "bea")) == "state", "whether the clock has said so or not"
-    holder.keeping.step()
-    holder.keeping.step()
+    holder.keep()
+    holder.keep()
     assert holder.row(lapsing).state == State.LAPSED.value
     assert holder.place.keys.ids(Scope.HOLD) == frozenset()
     assert all(row.asked_sealed is None and row.destroyed_at_ns for row in holder.place.look(Hold))
@@ -138,7 +138,7 @@ def test_two_approvers_end_a_hold_early_and_its_copies_go_at_once(holder: Holder
     with pytest.raises(KeyDestroyed):
         holder.opens(hold.hold_id)
     assert rule_of(lambda: holder.release(hold, "abe")) == "state"
-    holder.keeping.step()
+    holder.keep()
     holder.keeping.sweep()
     assert list(holder.held.glob("*")) == []
     assert holder.bench.entries("hold.ended")[0]["why"] == "released"
@@ -233,6 +233,34 @@ def test_31_days_each_and_93_in_all_longer_only_by_court_document(holder: Holder
     ordered = holder.held_now(holder.approved(*span, ends_at_ns=later_ns, decision=b"an order"))
     assert ordered.state == State.HELD.value
     assert ordered.decision_sha256 is not None
+
+
+def test_an_interval_over_hours_and_cameras_is_held_whole_and_counted_once(holder: Holder) -> None:
+    """It is copied hour by hour, of all cameras: those first that go first."""
+    holder.place.clock.advance(HOUR_NS - 10 * NS_PER_S)
+    began_ns = holder.now_ns
+    holder.bench.record(0, 15)
+    holder.bench.record(1, 15, camera="c2")
+    holder.place.clock.advance(HOUR_NS)
+    holder.bench.record(2, 4)
+    holder.bench.stop()
+    order: list[str] = []
+    copy = FootageFolder.put
+
+    class Noting(FootageFolder):
+        def put(self, *args: Any) -> Path:
+            path = copy(self, *args)
+            order.append(f"{path.parent.name}/{path.parent.parent.name}")
+            return path
+
+    holder.plenty("c2")
+    hold = holder.approved(began_ns, holder.now_ns, cameras=("c1", "c2"))
+    holder.keeping.folder = lambda object_id: Noting(holder.held / object_id)  # type: ignore[method-assign]
+    kept = holder.held_now(hold)
+    assert (kept.segments, kept.lasts_ns // NS_PER_S) == (3, 31)
+    assert [data.count(b"c1") for data in holder.opens(hold.hold_id)] == [15, 4]
+    hours = [one.partition("/")[0] for one in order]
+    assert hours == sorted(hours)
 
 
 def test_overlapping_holds_are_each_whole_and_end_by_themselves(holder: Holder) -> None:
@@ -342,11 +370,11 @@ def test_a_crash_in_the_middle_of_copying_goes_on_when_the_node_starts_again(hol
 
     holder.keeping.folder = lambda object_id: Cut(holder.held / object_id)  # type: ignore[method-assign]
     with pytest.raises(DiskError):
-        holder.keeping.step()
+        holder.keep()
     assert holder.row(hold).state == State.APPROVED.value
     assert len(holder.opens(hold.hold_id)) == 1
     holder.begin()
-    holder.keeping.step()
+    holder.keep()
     assert holder.row(hold).state == State.HELD.value
     assert len(holder.opens(hold.hold_id)) == 3
 
@@ -359,11 +387,11 @@ def test_a_disk_that_is_full_is_said_and_no_other_hold_waits_to_end(holder: Hold
     holder.place.clock.advance(20 * NS_PER_S)
     holder.keeping._reserve_bytes = 1 << 62
     with pytest.raises(DiskError, match="the disk is full"):
-        holder.keeping.step()
+        holder.keep()
     assert holder.row(ending).state == State.ENDED.value
     assert holder.row(waiting).state == State.APPROVED.value
     holder.begin()
-    holder.keeping.step()
+    holder.keep()
     assert holder.row(waiting).state == State.HELD.value
 
 
@@ -385,11 +413,11 @@ def test_an_older_database_ends_a_hold_whose_key_is_gone_and_copies_again_what_i
     with holder.place.store.write() as tx:
         tx.change(tx.get(Hold, hold.hold_id), state=State.APPROVED.value)
     shutil.rmtree(holder.bench.folder.path)
-    holder.keeping.step()
+    holder.keep()
     assert holder.row(hold).state == State.HELD.value, "its own copies are there"
     assert holder.opens(hold.hold_id) == before
     holder.place.keys.destroy([hold.key_id])
-    holder.keeping.step()
+    holder.keep()
     assert holder.row(hold).state == State.ENDED.value
     assert holder.bench.entries("hold.ended")[-1]["why"] == KEY_GONE
 

@@ -41,8 +41,10 @@ from habeas.store.records import (
     Entry,
     Grant,
     Heartbeat,
+    Hold,
     Meta,
     Policy,
+    PublicRequest,
     Reference,
     Session,
     Subject,
@@ -327,6 +329,42 @@ def test_a_restore_takes_no_suspension_back_and_opens_no_account(
     counts = {"accounts": 2, "authorisations": 0, "grants": 2, "policies": 0, "subjects": 0, "suspensions": 1}
     counts |= {"holds": 0, "requests": 0}
     assert body(workspace, clock) == {"v": 1, "carried_over": True, **counts}
+
+
+@pytest.mark.rule("T5")
+@pytest.mark.rule("T6")
+def test_a_restore_takes_back_no_hold_nor_its_end_and_no_request_s_day(
+    workspace: Workspace, clock: ManualClock, tmp_path: Path
+) -> None:
+    """What runs goes on, since its copies are there; what is over stays over; nothing has its day twice."""
+    now_ns = clock.now_ns()
+
+    def hold(name: str, state: str, **more: Any) -> Hold:
+        about = ("gate",), now_ns - 2, now_ns - 1, now_ns + HOUR, now_ns
+        return Hold(name, state, "acc-1", *about, f"hold-{name}", None, "", **more)
+
+    def request(name: str, state: str, **more: Any) -> PublicRequest:
+        about = now_ns, ("gate",), now_ns - 2, now_ns - 1, now_ns + HOUR
+        return PublicRequest(name, state, "acc-1", *about, f"identity-{name}", None, **more)
+
+    before = [hold("h1", "held"), hold("h2", "proposed"), hold("h3", "proposed"), request("r1", "received")]
+    change(workspace, clock, lambda tx: [tx.add(one) for one in before])
+    back_up(workspace, tmp_path / "b.habeas", clock)
+
+    def since(tx: Tx) -> None:
+        tx.change(tx.get(Hold, "h1"), state="released", over_at_ns=now_ns)
+        tx.change(tx.get(Hold, "h2"), state="held", since_ns=now_ns)
+        tx.change(tx.get(PublicRequest, "r1"), state="graced", segments=("a",))
+        for one in (hold("h4", "held"), hold("h5", "proposed"), request("r2", "graced", segments=("b",))):
+            tx.add(one)
+
+    change(workspace, clock, since)
+    bring_back(workspace, tmp_path / "b.habeas", clock)
+    holds = look(workspace, clock, lambda tx: {one.hold_id: one.state for one in tx.find(Hold)})
+    assert holds == {"h1": "released", "h2": "held", "h3": "proposed", "h4": "held"}, "nobody approved what is proposed"
+    requests = look(workspace, clock, lambda tx: {one.request_id: one.segments for one in tx.find(PublicRequest)})
+    assert requests == {"r1": ("a",), "r2": ("b",)}
+    assert (body(workspace, clock)["holds"], body(workspace, clock)["requests"]) == (3, 2)
 
 
 def test_a_suspension_is_lifted_only_where_it_is_in_both(
