@@ -20,7 +20,8 @@ from tests.databases import KINDS, new_database
 from habeas.clock import ManualClock
 from habeas.errors import DiskError, HabeasError, InputError
 from habeas.store import Store, Tx, open_store, queries
-from habeas.store.records import TABLES, Account, Alert, Camera, Count, Entry, Meta, Suspension
+from habeas.store.records import Account, Alert, Camera, Count, Entry, Meta, Suspension
+from habeas.store.tables import TABLES
 
 THREADS, EACH, PROCESSES = 8, 25, 2
 WRITER = """

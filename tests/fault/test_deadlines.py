@@ -27,7 +27,7 @@ from habeas.footage.retention import Retention
 from habeas.footage.rows import row_of
 from habeas.keys import KeyStore, Scope
 from habeas.store.connection import database_file
-from habeas.store.records import Footage, Hold
+from habeas.store.footage_records import Footage, Hold
 from habeas.types import HOUR_NS, NS_PER_S
 
 MINUTES_5 = 300 * NS_PER_S

@@ -157,6 +157,7 @@ def test_only_authority_builds_a_gallery_view_and_only_sources_an_origin() -> No
     }
     assert built == {
         ("GalleryView", "authority/views.py"),
+        ("build_view", "authority/access.py"),
         ("build_view", "authority/canary.py"),
         ("build_view", "authority/gallery.py"),
         ("build_view", "authority/runs.py"),

@@ -20,21 +20,17 @@ from habeas.node.trees import ended_epoch
 from habeas.review import receipts
 from habeas.review.images import OVERSIGHT
 from habeas.store import Tx
+from habeas.store.footage_records import AccessRequest, Finding, FootageSearch, Hold, PublicRequest
 from habeas.store.records import (
-    AccessRequest,
     Account,
     Alert,
     Approval,
     Authorisation,
     Dispute,
-    Finding,
-    FootageSearch,
     Grant,
-    Hold,
     Look,
     Meta,
     Policy,
-    PublicRequest,
     Receipt,
     Suspension,
     Token,

@@ -52,7 +52,8 @@ from habeas.node.node import Node
 from habeas.review.images import image_context
 from habeas.settings import Settings, WorkerSettings
 from habeas.store import Tx, open_store
-from habeas.store.records import Account, Alert, Canary, Entry, Hold, Meta, Reference, Session, Token
+from habeas.store.footage_records import Hold
+from habeas.store.records import Account, Alert, Canary, Entry, Meta, Reference, Session, Token
 from habeas.store.upgrade import upgrade
 from habeas.types import NS_PER_S
 from habeas.video.address import parse_address

@@ -29,8 +29,9 @@ from habeas.keys import KeyStore, MasterKey
 from habeas.node.node import Node
 from habeas.node.refusals import Refusals
 from habeas.store import Tx
-from habeas.store.records import TABLES, Entry
+from habeas.store.records import Entry
 from habeas.store.schema import TABLE_OF
+from habeas.store.tables import TABLES
 from habeas.types import NS_PER_S
 from habeas.video.address import AddressRules, rules_with
 from habeas.web.api import make_api

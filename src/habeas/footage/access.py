@@ -27,7 +27,7 @@ from habeas.footage.holds import check_cameras
 from habeas.footage.searches import ENDED, RUNNING
 from habeas.keys import KeyStore, Scope
 from habeas.store import Tx
-from habeas.store.records import AccessPhoto, AccessRequest, Finding, FootageSearch
+from habeas.store.footage_records import AccessPhoto, AccessRequest, Finding, FootageSearch
 from habeas.types import DAY_NS, F32, HOUR_NS, seconds, utc
 
 APPROVE: Final = "access"

@@ -17,7 +17,8 @@ from habeas.footage.retention import ACTOR, LONGEST_NS
 from habeas.footage.rows import footage_id
 from habeas.keys import KeyStore, Scope
 from habeas.store import Store, Tx
-from habeas.store.records import Camera, Footage
+from habeas.store.footage_records import Footage
+from habeas.store.records import Camera
 from habeas.types import utc
 
 _REMEDY: Final = "look who else writes there; it goes 120 hours after its hour"

@@ -16,7 +16,7 @@ from habeas.errors import InputError, RuleError
 from habeas.footage.access import State, open_now
 from habeas.keys import KeyStore
 from habeas.store import Tx
-from habeas.store.records import AccessRequest, Finding
+from habeas.store.footage_records import AccessRequest, Finding
 from habeas.types import NS_PER_S, utc
 
 OPEN: Final = "open"

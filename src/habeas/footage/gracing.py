@@ -17,7 +17,7 @@ from habeas.footage.reading import Damage, Stretch, Window, read_window
 from habeas.keys import KeyStore, Scope
 from habeas.ports import Clock
 from habeas.store import Store, Tx
-from habeas.store.records import PublicRequest
+from habeas.store.footage_records import PublicRequest
 
 ACTOR: Final = "clock"
 _LAPSING: Final = frozenset({RequestState.RECEIVED.value, RequestState.VERIFIED.value, RequestState.GRACED.value})

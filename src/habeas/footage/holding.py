@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from habeas.errors import InputError, RuleError
-from habeas.store.records import Hold
+from habeas.store.footage_records import Hold
 from habeas.types import DAY_NS, HOUR_NS, NS_PER_S, utc
 
 LONGEST_NS: Final = 31 * DAY_NS

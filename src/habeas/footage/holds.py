@@ -38,8 +38,9 @@ from habeas.footage.holding import (
 from habeas.keys import KeyStore, Scope
 from habeas.review.table import State as AlertState
 from habeas.store import Tx
+from habeas.store.footage_records import Footage, Hold, PublicRequest
 from habeas.store.queries import FACES, recorded_ns
-from habeas.store.records import Alert, Authorisation, Camera, Footage, Hold, PublicRequest
+from habeas.store.records import Alert, Authorisation, Camera
 from habeas.types import NS_PER_S, utc
 
 APPROVE: Final = "hold"

@@ -22,8 +22,8 @@ from habeas.footage.reading import Window
 from habeas.keys import KeyStore, Scope
 from habeas.ports import Clock
 from habeas.store import Store, Tx
+from habeas.store.footage_records import Hold, PublicRequest
 from habeas.store.queries import footage_deadline
-from habeas.store.records import Hold, PublicRequest
 from habeas.types import HOUR_NS, seconds
 
 ACTOR: Final = "clock"

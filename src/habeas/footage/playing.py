@@ -15,7 +15,7 @@ from habeas.footage.reading import Stretch, Window, headers_in, read_window
 from habeas.footage.showing import sees
 from habeas.keys import KeyStore, Scope
 from habeas.store import Tx
-from habeas.store.records import Hold
+from habeas.store.footage_records import Hold
 from habeas.types import seconds, utc
 
 

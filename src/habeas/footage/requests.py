@@ -32,8 +32,8 @@ from habeas.footage.reading import Window, headers_in
 from habeas.footage.rows import footage_id
 from habeas.keys import KeyStore, Scope
 from habeas.store import Tx
+from habeas.store.footage_records import Footage, PublicRequest
 from habeas.store.queries import recorded_ns
-from habeas.store.records import Footage, PublicRequest
 from habeas.types import utc
 
 _ASKED: Final = b"public request"

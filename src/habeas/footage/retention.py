@@ -20,8 +20,8 @@ from habeas.footage.rows import kept_for_ns
 from habeas.keys import KeyStore, Scope
 from habeas.ports import Clock
 from habeas.store import Store, Tx
+from habeas.store.footage_records import Footage
 from habeas.store.queries import footage_beyond, footage_due, footage_names
-from habeas.store.records import Footage
 from habeas.types import HOUR_NS, utc
 
 ACTOR: Final = "clock"

@@ -7,8 +7,9 @@ from habeas.errors import InputError
 from habeas.footage.files import SegmentFile, hour_text
 from habeas.keys import KeyStore, Scope
 from habeas.store import Tx
+from habeas.store.footage_records import Footage
 from habeas.store.queries import footage_last_of
-from habeas.store.records import Camera, Footage
+from habeas.store.records import Camera
 from habeas.types import HOUR_NS, NS_PER_S, utc
 
 ACTOR: Final = "recorder"

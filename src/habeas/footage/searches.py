@@ -7,7 +7,8 @@ from habeas.authority.authorisations import in_time
 from habeas.authority.requests import State
 from habeas.errors import InputError, RuleError
 from habeas.store import Tx
-from habeas.store.records import Authorisation, Camera, FootageSearch
+from habeas.store.footage_records import FootageSearch
+from habeas.store.records import Authorisation, Camera
 from habeas.types import seconds, utc
 
 ACTOR: Final = "matcher"

@@ -12,7 +12,7 @@ from habeas.footage.holding import OVER, State
 from habeas.footage.holds import APPROVE, asked_of, hash_of
 from habeas.keys import KeyStore
 from habeas.store import Tx
-from habeas.store.records import Hold
+from habeas.store.footage_records import Hold
 from habeas.types import seconds, utc
 
 

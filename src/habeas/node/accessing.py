@@ -28,7 +28,7 @@ from habeas.node.alerting import Means, check_length, jpeg
 from habeas.node.sweeping import Came, Job, Stop, Sweeper
 from habeas.pipeline import Matcher
 from habeas.settings import DetectSettings
-from habeas.store.records import AccessRequest, Finding, FootageSearch
+from habeas.store.footage_records import AccessRequest, Finding, FootageSearch
 from habeas.types import NS_PER_S, Alert, GalleryView, Origin, Probe, seconds
 
 ACTOR: Final = "clock"

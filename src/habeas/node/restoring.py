@@ -27,15 +27,14 @@ from habeas.ports import Clock
 from habeas.store import Tx, open_store
 from habeas.store.archive import backup, on_disk
 from habeas.store.connection import database_file
+from habeas.store.footage_records import Hold, PublicRequest
 from habeas.store.records import (
     Account,
     Authorisation,
     Grant,
-    Hold,
     LostEntry,
     Meta,
     Policy,
-    PublicRequest,
     Reference,
     Session,
     Subject,

@@ -18,7 +18,8 @@ from habeas.node.alerting import Alerting, Means
 from habeas.node.sweeping import Came, Job, Stop, Sweeper
 from habeas.review.alerts import runs
 from habeas.settings import DetectSettings
-from habeas.store.records import Authorisation, FootageSearch, Hold
+from habeas.store.footage_records import FootageSearch, Hold
+from habeas.store.records import Authorisation
 from habeas.types import GalleryView, Origin, Probe
 
 

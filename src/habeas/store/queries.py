@@ -5,19 +5,8 @@ from typing import Final
 
 from sqlalchemy import ColumnElement, func, or_, select, union_all
 
-from habeas.store.records import (
-    Alert,
-    Authorisation,
-    Camera,
-    Count,
-    Dispute,
-    Entry,
-    Footage,
-    Look,
-    LostEntry,
-    Search,
-    Verdict,
-)
+from habeas.store.footage_records import Footage
+from habeas.store.records import Alert, Authorisation, Camera, Count, Dispute, Entry, Look, LostEntry, Search, Verdict
 from habeas.store.schema import TABLE_OF
 from habeas.store.transaction import Tx
 from habeas.store.values import matching

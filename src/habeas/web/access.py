@@ -17,7 +17,7 @@ from habeas.footage.access import Document, Plea, State
 from habeas.node.enrolling import Given, enrol_batch
 from habeas.node.node import Node
 from habeas.store import Tx
-from habeas.store.records import AccessRequest, Finding, FootageSearch
+from habeas.store.footage_records import AccessRequest, Finding, FootageSearch
 from habeas.types import seconds, utc
 from habeas.web.bodies import AccessBody, ApproveBody, JudgeBody, decoded
 from habeas.web.calls import Caller

@@ -3,7 +3,8 @@
 from fastapi import APIRouter
 
 from habeas.accounts.roles import Role
-from habeas.store.records import Camera, Footage
+from habeas.store.footage_records import Footage
+from habeas.store.records import Camera
 from habeas.types import seconds, utc
 from habeas.web.calls import Caller
 from habeas.web.strict import StrictRoute

@@ -7,7 +7,7 @@ from habeas.footage.holds import Asked
 from habeas.footage.playing import Held
 from habeas.footage.requests import Plea
 from habeas.node.node import Node
-from habeas.store.records import Hold
+from habeas.store.footage_records import Hold
 from habeas.web.bodies import ApproveBody, HoldBody, RequestBody, decoded
 from habeas.web.calls import Caller
 from habeas.web.strict import StrictRoute

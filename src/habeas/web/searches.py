@@ -6,7 +6,8 @@ from habeas.accounts.roles import Role
 from habeas.footage import searches
 from habeas.node.node import Node
 from habeas.store import Tx
-from habeas.store.records import Authorisation, FootageSearch
+from habeas.store.footage_records import FootageSearch
+from habeas.store.records import Authorisation
 from habeas.types import seconds, utc
 from habeas.web.calls import Caller
 from habeas.web.strict import StrictRoute

@@ -13,7 +13,8 @@ from habeas.footage.adopting import take_over
 from habeas.footage.files import FootageFolder, read_segment
 from habeas.footage.recorder import Recorder
 from habeas.footage.retention import Retention
-from habeas.store.records import Entry, Footage
+from habeas.store.footage_records import Footage
+from habeas.store.records import Entry
 from habeas.types import HOUR_NS, NS_PER_S
 from habeas.video.parts import Part
 

@@ -14,7 +14,7 @@ from habeas.footage.holds import Asked, hash_of
 from habeas.footage.keeping import Keeping
 from habeas.footage.requests import Plea, Verified
 from habeas.footage.rows import row_of
-from habeas.store.records import Footage, Hold, PublicRequest
+from habeas.store.footage_records import Footage, Hold, PublicRequest
 from habeas.types import DAY_NS, HOUR_NS, NS_PER_S
 
 PLENTY_NS = 10**4 * HOUR_NS

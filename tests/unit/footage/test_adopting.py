@@ -9,7 +9,7 @@ from tests.unit.footage.bench import Bench
 
 from habeas.footage.files import read_segment
 from habeas.keys import Scope
-from habeas.store.records import Footage
+from habeas.store.footage_records import Footage
 from habeas.types import HOUR_NS, NS_PER_S
 
 

@@ -29,7 +29,7 @@ from habeas.footage import holds
 from habeas.footage.copying import Copied
 from habeas.footage.files import FootageFolder
 from habeas.footage.keeping import Keeping
-from habeas.store.records import Hold, PublicRequest
+from habeas.store.footage_records import Hold, PublicRequest
 from habeas.types import DAY_NS, HOUR_NS, NS_PER_S
 
 APPROVERS = ("abe", "bea", "cid")

@@ -21,7 +21,7 @@ from habeas.footage.holding import (
     searchable,
     spans,
 )
-from habeas.store.records import Hold
+from habeas.store.footage_records import Hold
 from habeas.types import DAY_NS, HOUR_NS
 
 NOW = 1_800_000_000 * 10**9

@@ -22,7 +22,8 @@ from habeas.footage.playing import Held
 from habeas.keys import Scope
 from habeas.review.table import Answer
 from habeas.store import Tx
-from habeas.store.records import Entry, Footage, Hold
+from habeas.store.footage_records import Footage, Hold
+from habeas.store.records import Entry
 from habeas.types import DAY_NS, HOUR_NS, NS_PER_S
 
 

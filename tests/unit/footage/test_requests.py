@@ -12,7 +12,8 @@ from habeas.footage.files import read_segment
 from habeas.footage.holding import RequestState, State
 from habeas.footage.playing import Held
 from habeas.keys import Scope
-from habeas.store.records import Entry, Footage, PublicRequest
+from habeas.store.footage_records import Footage, PublicRequest
+from habeas.store.records import Entry
 from habeas.types import DAY_NS, HOUR_NS, NS_PER_S
 
 

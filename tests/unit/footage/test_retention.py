@@ -8,7 +8,7 @@ from tests.unit.footage.bench import Bench
 from habeas.errors import DiskError, KeyDestroyed
 from habeas.footage.rows import row_of
 from habeas.keys import Scope
-from habeas.store.records import Footage
+from habeas.store.footage_records import Footage
 from habeas.types import HOUR_NS
 
 

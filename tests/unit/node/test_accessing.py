@@ -34,7 +34,8 @@ from habeas.node.searching import Searching
 from habeas.node.timekeeper import Timekeeper
 from habeas.settings import DetectSettings
 from habeas.store import Tx
-from habeas.store.records import AccessPhoto, AccessRequest, Alert, Camera, Entry, Finding, FootageSearch
+from habeas.store.footage_records import AccessPhoto, AccessRequest, Finding, FootageSearch
+from habeas.store.records import Alert, Camera, Entry
 from habeas.types import HOUR_NS, NS_PER_S, ClosedTrack, OriginKind, Probe, Templates
 from habeas.video.edge import origin
 

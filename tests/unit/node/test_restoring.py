@@ -35,16 +35,15 @@ from habeas.node.restoring import back_up, bring_back, node_runs
 from habeas.node.workspace import SETTINGS, Workspace, load_workspace, socket_path
 from habeas.settings import Settings
 from habeas.store import Tx, open_store
+from habeas.store.footage_records import Hold, PublicRequest
 from habeas.store.records import (
     Account,
     Authorisation,
     Entry,
     Grant,
     Heartbeat,
-    Hold,
     Meta,
     Policy,
-    PublicRequest,
     Reference,
     Session,
     Subject,

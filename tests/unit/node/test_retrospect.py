@@ -27,7 +27,8 @@ from habeas.node.searching import Searching
 from habeas.node.timekeeper import Timekeeper
 from habeas.settings import DetectSettings
 from habeas.store import Tx
-from habeas.store.records import Alert, Authorisation, Entry, FootageSearch
+from habeas.store.footage_records import FootageSearch
+from habeas.store.records import Alert, Authorisation, Entry
 from habeas.types import HOUR_NS, NS_PER_S, ClosedTrack, OriginKind, Probe, Templates
 from habeas.video.edge import origin
 

@@ -21,8 +21,9 @@ from habeas.errors import DiskError, InputError
 from habeas.store import Store, open_store
 from habeas.store.archive import MAGIC, backup, opened
 from habeas.store.connection import connect, database_file, reading
-from habeas.store.records import TABLES, Account, Camera, Entry, Meta, Suspension
+from habeas.store.records import Account, Camera, Entry, Meta, Suspension
 from habeas.store.restore import restore
+from habeas.store.tables import TABLES
 
 SETTINGS = b"cameras:\n  north: {}\n"
 
