@@ -29,8 +29,10 @@ _TOUCH: Final = 0.15
 """Two faces that grown by this share of their size overlap could be mistaken for each other."""
 _SUBSTANTIAL: Final = 3
 """With fewer sightings a path is no face with which another is mistaken."""
-_MOTION_ROWS: Final = 6
+MOTION_ROWS: Final = 6
 """Sightings from which movement at the end of a path is estimated."""
+_MOTION_LEAST: Final = 4
+"""With fewer, the detector's own trembling is most of it."""
 _COAST_NS: Final = NS_PER_S // 2
 _MIN_OVERLAP: Final = 0.08
 _JOIN_MARGIN: Final = 0.75
@@ -105,14 +107,14 @@ def merged(one: Sightings, other: Sightings) -> Sightings:
 
 
 def movement_px_s(times_ns: I64, boxes_xyxy_px: F32) -> F32:
-    """Return how fast a box moves: (4,) float32, pixels a second of each edge's middle, from first to last.
+    """Return how fast a box moves: (4,) float32, its middle's pixels a second, twice; 0 of too few sightings to tell.
 
     Args:
         times_ns: (k,) int64, increasing.
         boxes_xyxy_px: (k, 4) float32.
     """
     elapsed_s = (times_ns[-1] - times_ns[0]) / NS_PER_S
-    if elapsed_s <= 0:
+    if len(times_ns) < _MOTION_LEAST or elapsed_s <= 0:
         return np.zeros(4, np.float32)
     ends = boxes_xyxy_px[[0, -1]]
     middles = (ends[:, :2] + ends[:, 2:]) / 2
@@ -161,7 +163,7 @@ class _Linker:
         return [path for number, path in enumerate(known) if number not in set(to.tolist())]
 
     def _expected(self, path: _Open, now_ns: int) -> F32:
-        return expected_at(self._times_ns, self._sightings, path.rows[-_MOTION_ROWS:], now_ns)
+        return expected_at(self._times_ns, self._sightings, path.rows[-MOTION_ROWS:], now_ns)
 
     def _end(self, now_ns: int | None) -> None:
         """End what was not seen for long; None: everything."""
@@ -222,8 +224,8 @@ def _meeting(timeline: Timeline, sightings: Sightings, before: I64, after: I64) 
     if ended_ns >= began_ns:
         return 0.0
     middle_ns = (ended_ns + began_ns) // 2
-    went = expected_at(timeline.times_ns, sightings, before[-_MOTION_ROWS:].tolist(), middle_ns)
-    came = expected_at(timeline.times_ns, sightings, after[:_MOTION_ROWS][::-1].tolist(), middle_ns)
+    went = expected_at(timeline.times_ns, sightings, before[-MOTION_ROWS:].tolist(), middle_ns)
+    came = expected_at(timeline.times_ns, sightings, after[:MOTION_ROWS][::-1].tolist(), middle_ns)
     return float(iou(expand(went[None], _JOIN_MARGIN), expand(came[None], _JOIN_MARGIN))[0, 0])
 
 

@@ -8,13 +8,13 @@ import numpy.typing as npt
 
 from habeas.footage.following import Sightings
 from habeas.footage.redaction import Plan
-from habeas.geometry import clip_box, iou
+from habeas.geometry import areas, clip_box, iou
 from habeas.types import F32
 
 _COVERED: Final = 0.8
 """A detection that is so much covered is of a shape, not of a face."""
-_SAME: Final = 0.3
-"""A detection that overlaps a spared face so much is that face."""
+_SAME: Final = 0.6
+"""A detection is the spared face where one lies by this share in the other."""
 
 
 def uncovered(plan: Plan, picture: int, boxes_xyxy_px: F32) -> npt.NDArray[np.bool_]:
@@ -29,8 +29,16 @@ def uncovered(plan: Plan, picture: int, boxes_xyxy_px: F32) -> npt.NDArray[np.bo
     shares = np.array([covered_share(box, shapes, plan.size_wh) for box in boxes_xyxy_px])
     free = np.asarray(shares < _COVERED, np.bool_).reshape(len(boxes_xyxy_px))
     if len(spared) and len(boxes_xyxy_px):
-        free &= iou(boxes_xyxy_px, spared).max(axis=1) < _SAME
+        free &= _shared(boxes_xyxy_px, spared).max(axis=1) < _SAME
     return free
+
+
+def _shared(one_xyxy_px: F32, other_xyxy_px: F32) -> F32:
+    """Return the intersection of every pair, as a share of the smaller box: (n, k) float32."""
+    both = areas(one_xyxy_px)[:, None] + areas(other_xyxy_px)[None]
+    overlap = iou(one_xyxy_px, other_xyxy_px)
+    smaller = np.minimum(areas(one_xyxy_px)[:, None], areas(other_xyxy_px)[None])
+    return np.asarray(overlap / (1 + overlap) * both / np.maximum(smaller, 1), np.float32)
 
 
 def covered_share(box_xyxy_px: F32, shapes_xyxy_px: F32, size_wh: tuple[int, int]) -> float:

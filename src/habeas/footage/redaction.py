@@ -15,18 +15,30 @@ import numpy as np
 import numpy.typing as npt
 
 from habeas.errors import InputError
-from habeas.footage.following import Places, Sightings, Timeline, Track, between, link, movement_px_s, split
+from habeas.footage.following import (
+    MOTION_ROWS,
+    SURE_SCORE,
+    Places,
+    Sightings,
+    Timeline,
+    Track,
+    between,
+    link,
+    movement_px_s,
+    split,
+)
 from habeas.types import F32, I64, NS_PER_S
 
-HEAD: Final = np.array([0.55, 0.7, 0.55, 0.5], np.float32)
+HEAD: Final = np.array([0.4, 0.5, 0.4, 0.35], np.float32)
 """What a shape holds beside the detector's box, from brow to chin: left, above, right and below, in widths and heights
 of it. Hair, ears and the upper neck of a head of ordinary proportions lie inside; measured on scenes whose heads are
 known (`bench/run.py redaction`)."""
 EXTEND_NS: Final = 6 * NS_PER_S // 10
 """A face is covered for so long before its first sighting, and after its last."""
+EXTEND_FAINT_NS: Final = 2 * NS_PER_S // 10
+"""The same of what was never surely a face: much of it is none."""
 _GROWTH_PER_S: Final = 1.0
 """How much more than `HEAD` a shape holds for each second between it and the nearest sighting."""
-_MOTION_ROWS: Final = 6
 _GRID_PX: Final = 2
 """Two pixels share one colour sample (4:2:0): a shape ends between samples, one sample further out."""
 MAX_BY_HAND: Final = 1000
@@ -91,7 +103,7 @@ class Rows:
         pictures: (m,) int64.
         boxes_xyxy_px: (m, 4) float32.
         whys: (m,) int64, places in `Why`.
-        tracks: (m,) int64, of which track; 0: of none.
+        tracks: (m,) int64, of which track; 0: of none, or between two.
     """
 
     pictures: I64
@@ -189,7 +201,7 @@ def _rows(followed: Followed, keep: frozenset[int]) -> tuple[Rows, npt.NDArray[n
     for path in followed.paths:
         pictures, boxes, whys = _whereabouts(followed, path)
         before, after = _nearest(followed, owners, path, pictures)
-        parts.append(Rows(pictures, boxes, whys, np.where(before > 0, before, after)))
+        parts.append(Rows(pictures, boxes, whys, _only(before, after)))
         spared.append(_both_kept(before, after, keep))
     return _joined(parts), np.concatenate(spared)
 
@@ -211,6 +223,12 @@ def _nearest(followed: Followed, owners: I64, path: I64, pictures: I64) -> tuple
     return np.asarray(before, np.int64), np.asarray(after, np.int64)
 
 
+def _only(before: I64, after: I64) -> I64:
+    """Return the track that a place is of; 0 between two."""
+    same = (before == after) | (after == 0)
+    return np.asarray(np.where(same, before, np.where(before == 0, after, 0)), np.int64)
+
+
 def _both_kept(before: I64, after: I64, keep: frozenset[int]) -> npt.NDArray[np.bool_]:
     """Tell which places are of a face that is kept: by what was seen before and after, or the one that there is."""
     kept = np.array(sorted(keep | {0}))
@@ -223,8 +241,10 @@ def _whereabouts(followed: Followed, path: I64) -> tuple[I64, F32, I64]:
     timeline = followed.timeline
     pictures, boxes, rows = between(timeline, followed.sightings, path)
     middle = _grown(timeline, followed.sightings, path, (pictures, boxes, rows))
-    ahead = _beyond(timeline, followed.sightings, path[:_MOTION_ROWS], into_past=True)
-    behind = _beyond(timeline, followed.sightings, path[-_MOTION_ROWS:], into_past=False)
+    sure = followed.sightings.scores[path].max() >= SURE_SCORE
+    reach_ns = EXTEND_NS if sure else EXTEND_FAINT_NS
+    ahead = _beyond(timeline, followed.sightings, path[:MOTION_ROWS], -reach_ns)
+    behind = _beyond(timeline, followed.sightings, path[-MOTION_ROWS:], reach_ns)
     whys = np.where(rows >= 0, _WHYS.index(Why.DETECTED), _WHYS.index(Why.BETWEEN))
     beyond = _WHYS.index(Why.BEYOND)
     return (
@@ -250,24 +270,32 @@ def _grown_by(boxes_xyxy_px: F32, margins: F32) -> F32:
     return np.asarray(np.concatenate([boxes_xyxy_px[:, :2] - out, boxes_xyxy_px[:, 2:] + out], axis=1), np.float32)
 
 
-def _beyond(timeline: Timeline, sightings: Sightings, rows: I64, *, into_past: bool) -> tuple[I64, F32]:
-    """Return where a face may be before its first sighting, or after its last: where it was, or where it was going."""
-    end = int(sightings.pictures[rows[0 if into_past else -1]])
+def _beyond(timeline: Timeline, sightings: Sightings, rows: I64, reach_ns: int) -> tuple[I64, F32]:
+    """Return where a face may be before its first sighting, or after its last: where it was, or where it was going.
+
+    Args:
+        timeline: the film.
+        sightings: in it.
+        rows: the sightings at that end of the path.
+        reach_ns: for how long; negative: before.
+    """
+    row = rows[-1 if reach_ns > 0 else 0]
+    end = int(sightings.pictures[row])
     first, after = timeline.shot_of(end)
-    end_ns = int(timeline.times_ns[end])
-    reach = np.arange(first, end) if into_past else np.arange(end + 1, after)
-    reach = reach[np.abs(timeline.times_ns[reach] - end_ns) <= EXTEND_NS]
+    pictures = np.arange(end + 1, after) if reach_ns > 0 else np.arange(first, end)
+    away_ns = timeline.times_ns[pictures] - timeline.times_ns[end]
+    near = np.abs(away_ns) <= abs(reach_ns)
+    away_s = np.asarray(away_ns[near] / NS_PER_S, np.float32)
     speed = movement_px_s(timeline.times_ns[sightings.pictures[rows]], sightings.boxes_xyxy_px[rows])
-    box = sightings.boxes_xyxy_px[rows[0 if into_past else -1]]
-    away_s = ((timeline.times_ns[reach] - end_ns) / NS_PER_S).astype(np.float32)
-    moved = box[None] + away_s[:, None] * speed[None]
-    either = np.concatenate([np.minimum(moved[:, :2], box[:2]), np.maximum(moved[:, 2:], box[2:])], axis=1)
-    margins = np.asarray(np.abs(away_s) * _GROWTH_PER_S, np.float32)
-    grown = _grown_by(np.repeat(box[None], len(reach), axis=0), margins)
-    return reach, np.asarray(
-        np.concatenate([np.minimum(either[:, :2], grown[:, :2]), np.maximum(either[:, 2:], grown[:, 2:])], axis=1),
-        np.float32,
-    )
+    was = np.repeat(sightings.boxes_xyxy_px[row][None], len(away_s), axis=0)
+    grown = _grown_by(was, np.asarray(np.abs(away_s) * _GROWTH_PER_S, np.float32))
+    return pictures[near], _around_both(grown, was + away_s[:, None] * speed[None])
+
+
+def _around_both(one_xyxy_px: F32, other_xyxy_px: F32) -> F32:
+    low = np.minimum(one_xyxy_px[:, :2], other_xyxy_px[:, :2])
+    high = np.maximum(one_xyxy_px[:, 2:], other_xyxy_px[:, 2:])
+    return np.asarray(np.concatenate([low, high], axis=1), np.float32)
 
 
 # --- shapes -----------------------------------------------------------------------------------------------------------

@@ -1,0 +1,300 @@
+"""How many faces redaction misses: scenes whose truth is known, and a recorded crowd, each redacted by a sealed worker.
+
+A face of somebody else of 20 px or more is missed in a picture if less than `COVERED` of its box is painted, if our
+detector or another one finds it in the result, or if our networks still know it by what is left.
+"""
+
+import dataclasses
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+from mtcnn import Mtcnn
+
+from habeas.app import App
+from habeas.comparison.calibration import DEFAULT_FPIR
+from habeas.engine.examining import SEEN_SCORE, seen_in
+from habeas.engine.orders import Timing
+from habeas.engine.redacting import Redacting
+from habeas.engine.screening import Looking, reels_of
+from habeas.faces.align import align
+from habeas.footage.form import Header, Kind, Record
+from habeas.footage.reading import Stretch
+from habeas.footage.redaction import Wish
+from habeas.measure.dataset import Maker, central_face
+from habeas.measure.heads import cut_out
+from habeas.measure.portraits import PORTRAITS, load_portraits
+from habeas.measure.scenes import STAR, Scene, demo_scene, draw_scene
+from habeas.measure.strangers import strangers
+from habeas.measure.walks import Walk
+from habeas.models.pull import fetch
+from habeas.settings import DetectSettings
+from habeas.types import NS_PER_S, Frame
+from habeas.video import ArrayPicture, load_image
+from habeas.video.file import VideoFile
+from habeas.video.masks import GREY
+from habeas.video.remux import remux_file
+
+BEGAN_NS = 1_790_000_000 * NS_PER_S
+LOOKING = Looking("film", BEGAN_NS, BEGAN_NS + 3600 * NS_PER_S, DetectSettings())
+SMALLEST_PX = 20
+VISIBLE = 0.5
+"""A face of which less can be seen, behind somebody or beside the picture, is not counted."""
+COVERED = 0.9
+EVERY = 2
+"""Detectors and recogniser look at every second picture; whether boxes are covered is measured in all."""
+WIDTHS = (20, 32, 48, 80, 10_000)
+
+
+# --- films ------------------------------------------------------------------------------------------------------------
+
+
+def heads(app):
+    """Return heads by person, and the portraits."""
+    folder = app.settings.models.folder
+    fetch([portrait.file for portrait in PORTRAITS], folder)
+    portraits = load_portraits(folder)
+    maker = Maker.of(folder, app.detector(), app.templater, app.clock)
+    cut = {}
+    for name, image in portraits.items():
+        face = central_face(Frame(maker.origin, 0, 0, 0, ArrayPicture(image)), maker.detector)
+        cut[name] = cut_out(image, face.landmarks_xy_px[0])
+    return {name: head for name, head in cut.items() if name != "obama-2"}, portraits
+
+
+def scenes(cast):
+    """Return the films: the demo's street, and a narrow place in which people cross, near and far."""
+    street = dataclasses.replace(demo_scene(cast, 11), size_wh=(960, 540), duration_s=14.0)
+    extras = list(strangers(cast, 9, 5))
+    ways = [((-2.6 + 0.5 * k, 3.2 + 0.7 * k), (2.4 - 0.4 * k, 2.6 + 0.8 * k)) for k in range(5)]
+    ways += [((2.8 - 0.5 * k, 3.0 + 0.8 * k), (-2.6, 2.8 + 0.7 * k)) for k in range(4)]
+    walks = [
+        Walk(f"x{k}", f"x{k}", head, 0.3 * k, *way) for k, (head, way) in enumerate(zip(extras, ways, strict=True))
+    ]
+    walks.append(Walk(STAR, STAR, cast[STAR], 0.0, (-0.9, 5.5), (0.4, 1.4), 0.8))
+    crossing = Scene(tuple(walks), size_wh=(960, 540), duration_s=6.0, seed=3)
+    return {"street": street, "crossing": crossing}
+
+
+def stretch_of(path):
+    parts = tuple(Record(Kind.PART, part.captured_at_ns, part.lasts_ns, part.data) for part in remux_file(path))
+    return Stretch(Header("film", BEGAN_NS, BEGAN_NS, "footage-1", "s", "h264", (2, 2), BEGAN_NS), parts)
+
+
+# --- redacting --------------------------------------------------------------------------------------------------------
+
+
+def redacted(app, path, out, is_kept):
+    """Redact a film; spare the tracks that `is_kept` says are of the person concerned. Return what was told of it."""
+    probes = []
+    with Redacting(app.settings.models, Timing(silence_s=60)) as worker:
+        (reel,) = reels_of([stretch_of(path)])
+        with reel:
+            there = worker.examine(reel, LOOKING, probes.append, compared=True)
+        sims = {}
+        for probe in probes:
+            sims.setdefault(probe.track_id, []).append(probe.templates.vectors[0].copy())
+        keep = frozenset(track for track, vectors in sims.items() if is_kept(there.tracks[track], vectors))
+        with out.open("wb") as file:
+            done = worker.paint(there, Wish(keep), file.write)
+    return there, keep, done
+
+
+def at(places, at_ns, slack_ns=NS_PER_S // 10):
+    """Return where a track told in places is at a time; None: not then."""
+    times = np.array([place[0] for place in places])
+    if not times[0] - slack_ns <= at_ns <= times[-1] + slack_ns:
+        return None
+    edges = np.array([place[1] for place in places])
+    return np.array([np.interp(at_ns, times, edges[:, edge]) for edge in range(4)])
+
+
+# --- looking at results -----------------------------------------------------------------------------------------------
+
+
+def inside(box, other):
+    """Return the share of the smaller box that lies in the other."""
+    sides = np.maximum(np.minimum(box[2:], other[2:]) - np.maximum(box[:2], other[:2]), 0)
+    areas = [max(1e-6, float(np.prod(b[2:] - b[:2]))) for b in (box, other)]
+    return float(np.prod(sides)) / min(areas)
+
+
+def part(image, box):
+    left, top, right, bottom = (int(round(float(edge))) for edge in box)
+    return image[max(0, top) : max(0, bottom), max(0, left) : max(0, right)]
+
+
+def painted(image, box):
+    """Return how much of a box is painted over in a picture of the result; 1 where none of it is in the picture."""
+    pixels = part(image, box)
+    return float((np.abs(pixels.astype(int) - GREY) < 12).all(axis=2).mean()) if pixels.size else 1.0
+
+
+def psnr(one, other):
+    error = float(((one.astype(float) - other.astype(float)) ** 2).mean())
+    return 10 * np.log10(255**2 / max(error, 1e-9))
+
+
+class Judge:
+    """Looks at a result beside its film, picture by picture."""
+
+    def __init__(self, app, second):
+        self.app = app
+        self.near = app.detector(SEEN_SCORE)
+        self.usual = app.detector(0.5)
+        self.second = second
+        self.threshold = app.calibration.threshold(DEFAULT_FPIR, 1).similarity
+        self.counts = Counter()
+        self.widths = {name: Counter() for name in ("faces", "uncovered", "detector", "second", "recogniser")}
+        self.kept_db = []
+        self.kept_similarities = []
+        self.other_similarities = []
+        self.bad = set()
+
+    def miss(self, kind, picture, box):
+        self.bad.add(picture)
+        self.widths[kind][self._width(box)] += 1
+
+    def _width(self, box):
+        width = float(box[2] - box[0])
+        upper = next(edge for edge in WIDTHS if width < edge) if width >= WIDTHS[0] else WIDTHS[0]
+        return f"under {upper}"
+
+    def look(self, picture, before, after, others, kept):
+        """Judge one picture.
+
+        Args:
+            picture: its number.
+            before: frame of the film.
+            after: frame of the result.
+            others: boxes of others' faces, if known.
+            kept: boxes of the person concerned.
+        """
+        was, now = before.image_rgb, after.image_rgb[: before.size_wh[1], : before.size_wh[0]]
+        self.counts["pictures"] += 1
+        for box in others:
+            self.widths["faces"][self._width(box)] += 1
+            if painted(now, box) < COVERED:
+                self.miss("uncovered", picture, box)
+        for box in kept:
+            self.counts["kept_faces"] += 1
+            if painted(now, box) > painted(was, box) + 0.02:
+                self.counts["kept_partly_covered"] += 1
+            elif part(was, box).size:
+                self.kept_db.append(psnr(part(was, box), part(now, box)))
+        if picture % EVERY == 0:
+            self._detect(picture, after, now, kept)
+            self._recognise(picture, before, after, kept)
+
+    def _free(self, boxes, now, kept):
+        wide = [box for box in boxes if box[2] - box[0] >= SMALLEST_PX]
+        return [box for box in wide if painted(now, box) < 0.8 and not any(inside(box, own) > 0.6 for own in kept)]
+
+    def _detect(self, picture, after, now, kept):
+        for box in self._free(seen_in(after, self.near).boxes_xyxy_px, now, kept):
+            self.miss("detector", picture, box)
+        for box in self._free(self.second.detect(now)[0], now, kept):
+            self.miss("second", picture, box)
+
+    def _recognise(self, picture, before, after, kept):
+        """Compare each face of the film with what is left of it in the result, where its landmarks were."""
+        faces = self.usual.detect(before, (), SMALLEST_PX)
+        if not len(faces):
+            return
+        crops = [align(frame.picture, points) for points in faces.landmarks_xy_px for frame in (before, after)]
+        vectors = self.app.templater.from_crops(crops, None).vectors
+        for row, similarity in enumerate((vectors[::2] * vectors[1::2]).sum(axis=1).tolist()):
+            box = faces.boxes_xyxy_px[row]
+            if any(inside(box, own) > 0.6 for own in kept):
+                self.kept_similarities.append(similarity)
+                continue
+            self.other_similarities.append(similarity)
+            if similarity > self.threshold:
+                self.miss("recogniser", picture, box)
+
+    def told(self):
+        def spread(values):
+            return [round(float(np.percentile(values, p)), 3) for p in (0, 5, 50, 100)] if values else []
+
+        return {
+            **self.counts,
+            "pictures_with_a_miss": len(self.bad),
+            "first_of_them": sorted(self.bad)[:40],
+            "by_width_px": {kind: dict(sorted(widths.items())) for kind, widths in self.widths.items()},
+            "threshold": round(self.threshold, 4),
+            "similarity_to_what_is_left_min_p5_median_max": spread(self.other_similarities),
+            "kept_similarity_min_p5_median_max": spread(self.kept_similarities),
+            "kept_psnr_db_min_p5_median_max": spread(self.kept_db),
+        }
+
+
+def report(there, keep, done):
+    return {
+        "tracks": len(there.tracks),
+        "kept_tracks": len(keep),
+        "shapes": done.shapes,
+        "seen_again": done.seen_again,
+        "doubts": dict(Counter(doubt.what.value for doubt in there.doubts + done.doubts)),
+        "bytes": done.size_bytes,
+    }
+
+
+def frames_of(app, *paths):
+    videos = [VideoFile(path, app.clock) for path in paths]
+    return zip(*(video.frames() for video in videos), strict=True)
+
+
+def of_scene(app, second, scene, folder):
+    """Redact a scene for its star, and judge it by its truth; who is the star a person would say, so the truth says."""
+    path, out = folder / "film.mp4", folder / "redacted.mp4"
+    truth = draw_scene(scene, path)
+    step_ns = NS_PER_S // scene.rate_hz
+
+    def is_star(track, _vectors):
+        votes = []
+        for at_ns, box in track.places:
+            faces = truth[min(len(truth) - 1, round((at_ns - BEGAN_NS) / step_ns))]
+            near = [face.person_id for face in faces if inside(np.array(box), np.array(face.box_xyxy_px)) > 0.6]
+            votes.append(STAR in near and len(near) == 1)
+        return bool(votes) and np.mean(votes) > 0.6
+
+    there, keep, done = redacted(app, path, out, is_star)
+    judge = Judge(app, second)
+    for picture, (before, after) in enumerate(frames_of(app, path, out)):
+        seen = [face for face in truth[picture] if face.visible_fraction >= VISIBLE]
+        boxes = {face: np.array(face.box_xyxy_px) for face in seen}
+        others = [box for face, box in boxes.items() if face.person_id != STAR and box[2] - box[0] >= SMALLEST_PX]
+        star = [np.array(face.box_xyxy_px) for face in truth[picture] if face.person_id == STAR]
+        judge.look(picture, before, after, others, star)
+    return {"size_wh": scene.size_wh, "people": len(scene.walks), **report(there, keep, done), "found": judge.told()}
+
+
+def of_concert(app, second, data, folder):
+    """Redact the concert for its performer, whom one photograph names; no truth is known of the rest."""
+    path, out = data / "clips" / "concert.mp4", folder / "redacted.mp4"
+    if not path.exists():
+        return {"skipped": "DATA/clips/concert.mp4 is missing"}
+    (subject,) = app.enrol({"performer": [load_image(data / "clips" / "performer.png")]})
+    reference = subject.references[0].vector
+    there, keep, done = redacted(app, path, out, lambda _track, vectors: max(v @ reference for v in vectors) > 0.4)
+    judge = Judge(app, second)
+    zero_ns = None
+    for picture, (before, after) in enumerate(frames_of(app, path, out)):
+        zero_ns = before.pts_ns if zero_ns is None else zero_ns
+        places = [at(there.tracks[track].places, BEGAN_NS + before.pts_ns - zero_ns) for track in keep]
+        judge.look(picture, before, after, [], [box for box in places if box is not None])
+    return {**report(there, keep, done), "found": judge.told()}
+
+
+def measure(data):
+    app = App()
+    second = Mtcnn(app.settings.models.folder)
+    cast, _ = heads(app)
+    told = {"seen_score": SEEN_SCORE, "smallest_px": SMALLEST_PX, "every": EVERY, "films": {}}
+    for name, scene in scenes(cast).items():
+        with tempfile.TemporaryDirectory() as folder:
+            told["films"][name] = of_scene(app, second, scene, Path(folder))
+    with tempfile.TemporaryDirectory() as folder:
+        told["films"]["concert"] = of_concert(app, second, data, Path(folder))
+    return told
