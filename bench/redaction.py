@@ -8,11 +8,13 @@ import dataclasses
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 from mtcnn import Mtcnn
+from PIL import Image
 
 from habeas.app import App
 from habeas.comparison.calibration import DEFAULT_FPIR
@@ -25,7 +27,7 @@ from habeas.footage.form import Header, Kind, Record
 from habeas.footage.reading import Stretch
 from habeas.footage.redaction import Wish
 from habeas.measure.dataset import Maker, central_face
-from habeas.measure.heads import Head, cut_out
+from habeas.measure.heads import HEAD_SIZE_WH, Head, cut_out
 from habeas.measure.portraits import PORTRAITS, load_portraits
 from habeas.measure.scenes import STAR, Scene, demo_scene, draw_scene
 from habeas.measure.strangers import strangers
@@ -39,12 +41,16 @@ from habeas.video.masks import GREY
 from habeas.video.remux import remux_file
 
 Box = npt.NDArray[np.floating]
+CONCERT = "concert"
 BEGAN_NS = 1_790_000_000 * NS_PER_S
 LOOKING = Looking("film", BEGAN_NS, BEGAN_NS + 3600 * NS_PER_S, DetectSettings())
+SIZE_WH = (960, 540)
+RATE_HZ = 12
 SMALLEST_PX = 20
 VISIBLE = 0.5
 """A face of which less can be seen, behind somebody or beside the picture, is not counted."""
 COVERED = 0.9
+NOTHING_LEFT = 0.98
 EVERY = 2
 """Detectors and recogniser look at every second picture; whether boxes are covered is measured in all."""
 WIDTHS = (20, 32, 48, 80, 10_000)
@@ -68,16 +74,26 @@ def heads(app: App) -> dict[str, Head]:
 
 def scenes(cast: dict[str, Head]) -> dict[str, Scene]:
     """Return the films: the demo's street, and a narrow place in which people cross, near and far."""
-    street = dataclasses.replace(demo_scene(cast, 11), size_wh=(960, 540), duration_s=14.0)
+    street = demo_scene(cast, 11)
+    earlier = tuple(dataclasses.replace(walk, start_s=walk.start_s - 6) for walk in street.walks)
+    street = dataclasses.replace(street, walks=earlier, size_wh=SIZE_WH, rate_hz=RATE_HZ, duration_s=8.0)
     extras = list(strangers(cast, 9, 5))
     ways = [((-2.6 + 0.5 * k, 3.2 + 0.7 * k), (2.4 - 0.4 * k, 2.6 + 0.8 * k)) for k in range(5)]
     ways += [((2.8 - 0.5 * k, 3.0 + 0.8 * k), (-2.6, 2.8 + 0.7 * k)) for k in range(4)]
     walks = [
-        Walk(f"x{k}", f"x{k}", head, 0.3 * k, *way) for k, (head, way) in enumerate(zip(extras, ways, strict=True))
+        Walk(f"x{k}", f"x{k}", head, 0.2 * k, *way) for k, (head, way) in enumerate(zip(extras, ways, strict=True))
     ]
     walks.append(Walk(STAR, STAR, cast[STAR], 0.0, (-0.9, 5.5), (0.4, 1.4), 0.8))
-    crossing = Scene(tuple(walks), size_wh=(960, 540), duration_s=6.0, seed=3)
+    crossing = Scene(tuple(walks), size_wh=SIZE_WH, rate_hz=RATE_HZ, duration_s=5.0, seed=3)
     return {"street": street, "crossing": crossing}
+
+
+def template_of(app: App, head: Head) -> F32:
+    """Return the template of a head as it was drawn, large and sharp."""
+    shown = Image.new("RGBA", HEAD_SIZE_WH, (120, 120, 120, 255))
+    shown.alpha_composite(Image.fromarray(head.image_rgba))
+    crop = align(ArrayPicture(np.array(shown.convert("RGB"))), head.landmarks_xy_px)
+    return app.templater.from_crops([crop], None).vectors[0]
 
 
 def stretch_of(path: Path) -> Stretch:
@@ -144,11 +160,12 @@ def psnr(one: U8, other: U8) -> float:
 class Judge:
     """Looks at a result beside its film, picture by picture."""
 
-    def __init__(self, app: App, second: Mtcnn) -> None:
+    def __init__(self, app: App, second: Mtcnn, portraits: dict[str, F32]) -> None:
         self.app = app
         self.near = app.detector(SEEN_SCORE)
         self.usual = app.detector(0.5)
         self.second = second
+        self.portraits = portraits
         self.threshold = app.calibration.threshold(DEFAULT_FPIR, 1).similarity
         self.counts = Counter()
         self.widths = {name: Counter() for name in ("faces", "uncovered", "detector", "second", "recogniser")}
@@ -166,19 +183,19 @@ class Judge:
         upper = next(edge for edge in WIDTHS if width < edge) if width >= WIDTHS[0] else WIDTHS[0]
         return f"under {upper}"
 
-    def look(self, picture: int, before: Frame, after: Frame, others: list[Box], kept: list[Box]) -> None:
+    def look(self, picture: int, before: Frame, after: Frame, others: dict[str, Box], kept: list[Box]) -> None:
         """Judge one picture.
 
         Args:
             picture: its number.
             before: frame of the film.
             after: frame of the result.
-            others: boxes of others' faces, if known.
+            others: boxes of others' faces by person, if known.
             kept: boxes of the person concerned.
         """
         was, now = before.image_rgb, after.image_rgb[: before.size_wh[1], : before.size_wh[0]]
         self.counts["pictures"] += 1
-        for box in others:
+        for box in others.values():
             self.widths["faces"][self._width(box)] += 1
             if painted(now, box) < COVERED:
                 self.miss("uncovered", picture, box)
@@ -190,7 +207,7 @@ class Judge:
                 self.kept_db.append(psnr(part(was, box), part(now, box)))
         if picture % EVERY == 0:
             self._detect(picture, after, now, kept)
-            self._recognise(picture, before, after, kept)
+            self._recognise(picture, before, after, others, kept)
 
     def _free(self, boxes: Iterable[Box], now: U8, kept: list[Box]) -> list[Box]:
         wide = [box for box in boxes if box[2] - box[0] >= SMALLEST_PX]
@@ -202,20 +219,29 @@ class Judge:
         for box in self._free(self.second.detect(now)[0], now, kept):
             self.miss("second", picture, box)
 
-    def _recognise(self, picture: int, before: Frame, after: Frame, kept: list[Box]) -> None:
-        """Compare each face of the film with what is left of it in the result, where its landmarks were."""
+    def _recognise(self, picture: int, before: Frame, after: Frame, others: dict[str, Box], kept: list[Box]) -> None:
+        """Compare what is left of each face, where its landmarks were, with a portrait; without one, with what it was.
+
+        Where all of it is painted nothing is left to compare: an even grey is as like a blurred face as any other.
+        """
         faces = self.usual.detect(before, (), SMALLEST_PX)
         if not len(faces):
             return
         crops = [align(frame.picture, points) for points in faces.landmarks_xy_px for frame in (before, after)]
         vectors = self.app.templater.from_crops(crops, None).vectors
-        for row, similarity in enumerate((vectors[::2] * vectors[1::2]).sum(axis=1).tolist()):
+        for row, (was, now) in enumerate(zip(vectors[::2], vectors[1::2], strict=True)):
             box = faces.boxes_xyxy_px[row]
             if any(inside(box, own) > 0.6 for own in kept):
-                self.kept_similarities.append(similarity)
+                self.kept_similarities.append(float(was @ now))
                 continue
-            self.other_similarities.append(similarity)
-            if similarity > self.threshold:
+            person = next((name for name, other in others.items() if inside(box, other) > 0.6), "")
+            known_by = self.portraits.get(person, was)
+            self.counts["others_known_in_the_film"] += bool(known_by @ was > self.threshold)
+            if painted(after.image_rgb, box) >= NOTHING_LEFT:
+                self.counts["others_of_whom_nothing_is_left"] += 1
+                continue
+            self.other_similarities.append(float(known_by @ now))
+            if known_by @ now > self.threshold:
                 self.miss("recogniser", picture, box)
 
     def told(self) -> dict[str, object]:
@@ -265,11 +291,11 @@ def of_scene(app: App, second: Mtcnn, scene: Scene, folder: Path) -> dict[str, o
         return bool(votes) and np.mean(votes) > 0.6
 
     there, keep, done = redacted(app, path, out, is_star)
-    judge = Judge(app, second)
+    judge = Judge(app, second, {walk.person_id: template_of(app, walk.head) for walk in scene.walks})
     for picture, (before, after) in enumerate(frames_of(app, path, out)):
-        seen = [face for face in truth[picture] if face.visible_fraction >= VISIBLE]
-        boxes = {face: np.array(face.box_xyxy_px) for face in seen}
-        others = [box for face, box in boxes.items() if face.person_id != STAR and box[2] - box[0] >= SMALLEST_PX]
+        seen = [face for face in truth[picture] if face.visible_fraction >= VISIBLE and face.person_id != STAR]
+        boxes = {face.person_id: np.array(face.box_xyxy_px) for face in seen}
+        others = {person: box for person, box in boxes.items() if box[2] - box[0] >= SMALLEST_PX}
         star = [np.array(face.box_xyxy_px) for face in truth[picture] if face.person_id == STAR]
         judge.look(picture, before, after, others, star)
     return {"size_wh": scene.size_wh, "people": len(scene.walks), **report(there, keep, done), "found": judge.told()}
@@ -283,22 +309,27 @@ def of_concert(app: App, second: Mtcnn, data: Path, folder: Path) -> dict[str, o
     (subject,) = app.enrol({"performer": [load_image(data / "clips" / "performer.png")]})
     reference = subject.references[0].vector
     there, keep, done = redacted(app, path, out, lambda _track, vectors: max(v @ reference for v in vectors) > 0.4)
-    judge = Judge(app, second)
+    judge = Judge(app, second, {})
     zero_ns = None
     for picture, (before, after) in enumerate(frames_of(app, path, out)):
         zero_ns = before.pts_ns if zero_ns is None else zero_ns
         places = [at(there.tracks[track], BEGAN_NS + before.pts_ns - zero_ns) for track in keep]
-        judge.look(picture, before, after, [], [box for box in places if box is not None])
+        judge.look(picture, before, after, {}, [box for box in places if box is not None])
     return {**report(there, keep, done), "found": judge.told()}
 
 
-def measure(data: Path) -> dict[str, object]:
+def judged(name: str, data: Path) -> dict[str, object]:
+    """Redact one film and judge it, in a process of its own."""
     app = App()
     second = Mtcnn(app.settings.models.folder)
-    films = {}
-    for name, scene in scenes(heads(app)).items():
-        with tempfile.TemporaryDirectory() as folder:
-            films[name] = of_scene(app, second, scene, Path(folder))
     with tempfile.TemporaryDirectory() as folder:
-        films["concert"] = of_concert(app, second, data, Path(folder))
+        if name == CONCERT:
+            return of_concert(app, second, data, Path(folder))
+        return of_scene(app, second, scenes(heads(app))[name], Path(folder))
+
+
+def measure(data: Path) -> dict[str, object]:
+    names = (CONCERT, "street", "crossing")
+    with ProcessPoolExecutor(len(names)) as pool:
+        films = dict(zip(names, pool.map(judged, names, [data] * len(names)), strict=True))
     return {"seen_score": SEEN_SCORE, "smallest_px": SMALLEST_PX, "every": EVERY, "films": films}

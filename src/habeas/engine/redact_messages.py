@@ -11,9 +11,8 @@ from pydantic import Field, model_validator
 from habeas.engine.film_messages import FilmOrder
 from habeas.engine.messages import REMEDY, Count, Message, Number, Share, Side, Text
 from habeas.errors import InputError
-from habeas.footage.redaction import MAX_BY_HAND, ByHand, Wish
+from habeas.footage.redaction import MAX_BY_HAND, MAX_KEPT, ByHand, Wish
 
-MAX_KEPT: Final = 4096
 MAX_PICTURES: Final = 45_000
 """Half an hour at 25 pictures a second."""
 MAX_PIECE_BYTES: Final = 1 << 20

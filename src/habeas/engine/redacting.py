@@ -36,6 +36,7 @@ REPORT_VERSION: Final = 1
 _MAX_TRACKS: Final = 200_000
 _MAX_PROBES: Final = 3
 _MAX_DOUBTS: Final = 2000
+_MAX_FLAWS: Final = 2000
 
 
 @dataclass(frozen=True)
@@ -223,7 +224,7 @@ class _HeardOfFaces:
             _check_order(message.request_id == self._order.request_id)
         if isinstance(message, ProbeMade):
             self._probe(message)
-        elif isinstance(message, CameraFlaw):
+        elif isinstance(message, CameraFlaw) and len(self._flaws) < _MAX_FLAWS:
             self._flaws.append(f"{message.camera_id}: {message.text}")
         elif isinstance(message, TrackFollowed):
             self._track(message)

@@ -41,7 +41,9 @@ _GROWTH_PER_S: Final = 1.0
 """How much more than `HEAD` a shape holds for each second between it and the nearest sighting."""
 _GRID_PX: Final = 2
 """Two pixels share one colour sample (4:2:0): a shape ends between samples, one sample further out."""
-MAX_BY_HAND: Final = 1000
+MAX_BY_HAND: Final = 300
+MAX_KEPT: Final = 4096
+_FAR_PX: Final = 1e6
 
 
 class Why(enum.Enum):
@@ -68,7 +70,7 @@ class ByHand:
         spare: false: it is painted over; true: faces whose middle is in it are not, as of the person concerned.
 
     Raises:
-        InputError: it is empty.
+        InputError: it is empty, or far from any picture.
     """
 
     from_ns: int
@@ -78,7 +80,8 @@ class ByHand:
 
     def __post_init__(self) -> None:
         left, top, right, bottom = self.box_xyxy_px
-        if not (left < right and top < bottom and self.from_ns < self.until_ns):  # false for NaN, too
+        is_box = -_FAR_PX < left < right < _FAR_PX and -_FAR_PX < top < bottom < _FAR_PX  # false for NaN, too
+        if not is_box or not 0 <= self.from_ns < self.until_ns:
             raise InputError("a box added by hand is empty", remedy="give its left, upper, right and lower edge")
 
 
@@ -89,10 +92,18 @@ class Wish:
     Args:
         keep: ids of tracks that show the person concerned, as a person confirmed.
         by_hand: boxes.
+
+    Raises:
+        InputError: more than one order takes.
     """
 
     keep: frozenset[int] = frozenset()
     by_hand: tuple[ByHand, ...] = ()
+
+    def __post_init__(self) -> None:
+        if len(self.keep) > MAX_KEPT or len(self.by_hand) > MAX_BY_HAND:
+            what = f"more than {MAX_KEPT} tracks to keep, or {MAX_BY_HAND} boxes by hand"
+            raise InputError(what, remedy="give less of the film at once")
 
 
 @dataclass(frozen=True, repr=False)

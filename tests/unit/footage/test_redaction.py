@@ -139,8 +139,13 @@ def test_an_empty_box_by_hand_is_refused() -> None:
     for edges in ((1.0, 1.0, 1.0, 5.0), (1.0, 5.0, 4.0, 5.0), (float("nan"), 0.0, 1.0, 1.0)):
         with pytest.raises(InputError):
             ByHand(0, 1, edges)
+    for from_ns, until_ns, right in ((1, 1, 1.0), (-1, 1, 1.0), (0, 1, 1e7)):
+        with pytest.raises(InputError):
+            ByHand(from_ns, until_ns, (0.0, 0.0, right, 1.0))
     with pytest.raises(InputError):
-        ByHand(1, 1, (0.0, 0.0, 1.0, 1.0))
+        Wish(by_hand=(ByHand(0, 1, (0.0, 0.0, 1.0, 1.0)),) * 301)
+    with pytest.raises(InputError):
+        Wish(frozenset(range(5000)))
 
 
 def test_faces_seen_again_are_painted_and_never_spared() -> None:
