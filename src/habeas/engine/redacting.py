@@ -8,12 +8,13 @@ video. What it can check is that sizes, times and counts fit what it handed over
 
 import dataclasses
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from habeas.engine.film_worker import REMEDY, FilmWorker
 from habeas.engine.messages import CameraFlaw, Heartbeat, Message, ProbeMade
+from habeas.engine.orders import Timing
 from habeas.engine.redact_messages import (
     MAX_RESULT_BYTES,
     DoubtFound,
@@ -25,9 +26,11 @@ from habeas.engine.redact_messages import (
     TrackFollowed,
 )
 from habeas.engine.screening import Looking, Reel, probe_of
+from habeas.engine.spawning import PROGRAM
 from habeas.errors import InputError, SourceError
 from habeas.footage.doubts import Doubt, What
 from habeas.footage.redaction import ByHand, Wish
+from habeas.settings import ModelSettings
 from habeas.types import OriginKind, Probe
 from habeas.video.edge import origin
 
@@ -37,6 +40,7 @@ _MAX_TRACKS: Final = 200_000
 _MAX_PROBES: Final = 3
 _MAX_DOUBTS: Final = 2000
 _MAX_FLAWS: Final = 2000
+_SILENCE_S: Final = 300.0
 
 
 @dataclass(frozen=True)
@@ -118,7 +122,19 @@ def _doubt_json(doubt: Doubt) -> dict[str, object]:
 
 
 class Redacting(FilmWorker):
-    """A worker that makes people unrecognisable in footage."""
+    """A worker that makes people unrecognisable in footage. A context manager.
+
+    Args:
+        models: where they are, already fetched.
+        timing: how long the worker is waited for; None: minutes, since faces of a whole film are followed at once.
+        program: what is run.
+
+    Raises:
+        HabeasError: no worker can be started.
+    """
+
+    def __init__(self, models: ModelSettings, timing: Timing | None = None, program: Sequence[str] = PROGRAM) -> None:
+        super().__init__(models, timing or Timing(silence_s=_SILENCE_S), program)
 
     def examine(
         self, reel: Reel, looking: Looking, on_probe: Callable[[Probe], None], *, compared: bool

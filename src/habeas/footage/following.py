@@ -7,7 +7,7 @@ tracks are spared.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
@@ -123,9 +123,12 @@ def movement_px_s(times_ns: I64, boxes_xyxy_px: F32) -> F32:
 
 @dataclass
 class _Open:
-    """A path that may go on."""
+    """A path that may go on, and how it ended so far."""
 
-    rows: list[int] = field(default_factory=list)
+    rows: list[int]
+    seen_ns: int
+    box_xyxy_px: F32
+    speed_px_s: F32
 
 
 class _Linker:
@@ -142,35 +145,51 @@ class _Linker:
         for picture in range(len(self._times_ns)):
             now_ns = int(self._times_ns[picture])
             self._end(None if self._begins[picture] else now_ns)
-            rows = np.arange(len(self._sightings))[self._sightings.rows_of(picture)]
+            part = self._sightings.rows_of(picture)
+            rows = np.arange(part.start, part.stop)
             sure = self._sightings.scores[rows] >= SURE_SCORE
-            known = list(self._open)
-            left = self._link(known, rows[sure], now_ns)
+            left = self._link(list(self._open), rows[sure], now_ns)
             self._link(left, rows[~sure], now_ns)
         self._end(None)
         return [path.rows for path in self._done]
 
     def _link(self, known: list[_Open], rows: I64, now_ns: int) -> list[_Open]:
         """Add sightings to paths, or begin new ones; return the paths that got none."""
-        expected = [self._expected(path, now_ns) for path in known]
-        boxes = np.stack(expected).astype(np.float32) if expected else np.zeros((0, 4), np.float32)
-        to = associate(boxes, self._sightings.boxes_xyxy_px[rows])
-        for row, number in zip(rows.tolist(), to.tolist(), strict=True):
-            path = known[number] if number >= 0 else _Open()
-            if number < 0:
-                self._open.append(path)
-            path.rows.append(row)
-        return [path for number, path in enumerate(known) if number not in set(to.tolist())]
+        if not len(rows):
+            return known
+        to = associate(_expected(known, now_ns), self._sightings.boxes_xyxy_px[rows]).tolist()
+        for row, number in zip(rows.tolist(), to, strict=True):
+            if number >= 0:
+                self._continue(known[number], row, now_ns)
+            else:
+                box = self._sightings.boxes_xyxy_px[row]
+                self._open.append(_Open([row], now_ns, box, np.zeros(4, np.float32)))
+        taken = set(to)
+        return [path for number, path in enumerate(known) if number not in taken]
 
-    def _expected(self, path: _Open, now_ns: int) -> F32:
-        return expected_at(self._times_ns, self._sightings, path.rows[-MOTION_ROWS:], now_ns)
+    def _continue(self, path: _Open, row: int, now_ns: int) -> None:
+        path.rows.append(row)
+        path.seen_ns, path.box_xyxy_px = now_ns, self._sightings.boxes_xyxy_px[row]
+        last = path.rows[-MOTION_ROWS:]
+        seen_ns = self._times_ns[self._sightings.pictures[last]]
+        path.speed_px_s = movement_px_s(seen_ns, self._sightings.boxes_xyxy_px[last])
 
     def _end(self, now_ns: int | None) -> None:
         """End what was not seen for long; None: everything."""
-        last = [int(self._times_ns[self._sightings.pictures[path.rows[-1]]]) for path in self._open]
-        stays = [now_ns is not None and now_ns - at_ns <= GAP_NS for at_ns in last]
+        stays = [now_ns is not None and now_ns - path.seen_ns <= GAP_NS for path in self._open]
         self._done += [path for path, stay in zip(self._open, stays, strict=True) if not stay]
         self._open = [path for path, stay in zip(self._open, stays, strict=True) if stay]
+
+
+def _expected(paths: Sequence[_Open], now_ns: int) -> F32:
+    """Return where paths are expected that were seen before: (t, 4) float32."""
+    if not paths:
+        return np.zeros((0, 4), np.float32)
+    away_ns = np.minimum([now_ns - path.seen_ns for path in paths], _COAST_NS)
+    speeds = np.stack([path.speed_px_s for path in paths])
+    return np.asarray(
+        np.stack([path.box_xyxy_px for path in paths]) + speeds * (away_ns / NS_PER_S)[:, None], np.float32
+    )
 
 
 def expected_at(times_ns: I64, sightings: Sightings, rows: Sequence[int], at_ns: int) -> F32:
