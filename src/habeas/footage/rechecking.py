@@ -6,8 +6,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from habeas.footage.following import Sightings
-from habeas.footage.redaction import Plan
+from habeas.footage.following import SURE_SCORE, Sightings
+from habeas.footage.redaction import Plan, heads_of
 from habeas.geometry import areas, clip_box, iou
 from habeas.types import F32
 
@@ -17,20 +17,31 @@ _SAME: Final = 0.6
 """A detection is the spared face where one lies by this share in the other."""
 
 
-def uncovered(plan: Plan, picture: int, boxes_xyxy_px: F32) -> npt.NDArray[np.bool_]:
+def uncovered(plan: Plan, picture: int, boxes_xyxy_px: F32, scores: F32) -> npt.NDArray[np.bool_]:
     """Tell which faces, seen in a picture of the result, are neither covered nor spared: (n,) bool.
+
+    What is faint, and has its middle in the head of somebody spared, is taken for a part of it: a collar, a hand.
 
     Args:
         plan: by which the result was made.
         picture: number of it.
         boxes_xyxy_px: (n, 4) float32, what a detector saw in the result.
+        scores: (n,) float32.
     """
     shapes, spared = plan.shapes.of(picture).boxes_xyxy_px, plan.spared.of(picture).boxes_xyxy_px
     shares = np.array([covered_share(box, shapes, plan.size_wh) for box in boxes_xyxy_px])
     free = np.asarray(shares < _COVERED, np.bool_).reshape(len(boxes_xyxy_px))
     if len(spared) and len(boxes_xyxy_px):
-        free &= _shared(boxes_xyxy_px, spared).max(axis=1) < _SAME
+        same = _shared(boxes_xyxy_px, spared).max(axis=1) >= _SAME
+        free &= ~same & ~((scores < SURE_SCORE) & _in_any(boxes_xyxy_px, heads_of(spared)))
     return free
+
+
+def _in_any(boxes_xyxy_px: F32, heads_xyxy_px: F32) -> npt.NDArray[np.bool_]:
+    """Tell which boxes have their middle in one of the heads: (n,) bool."""
+    middles = ((boxes_xyxy_px[:, :2] + boxes_xyxy_px[:, 2:]) / 2)[:, None]
+    inside = (heads_xyxy_px[None, :, :2] <= middles) & (middles < heads_xyxy_px[None, :, 2:])
+    return np.asarray(np.any(np.all(inside, axis=2), axis=1), np.bool_)
 
 
 def _shared(one_xyxy_px: F32, other_xyxy_px: F32) -> F32:
@@ -59,7 +70,7 @@ def found_in(plan: Plan, seen: Sequence[tuple[F32, F32]]) -> Sightings:
         plan: by which it was made.
         seen: for each picture, boxes (n, 4) and scores (n,) of what a detector saw.
     """
-    free = [uncovered(plan, picture, boxes) for picture, (boxes, _) in enumerate(seen)]
+    free = [uncovered(plan, picture, boxes, scores) for picture, (boxes, scores) in enumerate(seen)]
     return sightings_of([(boxes[rows], scores[rows]) for rows, (boxes, scores) in zip(free, seen, strict=True)])
 
 

@@ -314,11 +314,15 @@ def _around_both(one_xyxy_px: F32, other_xyxy_px: F32) -> F32:
 
 def _shapes(timeline: Timeline, rows: Rows) -> Rows:
     """Return what covers heads whose faces are there, on the grid, inside the picture where it is."""
-    sides = np.tile(rows.boxes_xyxy_px[:, 2:] - rows.boxes_xyxy_px[:, :2], 2)
-    heads = rows.boxes_xyxy_px + np.array([-1, -1, 1, 1], np.float32) * HEAD * sides
-    boxes = on_grid(heads, timeline.size_wh)
+    boxes = on_grid(heads_of(rows.boxes_xyxy_px), timeline.size_wh)
     inside = np.asarray((boxes[:, :2] < boxes[:, 2:]).all(axis=1), np.bool_)
     return Rows(rows.pictures, boxes, rows.whys, rows.tracks)[inside]
+
+
+def heads_of(boxes_xyxy_px: F32) -> F32:
+    """Return faces' boxes grown to heads: (n, 4) float32."""
+    sides = np.tile(boxes_xyxy_px[:, 2:] - boxes_xyxy_px[:, :2], 2)
+    return np.asarray(boxes_xyxy_px + np.array([-1, -1, 1, 1], np.float32) * HEAD * sides, np.float32)
 
 
 def on_grid(boxes_xyxy_px: F32, size_wh: tuple[int, int]) -> F32:
