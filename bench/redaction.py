@@ -42,6 +42,8 @@ from habeas.video.remux import remux_file
 
 Box = npt.NDArray[np.floating]
 CONCERT = "concert"
+ALONE = range(82, 211)
+"""Pictures of the concert in which the performer is alone, as a person saw."""
 BEGAN_NS = 1_790_000_000 * NS_PER_S
 LOOKING = Looking("film", BEGAN_NS, BEGAN_NS + 3600 * NS_PER_S, DetectSettings())
 SIZE_WH = (960, 540)
@@ -178,12 +180,34 @@ class Judge:
         self.bad.add(picture)
         self.widths[kind][self._width(box)] += 1
 
+    def hit(self, kind: str, picture: int, box: Box, on: list[Box] | None) -> None:
+        """Count what a detector found in a result: a miss if it is on somebody's face, or if nobody knows whose.
+
+        Args:
+            kind: which detector.
+            picture: number of it.
+            box: what it found.
+            on: all faces of others in this picture; None: not known.
+        """
+        if on is None or any(inside(box, other) > 0.3 for other in on):
+            self.miss(kind, picture, box)
+        else:
+            self.counts[f"{kind}_found_nobody"] += 1
+
     def _width(self, box: Box) -> str:
         width = float(box[2] - box[0])
         upper = next(edge for edge in WIDTHS if width < edge) if width >= WIDTHS[0] else WIDTHS[0]
         return f"under {upper}"
 
-    def look(self, picture: int, before: Frame, after: Frame, others: dict[str, Box], kept: list[Box]) -> None:
+    def look(
+        self,
+        picture: int,
+        before: Frame,
+        after: Frame,
+        others: dict[str, Box],
+        kept: list[Box],
+        everybody: list[Box] | None,
+    ) -> None:
         """Judge one picture.
 
         Args:
@@ -192,6 +216,7 @@ class Judge:
             after: frame of the result.
             others: boxes of others' faces by person, if known.
             kept: boxes of the person concerned.
+            everybody: boxes of all others' faces, also small and hidden ones; None: not known.
         """
         was, now = before.image_rgb, after.image_rgb[: before.size_wh[1], : before.size_wh[0]]
         self.counts["pictures"] += 1
@@ -206,18 +231,18 @@ class Judge:
             elif part(was, box).size:
                 self.kept_db.append(psnr(part(was, box), part(now, box)))
         if picture % EVERY == 0:
-            self._detect(picture, after, now, kept)
+            self._detect(picture, after, now, kept, everybody)
             self._recognise(picture, before, after, others, kept)
 
     def _free(self, boxes: Iterable[Box], now: U8, kept: list[Box]) -> list[Box]:
         wide = [box for box in boxes if box[2] - box[0] >= SMALLEST_PX]
         return [box for box in wide if painted(now, box) < 0.8 and not any(inside(box, own) > 0.6 for own in kept)]
 
-    def _detect(self, picture: int, after: Frame, now: U8, kept: list[Box]) -> None:
+    def _detect(self, picture: int, after: Frame, now: U8, kept: list[Box], everybody: list[Box] | None) -> None:
         for box in self._free(seen_in(after, self.near).boxes_xyxy_px, now, kept):
-            self.miss("detector", picture, box)
+            self.hit("detector", picture, box, everybody)
         for box in self._free(self.second.detect(now)[0], now, kept):
-            self.miss("second", picture, box)
+            self.hit("second", picture, box, everybody)
 
     def _recognise(self, picture: int, before: Frame, after: Frame, others: dict[str, Box], kept: list[Box]) -> None:
         """Compare what is left of each face, where its landmarks were, with a portrait; without one, with what it was.
@@ -297,7 +322,8 @@ def of_scene(app: App, second: Mtcnn, scene: Scene, folder: Path) -> dict[str, o
         boxes = {face.person_id: np.array(face.box_xyxy_px) for face in seen}
         others = {person: box for person, box in boxes.items() if box[2] - box[0] >= SMALLEST_PX}
         star = [np.array(face.box_xyxy_px) for face in truth[picture] if face.person_id == STAR]
-        judge.look(picture, before, after, others, star)
+        everybody = [np.array(face.box_xyxy_px) for face in truth[picture] if face.person_id != STAR]
+        judge.look(picture, before, after, others, star, everybody)
     return {"size_wh": scene.size_wh, "people": len(scene.walks), **report(there, keep, done), "found": judge.told()}
 
 
@@ -314,7 +340,8 @@ def of_concert(app: App, second: Mtcnn, data: Path, folder: Path) -> dict[str, o
     for picture, (before, after) in enumerate(frames_of(app, path, out)):
         zero_ns = before.pts_ns if zero_ns is None else zero_ns
         places = [at(there.tracks[track], BEGAN_NS + before.pts_ns - zero_ns) for track in keep]
-        judge.look(picture, before, after, {}, [box for box in places if box is not None])
+        nobody = [] if picture in ALONE else None
+        judge.look(picture, before, after, {}, [box for box in places if box is not None], nobody)
     return {**report(there, keep, done), "found": judge.told()}
 
 
