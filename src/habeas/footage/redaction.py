@@ -42,7 +42,7 @@ _GROWTH_PER_S: Final = 1.0
 _GRID_PX: Final = 2
 """Two pixels share one colour sample (4:2:0): a shape ends between samples, one sample further out."""
 MAX_BY_HAND: Final = 300
-MAX_KEPT: Final = 4096
+MAX_KEPT: Final = 2000
 _FAR_PX: Final = 1e6
 
 

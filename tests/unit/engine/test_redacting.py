@@ -28,13 +28,14 @@ from habeas.engine.redact_messages import (
 )
 from habeas.engine.redacting import Examination, Redacted, Redacting, _HeardOfFaces, _HeardOfFilm
 from habeas.engine.screening import Looking, reels_of
+from habeas.engine.wire import encode
 from habeas.errors import HabeasError, InputError, SourceError
 from habeas.faces.align import align
 from habeas.footage.doubts import What
 from habeas.footage.following import Timeline, no_sightings
 from habeas.footage.form import Header, Kind, Record
 from habeas.footage.reading import Stretch
-from habeas.footage.redaction import ByHand, Wish, follow
+from habeas.footage.redaction import MAX_BY_HAND, MAX_KEPT, ByHand, Wish, follow
 from habeas.measure.heads import Head
 from habeas.measure.scenes import Scene, draw_scene
 from habeas.measure.walks import FaceTruth, Walk
@@ -419,6 +420,16 @@ def test_what_can_be_is_taken() -> None:
     taken_in(film, [Heartbeat(), doubt(2), FilmBytes(request_id=2).with_payload(b"abc"), done(doubts=1)])
     assert film.redacted is not None
     assert taken == [b"abc"]
+
+
+def test_the_largest_wish_fits_a_message() -> None:
+    edge = -123456.78901234567
+    box = 2**63 - 2, 2**63 - 1, (edge, edge, edge / 2, edge / 2), False
+    order = PaintFilm(
+        request_id=1, examined=1, keep=tuple(range(10**6, 10**6 + MAX_KEPT)), by_hand=(box,) * MAX_BY_HAND
+    )
+    assert len(encode(order, 0)) > 50_000
+    assert len(order.wish().by_hand) == MAX_BY_HAND
 
 
 def test_an_empty_or_large_part_of_a_film_is_no_message() -> None:
