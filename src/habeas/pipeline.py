@@ -292,7 +292,7 @@ class Line:
                 track_id=track_id,
                 templates=fused,
                 box_xyxy_px=tracks.faces.boxes_xyxy_px[row],
-                face_rgb=_snapshot(frame, tracks.faces, row) if lane is self._seen else _NO_PICTURE,
+                face_rgb=snapshot(frame, tracks.faces, row) if lane is self._seen else _NO_PICTURE,
                 at_ns=frame.pts_ns,
                 first_seen_ns=int(tracks.first_seen_ns[row]),
                 captured_at_ns=frame.captured_at_ns,
@@ -408,7 +408,7 @@ def _alert(probe: Probe, decision: Decision, threshold: Threshold, view: Gallery
     )
 
 
-def _snapshot(frame: Frame, faces: Faces, row: int) -> U8:
+def snapshot(frame: Frame, faces: Faces, row: int) -> U8:
     """Return one face with margin, at most 256 px wide, every other face in it painted over: (h, w, 3) uint8."""
     own = faces.boxes_xyxy_px[row]
     box = clip_box(expand(own[None], _SNAPSHOT_MARGIN)[0], frame.size_wh)

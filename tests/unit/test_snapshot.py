@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from habeas.pipeline import _PAINT, _snapshot
+from habeas.pipeline import _PAINT, snapshot
 from habeas.types import Faces, Frame, OriginKind
 from habeas.video import ArrayPicture
 from habeas.video.edge import origin
@@ -32,30 +32,30 @@ def _greens(crop_rgb: np.ndarray) -> int:  # type: ignore[type-arg]
 
 @pytest.mark.rule("N1")
 def test_a_neighbour_is_painted_over() -> None:
-    crop_rgb = _snapshot(_frame(), _faces(ME, NEIGHBOUR), 0)
+    crop_rgb = snapshot(_frame(), _faces(ME, NEIGHBOUR), 0)
     assert _greens(crop_rgb) == 0
     assert (crop_rgb == _PAINT).all(axis=2).any()
     assert ((crop_rgb[..., 0] > 230) & (crop_rgb[..., 1] < 100)).sum() >= 50 * 60, "the one found is whole"
 
 
 def test_control_the_margin_alone_would_show_the_neighbour() -> None:
-    assert _greens(_snapshot(_frame(), _faces(ME), 0)) > 0
+    assert _greens(snapshot(_frame(), _faces(ME), 0)) > 0
 
 
 @pytest.mark.parametrize("outside", [(-190, 60, -120, 120), (60, 300, 110, 400), (900, 900, 901, 901)])
 def test_a_box_beside_the_picture_shows_nothing_and_breaks_nothing(outside: tuple[int, int, int, int]) -> None:
-    crop_rgb = _snapshot(_frame(), _faces(outside, ME), 0)
+    crop_rgb = snapshot(_frame(), _faces(outside, ME), 0)
     assert crop_rgb.shape == (1, 1, 3)
     assert (crop_rgb == _PAINT).all()
 
 
 @pytest.mark.parametrize("edge", [(-20, -20, 10, 10), (290, 190, 400, 300), (-50, -50, 400, 300), (299, 199, 300, 200)])
 def test_a_box_at_the_edge_is_cut(edge: tuple[int, int, int, int]) -> None:
-    crop_rgb = _snapshot(_frame(), _faces(edge, ME), 0)
+    crop_rgb = snapshot(_frame(), _faces(edge, ME), 0)
     assert 1 <= crop_rgb.shape[1] <= 256
     assert crop_rgb.shape[0] >= 1
 
 
 def test_who_stands_in_front_stays_visible_inside_the_found_box_only() -> None:
-    crop_rgb = _snapshot(_frame(), _faces(ME, (100, 60, 150, 120)), 0)
+    crop_rgb = snapshot(_frame(), _faces(ME, (100, 60, 150, 120)), 0)
     assert ((crop_rgb[..., 0] > 230) & (crop_rgb[..., 1] < 100)).sum() >= 50 * 60

@@ -6,8 +6,9 @@ from pydantic import Field, model_validator
 
 from habeas.engine.messages import MAX_MASKS, Count, Edges, Message, Name
 from habeas.errors import InputError
+from habeas.ports import Clock
 from habeas.settings import DetectSettings
-from habeas.video.film import Place
+from habeas.video.film import Film, Place
 from habeas.video.masks import Mask
 
 MAX_PLACES: Final = 512
@@ -15,8 +16,8 @@ MAX_FILM_BYTES: Final = 1 << 30
 _REMEDY: Final = "give less of it at once"
 
 
-class SearchFilm(Message):
-    """Take footage, whose descriptor comes along, through the line, once; told as of a camera, its epoch `request_id`.
+class FilmOrder(Message):
+    """An order about footage, whose descriptor comes along.
 
     Args:
         request_id: names this order; never used twice.
@@ -24,17 +25,14 @@ class SearchFilm(Message):
         places: of its segments in the file: first byte, bytes, wall clock of the first picture.
         from_ns: pictures before this instant are left out.
         until_ns: and those from this one on.
-        detect: how faces are looked for.
         masks: left, upper, right and lower edge of what is not looked at.
     """
 
-    TYPE = 8
     request_id: Count
     camera_id: Name
     places: Annotated[tuple[tuple[Count, Count, Count], ...], Field(min_length=1, max_length=MAX_PLACES)]
     from_ns: Count
     until_ns: Count
-    detect: DetectSettings
     masks: Annotated[tuple[Edges, ...], Field(max_length=MAX_MASKS)] = ()
 
     @property
@@ -48,14 +46,29 @@ class SearchFilm(Message):
             raise InputError("a film ends before it begins, or is too long", remedy=_REMEDY)
         return self
 
-    def film_places(self) -> tuple[Place, ...]:
-        """Return where its segments are."""
-        return tuple(Place(*place) for place in self.places)
-
-    def covers(self) -> tuple[Mask, ...]:
-        """Return the masks.
+    def film(self, descriptor: int, clock: Clock) -> Film:
+        """Return the film, which owns the descriptor from then on.
 
         Raises:
-            InputError: one is no part of the picture.
+            InputError: a mask is no part of the picture.
         """
-        return tuple(Mask(*edges) for edges in self.masks)
+        return Film(
+            self.camera_id,
+            descriptor,
+            tuple(Place(*place) for place in self.places),
+            from_ns=self.from_ns,
+            until_ns=self.until_ns,
+            masks=tuple(Mask(*edges) for edges in self.masks),
+            clock=clock,
+        )
+
+
+class SearchFilm(FilmOrder):
+    """Take footage through the line, once; told as of a camera, its epoch `request_id`.
+
+    Args:
+        detect: how faces are looked for.
+    """
+
+    TYPE = 8
+    detect: DetectSettings

@@ -1,17 +1,19 @@
 """A worker that goes through recorded footage: what is found in it is told as of a camera, and kept nowhere."""
 
 from habeas.engine.channel import Channel, Received
+from habeas.engine.examining import SEEN_SCORE, Examined, examine
 from habeas.engine.film_messages import SearchFilm
-from habeas.engine.messages import CameraEnded, CameraFlaw, Counters, Heartbeat, Shutdown, one_line
+from habeas.engine.messages import CameraEnded, Counters, Heartbeat, Shutdown
+from habeas.engine.painting import paint
+from habeas.engine.redact_messages import ExamineFilm, PaintFilm
 from habeas.engine.run import Found, Run, SourceReport, TrackEnd
-from habeas.engine.telling import probe_made, track_ended
+from habeas.engine.telling import film_flaw, probe_made, track_ended
 from habeas.errors import InputError
 from habeas.faces import Detector, Templater
 from habeas.models.pack import LoadedPack
 from habeas.pipeline import Stages
 from habeas.ports import Clock
 from habeas.types import NS_PER_S, Flaw, Probe
-from habeas.video.film import Film
 
 
 def serve(channel: Channel, pack: LoadedPack, templater: Templater, clock: Clock) -> None:
@@ -20,12 +22,47 @@ def serve(channel: Channel, pack: LoadedPack, templater: Templater, clock: Clock
     Raises:
         InputError: the node said something that it does not say.
     """
+    redaction = _Redaction(channel, pack, templater, clock)
     while (received := channel.receive()) is not None and not isinstance(received.message, Shutdown):
-        if not isinstance(received.message, SearchFilm):
+        if isinstance(received.message, SearchFilm):
+            _Search(channel, received, pack, templater, clock).run()
+        elif isinstance(received.message, ExamineFilm):
+            redaction.examine(received.message, received.descriptors[0])
+        elif isinstance(received.message, PaintFilm):
+            redaction.paint(received.message)
+        else:
             received.close()
             what = f"{type(received.message).__name__} is not for this worker"
             raise InputError(what, remedy="start workers through the node")
-        _Search(channel, received, pack, templater, clock).run()
+
+
+class _Redaction:
+    """The film that was examined last, until the next one is: boxes and times, no pixels and no templates."""
+
+    def __init__(self, channel: Channel, pack: LoadedPack, templater: Templater, clock: Clock) -> None:
+        self._channel = channel
+        self._detector = Detector(pack.detector, SEEN_SCORE)
+        self._templater = templater
+        self._clock = clock
+        self._told_ns = clock.monotonic_ns()
+        self._examined: Examined | None = None
+
+    def examine(self, order: ExamineFilm, descriptor: int) -> None:
+        if self._examined is not None:
+            self._examined.close()
+            self._examined = None
+        self._examined = examine(
+            self._channel, order, descriptor, self._detector, self._templater, self._clock, self._turn
+        )
+
+    def paint(self, order: PaintFilm) -> None:
+        paint(self._channel, order, self._examined, self._detector, self._clock, self._turn)
+
+    def _turn(self) -> None:
+        now_ns = self._clock.monotonic_ns()
+        if now_ns - self._told_ns >= NS_PER_S:
+            self._told_ns = now_ns
+            self._channel.send(Heartbeat())
 
 
 class _Search:
@@ -40,15 +77,7 @@ class _Search:
         self._order = order
         self._clock = clock
         self._told_ns = clock.monotonic_ns()
-        self._film = Film(
-            order.camera_id,
-            received.descriptors[0],
-            order.film_places(),
-            from_ns=order.from_ns,
-            until_ns=order.until_ns,
-            masks=order.covers(),
-            clock=clock,
-        )
+        self._film = order.film(received.descriptors[0], clock)
         self._stages = Stages(Detector(pack.detector, order.detect.min_score), templater, order.detect)
 
     def run(self) -> None:
@@ -69,10 +98,7 @@ class _Search:
         elif isinstance(found, TrackEnd):
             self._channel.send(track_ended(order.camera_id, order.request_id, found.track))
         elif isinstance(found, Flaw):
-            text = one_line(found.what.removeprefix(f"{order.camera_id}: "))
-            self._channel.send(
-                CameraFlaw(camera_id=order.camera_id, epoch=order.request_id, text=text, at_ns=max(0, found.at_ns))
-            )
+            self._channel.send(film_flaw(order.camera_id, order.request_id, found.what, found.at_ns))
 
     def _on_turn(self) -> None:
         now_ns = self._clock.monotonic_ns()

@@ -1,37 +1,31 @@
 """The node's side of going through footage: a worker of its own for each job, sealed, with models and without a door.
 
 The footage travels as memory without a name, in reels of some minutes. What the worker says is checked against what it
-was handed. It is started, and asked, in the thread that enters the context: a worker dies with that thread.
+was handed.
 """
 
-import itertools
 import os
-import threading
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Self
 
 import numpy as np
 
 from habeas.engine.film_messages import MAX_PLACES, SearchFilm
+from habeas.engine.film_worker import REMEDY, FilmWorker
 from habeas.engine.messages import (
     CameraEnded,
     CameraFlaw,
     Counters,
-    Failed,
     Heartbeat,
     Message,
     ProbeMade,
-    Shutdown,
     TrackEnded,
 )
-from habeas.engine.orders import Timing
 from habeas.engine.run import TrackEnd
-from habeas.engine.spawning import PROGRAM, Process, configure_for, spawn
 from habeas.errors import InputError, SourceError
 from habeas.footage.reading import Stretch
-from habeas.settings import DetectSettings, ModelSettings
+from habeas.settings import DetectSettings
 from habeas.types import ClosedTrack, Flaw, Origin, OriginKind, Probe, Templates
 from habeas.video.edge import origin
 from habeas.video.film import Place
@@ -40,7 +34,6 @@ from habeas.video.masks import Mask
 REEL_BYTES: Final = 256 << 20
 """A reel is full then, or with `MAX_PLACES` segments."""
 _MOST_OPEN_TRACKS: Final = 4096
-_REMEDY: Final = "try again; report this if it repeats"
 
 
 @dataclass(frozen=True)
@@ -56,6 +49,10 @@ class Reel:
     descriptor: int
     places: tuple[Place, ...]
     until_ns: int
+
+    def told(self) -> tuple[tuple[int, int, int], ...]:
+        """Return the places as a message has them."""
+        return tuple((place.first_byte, place.size_bytes, place.began_ns) for place in self.places)
 
     def __enter__(self) -> Self:
         return self
@@ -109,39 +106,17 @@ class Looking:
     detect: DetectSettings
     masks: tuple[Mask, ...] = ()
 
+    def edges(self) -> tuple[tuple[float, float, float, float], ...]:
+        """Return the masks as a message has them."""
+        return tuple((mask.x0, mask.y0, mask.x1, mask.y1) for mask in self.masks)
+
 
 Screened = Probe | TrackEnd | Counters | Flaw
 """What comes of a search: probes, ends of tracks after all their probes, how far it is, and what went wrong."""
 
 
-class Screening:
-    """A worker that goes through footage. A context manager.
-
-    Args:
-        models: where they are, already fetched.
-        timing: how long the worker is waited for.
-        program: what is run.
-
-    Raises:
-        HabeasError: no worker can be started.
-    """
-
-    def __init__(self, models: ModelSettings, timing: Timing | None = None, program: Sequence[str] = PROGRAM) -> None:
-        self._timing = timing or Timing()
-        self._requests = itertools.count(1)
-        self._ended = threading.Event()
-        self._process = spawn(configure_for(models, "film", doors=0), self._timing.message_s, program)
-        try:
-            self._process.await_message(self._timing.start_s)
-            self.model_id = self._process.hello()[0].model_id
-        except BaseException:
-            self._process.kill()
-            raise
-
-    @property
-    def process(self) -> Process:
-        """The worker."""
-        return self._process
+class Screening(FilmWorker):
+    """A worker that looks in footage for who may be looked for."""
 
     def search(self, reel: Reel, looking: Looking) -> Iterator[Screened]:
         """Yield what comes of a reel, once.
@@ -154,45 +129,18 @@ class Screening:
         self._process.channel.send(_order(request_id, reel, looking), [reel.descriptor])
         heard = _Heard(request_id, looking, self.model_id)
         while not heard.over:
-            yield from heard.take(self._received())
-
-    def _received(self) -> Message:
-        self._process.await_message(self._timing.silence_s)
-        received = self._process.channel.receive()
-        if received is None:
-            raise InputError(self._process.ending(), remedy=_REMEDY)
-        received.close()  # nothing that it may say has descriptors
-        if isinstance(received.message, Failed):
-            raise InputError("a worker that went through footage failed", remedy=_REMEDY)
-        return received.message
-
-    def kill(self) -> None:
-        """End the worker, from any thread: whoever reads from it gets an error."""
-        self._ended.set()
-        self._process.popen.kill()
-
-    def close(self) -> None:
-        """End the worker: told to, and killed if it does not at once."""
-        with suppress(InputError):
-            self._process.channel.send(Shutdown())
-        self._process.kill()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
+            yield from heard.take(self.received())
 
 
 def _order(request_id: int, reel: Reel, looking: Looking) -> SearchFilm:
     return SearchFilm(
         request_id=request_id,
         camera_id=looking.camera_id,
-        places=tuple((place.first_byte, place.size_bytes, place.began_ns) for place in reel.places),
+        places=reel.told(),
         from_ns=looking.from_ns,
         until_ns=looking.until_ns,
         detect=looking.detect,
-        masks=tuple((mask.x0, mask.y0, mask.x1, mask.y1) for mask in looking.masks),
+        masks=looking.edges(),
     )
 
 
@@ -217,9 +165,9 @@ class _Heard:
         if isinstance(message, Heartbeat):
             return
         if not isinstance(message, ProbeMade | TrackEnded | Counters | CameraFlaw | CameraEnded):
-            raise InputError(f"a worker that searches says {type(message).__name__}", remedy=_REMEDY)
+            raise InputError(f"a worker that searches says {type(message).__name__}", remedy=REMEDY)
         if (message.epoch, message.camera_id) != (self._request_id, self._looking.camera_id):
-            raise InputError("a worker speaks of what it was not asked", remedy=_REMEDY)
+            raise InputError("a worker speaks of what it was not asked", remedy=REMEDY)
         if isinstance(message, ProbeMade):
             yield self._probe(message)
         elif isinstance(message, TrackEnded):
@@ -234,24 +182,35 @@ class _Heard:
 
     def _probe(self, message: ProbeMade) -> Probe:
         if not self._looking.from_ns <= message.captured_at_ns < self._looking.until_ns or message.canary:
-            raise InputError("a worker found something that is not in the footage", remedy=_REMEDY)
+            raise InputError("a worker found something that is not in the footage", remedy=REMEDY)
         self._tracks[message.track_id] = ClosedTrack(message.track_id, message.first_seen_ns, message.at_ns)
         if len(self._tracks) > _MOST_OPEN_TRACKS:
-            raise InputError("a worker has more open tracks than a street has faces", remedy=_REMEDY)
-        return Probe(
-            origin=self._origin,
-            track_id=message.track_id,
-            templates=Templates(message.vector[None], self._model_id, self._origin),
-            box_xyxy_px=np.array(message.box_xyxy_px, np.float32),
-            face_rgb=message.face_rgb,
-            at_ns=message.at_ns,
-            first_seen_ns=message.first_seen_ns,
-            captured_at_ns=message.captured_at_ns,
-        )
+            raise InputError("a worker has more open tracks than a street has faces", remedy=REMEDY)
+        return probe_of(message, self._origin, self._model_id)
 
     def _end(self, message: CameraEnded) -> Iterator[Screened]:
         for track in self._tracks.values():
             yield TrackEnd(self._origin, track)
         self.over = True
         if message.failed:
-            raise SourceError(f"{self._looking.camera_id}: its footage cannot be searched", remedy=_REMEDY)
+            raise SourceError(f"{self._looking.camera_id}: its footage cannot be searched", remedy=REMEDY)
+
+
+def probe_of(message: ProbeMade, origin: Origin, model_id: str) -> Probe:
+    """Return the probe that a worker told.
+
+    Args:
+        message: checked.
+        origin: of the footage.
+        model_id: what makes the worker's templates.
+    """
+    return Probe(
+        origin=origin,
+        track_id=message.track_id,
+        templates=Templates(message.vector[None], model_id, origin),
+        box_xyxy_px=np.array(message.box_xyxy_px, np.float32),
+        face_rgb=message.face_rgb,
+        at_ns=message.at_ns,
+        first_seen_ns=message.first_seen_ns,
+        captured_at_ns=message.captured_at_ns,
+    )

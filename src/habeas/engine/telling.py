@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from habeas.engine.messages import MAX_CROP_PX, ProbeMade, TrackEnded, payload_of
+from habeas.engine.messages import MAX_CROP_PX, CameraFlaw, ProbeMade, TrackEnded, one_line, payload_of
 from habeas.types import U8, ClosedTrack, OriginKind, Probe
 from habeas.video import ArrayPicture
 
@@ -37,6 +37,12 @@ def probe_made(camera_id: str, epoch: int, probe: Probe) -> ProbeMade:
         face_wh=(face_rgb.shape[1], face_rgb.shape[0]),
         canary=probe.origin.kind is OriginKind.CANARY,
     ).with_payload(payload_of(vector, face_rgb))
+
+
+def film_flaw(camera_id: str, epoch: int, what: str, at_ns: int = 0) -> CameraFlaw:
+    """Return what went wrong with footage and was survived."""
+    text = one_line(what.removeprefix(f"{camera_id}: "))
+    return CameraFlaw(camera_id=camera_id, epoch=epoch, text=text, at_ns=max(0, at_ns))
 
 
 def _small(face_rgb: U8) -> U8:

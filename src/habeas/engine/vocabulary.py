@@ -26,6 +26,15 @@ from habeas.engine.messages import (
     StopCamera,
     TrackEnded,
 )
+from habeas.engine.redact_messages import (
+    DoubtFound,
+    ExamineFilm,
+    FilmBytes,
+    FilmDone,
+    FilmExamined,
+    PaintFilm,
+    TrackFollowed,
+)
 
 
 def _by_type(*messages: type[Message]) -> dict[int, type[Message]]:
@@ -33,7 +42,8 @@ def _by_type(*messages: type[Message]) -> dict[int, type[Message]]:
 
 
 TO_WORKER: Final = _by_type(
-    *(Configure, StartCamera, StopCamera, EnrolImage, Shutdown, InspectCamera, ShowCanary, SearchFilm)
+    *(Configure, StartCamera, StopCamera, EnrolImage, Shutdown, InspectCamera, ShowCanary),
+    *(SearchFilm, ExamineFilm, PaintFilm),
 )
 TO_NODE: Final = _by_type(
     *(
@@ -50,5 +60,10 @@ TO_NODE: Final = _by_type(
         Inspected,
         CanaryDone,
         PartMade,
+        TrackFollowed,
+        DoubtFound,
+        FilmExamined,
+        FilmBytes,
+        FilmDone,
     )
 )

@@ -16,7 +16,9 @@ from habeas.settings import DetectSettings
 from habeas.tracks import Tracker
 from habeas.types import U8, Faces, Frame
 from habeas.video import load_image
+from habeas.video.encode import FilmWriter, painted
 from habeas.video.file import VideoFile
+from habeas.video.film import video_of
 
 _SIZE_WH: Final = 192, 128
 _PICTURES: Final = 12
@@ -31,6 +33,7 @@ def warm_up(pack: LoadedPack, templater: Templater) -> None:
     _read_images(rng)
     _read_video(Stages(Detector(pack.detector, DetectSettings().min_score), templater, DetectSettings()), rng)
     _follow()
+    _write_film(rng)
 
 
 def _read_images(rng: np.random.Generator) -> None:
@@ -63,6 +66,16 @@ def _follow() -> None:
         box = np.array([[10 + index, 10, 50 + index, 60]], np.float32)
         points = np.array([[[20, 25], [40, 25], [30, 35], [22, 48], [38, 48]]], np.float32)
         tracker.update(Faces(box, np.ones(1, np.float32), points, np.ones(1, np.float32)), index * 100_000_000)
+
+
+def _write_film(rng: np.random.Generator) -> None:
+    """Encode an invented film and read it, as redaction does."""
+    writer = FilmWriter(_SIZE_WH)
+    for index in range(_PICTURES):
+        writer.add(painted(_noise(rng), np.zeros((1, 4), np.float32)), index)
+    with video_of("nobody", writer.finish(), SystemClock()) as video:
+        for frame in video.frames():
+            frame.image_rgb  # noqa: B018 -- converted when it is asked for
 
 
 def _noise(rng: np.random.Generator) -> U8:

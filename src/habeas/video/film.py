@@ -56,6 +56,20 @@ class _Segment:
         return self._name
 
 
+def video_of(name: str, data: bytes, clock: Clock) -> VideoFile:
+    """Return a video that is in memory.
+
+    Args:
+        name: for messages.
+        data: the file's content.
+        clock: for `VideoFile`.
+
+    Raises:
+        SourceError: it cannot be read as video.
+    """
+    return VideoFile(cast("Path", _Segment(name, data)), clock)
+
+
 class Film:
     """What was recorded of a camera in an interval. Segments that cannot be read are left out, and noted.
 
@@ -137,7 +151,7 @@ class Film:
 
     def _segment(self, place: Place) -> VideoFile:
         data = os.pread(self._file.fileno(), place.size_bytes, place.first_byte)
-        return VideoFile(cast("Path", _Segment(self.origin.camera_id, data)), self._clock)
+        return video_of(self.origin.camera_id, data, self._clock)
 
     def _timed(self, video: VideoFile, place: Place) -> Iterator[Frame]:
         zero_ns: int | None = None

@@ -16,8 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.strategies import PROPERTY, unit_rows
 
-from habeas.engine import messages
+from habeas.engine import film_messages, messages, redact_messages
 from habeas.engine.channel import Channel
+from habeas.engine.film_messages import FilmOrder
 from habeas.engine.messages import (
     MAX_TEXT,
     CameraFlaw,
@@ -34,6 +35,7 @@ from habeas.engine.messages import (
     one_line,
     payload_of,
 )
+from habeas.engine.redact_messages import FilmBytes, PaintFilm, TrackFollowed
 from habeas.engine.vocabulary import TO_NODE, TO_WORKER
 from habeas.engine.wire import LEAD_BYTES, MAX_HEADER, MAX_PAYLOAD, decode, encode, parse_lead
 from habeas.errors import InputError
@@ -114,6 +116,8 @@ def counted(camera_id: str, epoch: int, done: list[int], rest: list[int]) -> Cou
 
 
 few = st.integers(0, 2**40)
+edge = st.floats(-1e6, 1e6)
+box = st.tuples(edge, edge, edge, edge)
 everything = st.one_of(
     probes(),
     enrolments(),
@@ -122,6 +126,22 @@ everything = st.one_of(
     st.builds(CameraFlaw, camera_id=names, epoch=numbers, text=texts, at_ns=numbers),
     st.builds(StopCamera, camera_id=names, epoch=numbers),
     st.builds(EnrolImage, request_id=numbers, image_bytes=st.integers(1, 20 << 20)),
+    st.builds(
+        PaintFilm,
+        request_id=numbers,
+        examined=numbers,
+        keep=st.lists(numbers, max_size=4).map(tuple),
+        by_hand=st.lists(st.tuples(numbers, numbers, box, st.booleans()), max_size=3).map(tuple),
+    ),
+    st.builds(
+        TrackFollowed,
+        request_id=numbers,
+        track_id=st.integers(1, 9),
+        best_score=shares,
+        sightings=st.integers(1, 9),
+        places=st.lists(st.tuples(numbers, box), min_size=1, max_size=9).map(tuple),
+    ),
+    st.builds(lambda data: FilmBytes(request_id=1).with_payload(data), st.binary(min_size=1, max_size=99)),
     st.just(Heartbeat()),
     st.just(Shutdown()),
 )
@@ -299,8 +319,9 @@ def test_text_is_made_fit_for_a_message() -> None:
 
 
 def test_every_message_has_a_type_of_its_own_and_a_direction() -> None:
-    kinds = [each for each in vars(messages).values() if isinstance(each, type) and issubclass(each, Message)]
-    kinds.remove(Message)
+    named = [each for module in (messages, film_messages, redact_messages) for each in vars(module).values()]
+    kinds = {each for each in named if isinstance(each, type) and issubclass(each, Message)}
+    kinds -= {Message, FilmOrder}
     assert len({kind.TYPE for kind in kinds}) == len(kinds) == len(ALL)
 
 

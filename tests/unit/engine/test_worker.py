@@ -33,7 +33,7 @@ from habeas.engine.relay import Relay
 from habeas.engine.sandbox import APPLIED
 from habeas.engine.spawning import clean_environment, configure_for, spawn
 from habeas.engine.supervisor import Supervisor
-from habeas.engine.worker import _small
+from habeas.engine.telling import _small
 from habeas.errors import HabeasError, ImageError, InputError, SourceError
 from habeas.measure.dataset import Maker, central_face
 from habeas.measure.heads import cut_out
