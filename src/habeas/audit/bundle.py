@@ -44,7 +44,7 @@ _README: Final = "README.txt"
 _JSON: Final = "bundle.json"
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 """The time of every file in it: the same content makes the same bytes."""
-_UNREADABLE: Final = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, ValueError, OSError)
+UNREADABLE: Final = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, ValueError, OSError)
 """What `zipfile` raises at what is no archive, is damaged, or of a kind that it does not know."""
 _COPY: Final = "ask for the bundle again; keep this one, it is evidence"
 
@@ -170,7 +170,7 @@ def check(data: bytes, keys: Sequence[VerifierKey], policy: WitnessPolicy) -> Ch
     for one in entries:
         if one["proof"] is not None:
             proof = parse_proof(files[one["proof"]])
-            seen.append(_prove(proof, one, told["epochs"], keys, policy))  # 2, 3
+            seen.append(prove_entry(proof, one, told["epochs"], keys, policy))  # 2, 3
         opened.append(Evidence.of(one["opening"], one["hidden"]))
     try:
         check_verdicts(opened)  # 4
@@ -183,14 +183,25 @@ def check(data: bytes, keys: Sequence[VerifierKey], policy: WitnessPolicy) -> Ch
     return Checked(told, len(seen), unproven, min(seen, default=0))
 
 
-def _prove(
+def prove_entry(
     proof: InclusionProof,
     one: Mapping[str, Any],
     epochs: Mapping[str, int],
     keys: Sequence[VerifierKey],
     policy: WitnessPolicy,
 ) -> int:
-    """Check an entry against its proof; return how many witnesses cosigned the checkpoint."""
+    """Check an entry against its proof; return how many witnesses cosigned the checkpoint.
+
+    Args:
+        proof: with its leaf as the extra data.
+        one: `seq`, `opening`, `hidden` of the entry, JSON values.
+        epochs: of the log: number of the first entry, by origin.
+        keys: of the log, one an epoch.
+        policy: the witnesses that are known, and how many must have signed.
+
+    Raises:
+        ProofError: it does not hold.
+    """
     origin, seq = proof.signed.checkpoint.origin, one["seq"]
     key = next((key for key in keys if key.name == origin), None)
     if proof.extra is None or key is None:
@@ -211,7 +222,7 @@ def _unzipped(data: bytes) -> dict[str, bytes]:
             if too_much or len({one.filename for one in infos}) != len(infos):
                 raise _no_bundle("it holds too much, or a name twice")
             return {one.filename: archive.read(one) for one in infos}
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise _no_bundle(f"no archive that can be read ({type(error).__name__})") from None
 
 

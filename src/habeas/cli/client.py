@@ -204,13 +204,13 @@ class Client:
         """
         return self._as_somebody("GET", path, params=query).content
 
-    def made(self, *path: str, within_s: float) -> bytes:
+    def made(self, *path: str, within_s: float, body: Json | None = None) -> bytes:
         """Give a command that makes something, and return the bytes that the node answers with.
 
         Raises:
             HabeasError: as for `get`.
         """
-        return self._as_somebody("POST", path, timeout=_timeout(within_s)).content
+        return self._as_somebody("POST", path, json=body, timeout=_timeout(within_s)).content
 
     def post(self, *path: str, body: Json | None = None, within_s: float = ANSWER_S) -> Json:
         """Give a command, and return what the node answers.

@@ -5,6 +5,7 @@ from typing import Annotated, Final
 
 import typer
 
+from habeas.cli import exports
 from habeas.cli.binding import Hash, Yes, confirmed_hash
 from habeas.cli.client import Client, Json, connected
 from habeas.cli.files import file_text
@@ -93,7 +94,10 @@ def list_holds(
 @app.command(epilog="Example: `habeas footage show hold-0123456789abcdef`")
 @connected
 def show(client: Client, hold_id: Id) -> None:
-    """Show a hold as far as your role may see it."""
+    """Show a hold, or an export, as far as your role may see it."""
+    if hold_id.startswith(exports.PREFIX):
+        exports.show(client, hold_id)
+        return
     told: Json = client.get("holds", hold_id)
     client.tell(told, lambda: _say_hold(told))
 
@@ -139,6 +143,9 @@ def _shown_hash(client: Client, hold_id: str, content_hash: str, *, yes: bool) -
 @connected
 def approve(client: Client, hold_id: Id, content_hash: Hash = "", yes: Yes = False) -> None:
     """Show exactly what is to be held, ask, and approve that; with the second approver it is copied at once."""
+    if hold_id.startswith(exports.PREFIX):
+        exports.approve(client, hold_id, content_hash, yes=yes)
+        return
     bound = _shown_hash(client, hold_id, content_hash, yes=yes)
     done = client.post("holds", hold_id, "approve", body={"content_hash": bound})
     waits = done["state"] == "proposed"
@@ -148,7 +155,10 @@ def approve(client: Client, hold_id: Id, content_hash: Hash = "", yes: Yes = Fal
 @app.command(epilog="Example: `habeas footage refuse hold-0123456789abcdef`")
 @connected
 def refuse(client: Client, hold_id: Id) -> None:
-    """Refuse a proposal; one approver is enough."""
+    """Refuse a proposal, of a hold or an export; one approver is enough."""
+    if hold_id.startswith(exports.PREFIX):
+        exports.refuse(client, hold_id)
+        return
     done = client.post("holds", hold_id, "refuse")
     client.tell(done, lambda: say(f"{hold_id} is refused"))
 
@@ -175,6 +185,9 @@ def play(
 
     Nothing is written to the disk. H.265 plays in browsers that have a decoder for it.
     """
+    if hold_id.startswith(exports.PREFIX):
+        exports.play(client, hold_id, browser=browser)
+        return
     found: list[Json] = client.get("holds", hold_id, "segments")
     segments = [one for one in found if not camera or one["camera"] in camera]
     if not segments:

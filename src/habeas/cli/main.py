@@ -16,6 +16,7 @@ from habeas.cli.clock import app as clock
 from habeas.cli.demo import demo
 from habeas.cli.doctor import doctor
 from habeas.cli.evaluate import app as evaluate
+from habeas.cli.exports import app as exports
 from habeas.cli.footage import app as footage
 from habeas.cli.holds import app as holds
 from habeas.cli.init import init
@@ -65,6 +66,7 @@ app.add_typer(authorise, name="authorise")
 app.add_typer(suspend, name="suspend")
 app.add_typer(review, name="review")
 footage.add_typer(holds)
+footage.add_typer(exports)
 footage.add_typer(requests, name="request")
 app.add_typer(footage, name="footage")
 app.add_typer(access, name="access")

@@ -24,7 +24,25 @@ What this does not prove:
 from habeas.keys.buckets import Scope
 from habeas.keys.master import MasterKey
 from habeas.keys.memory import MemoryDisk
-from habeas.keys.oversight import Identity, new_identity, seal, unseal
+from habeas.keys.oversight import (
+    Identity,
+    new_identity,
+    seal,
+    seal_with_passphrase,
+    unseal,
+    unseal_with_passphrase,
+)
 from habeas.keys.store import KeyStore
 
-__all__ = ["Identity", "KeyStore", "MasterKey", "MemoryDisk", "Scope", "new_identity", "seal", "unseal"]
+__all__ = [
+    "Identity",
+    "KeyStore",
+    "MasterKey",
+    "MemoryDisk",
+    "Scope",
+    "new_identity",
+    "seal",
+    "seal_with_passphrase",
+    "unseal",
+    "unseal_with_passphrase",
+]

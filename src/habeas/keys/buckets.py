@@ -60,6 +60,7 @@ class Scope(enum.Enum):
     HOLD = "hold"
     GRACE = "grace"
     ACCESS = "access"
+    EXPORT = "export"
 
 
 _CODES: Final = {
@@ -74,6 +75,7 @@ _CODES: Final = {
     Scope.HOLD: 9,
     Scope.GRACE: 10,
     Scope.ACCESS: 11,
+    Scope.EXPORT: 12,
 }
 _SCOPES: Final = {code: scope for scope, code in _CODES.items()}
 

@@ -1,10 +1,13 @@
 """Sealing to somebody outside, who holds the only key: the format of age (C2SP, age-encryption.org/v1)."""
 
 from dataclasses import dataclass, field
+from typing import Final
 
 import pyrage
 
 from habeas.errors import InputError
+
+MIN_PASSPHRASE: Final = 12
 
 
 @dataclass(frozen=True)
@@ -63,5 +66,32 @@ def unseal(identity: str, sealed: bytes) -> bytes:
     except pyrage.DecryptError:
         raise InputError(
             "this was not sealed to that identity, or was changed", remedy="use the identity it was sealed to"
+        ) from None
+    return plaintext
+
+
+def seal_with_passphrase(passphrase: str, plaintext: bytes) -> bytes:
+    """Encrypt so that whoever knows the passphrase can read it; age derives the key by scrypt.
+
+    Raises:
+        InputError: it is shorter than 12 characters.
+    """
+    if len(passphrase) < MIN_PASSPHRASE:
+        raise InputError(f"a passphrase of {len(passphrase)} characters", remedy=f"give at least {MIN_PASSPHRASE}")
+    sealed: bytes = pyrage.passphrase.encrypt(plaintext, passphrase)
+    return sealed
+
+
+def unseal_with_passphrase(passphrase: str, sealed: bytes) -> bytes:
+    """Decrypt what was sealed with a passphrase.
+
+    Raises:
+        InputError: it is another passphrase, or the bytes were changed.
+    """
+    try:
+        plaintext: bytes = pyrage.passphrase.decrypt(sealed, passphrase)
+    except pyrage.DecryptError:
+        raise InputError(
+            "this was not sealed with that passphrase, or was changed", remedy="type it as it was given"
         ) from None
     return plaintext

@@ -25,12 +25,13 @@ from habeas.authority.jumps import MOVED_NS
 from habeas.comparison import load_calibration
 from habeas.comparison.calibration import calibration_digest
 from habeas.engine.orders import CameraOrder, CameraReport, CameraState, WorkerChange, WorkerNews
+from habeas.engine.redacting import Redacting
 from habeas.engine.relay import Relay
 from habeas.engine.screening import Screening
 from habeas.engine.supervisor import Supervisor
 from habeas.errors import HabeasError, InputError, UsageError
 from habeas.footage.adopting import take_over
-from habeas.footage.files import ACCESS, FOOTAGE, HELD, FootageFolder
+from habeas.footage.files import ACCESS, EXPORTS, FOOTAGE, HELD, FootageFolder
 from habeas.footage.gracing import Gracing
 from habeas.footage.keeping import Keeping
 from habeas.footage.recorder import Recorder
@@ -42,6 +43,7 @@ from habeas.node.build import build_digest
 from habeas.node.canaries import Canaries, told_canaries
 from habeas.node.counting import Counting, delivering, log_counts, write_counts
 from habeas.node.drifting import step_days, told_drift
+from habeas.node.exporting import Exporting
 from habeas.node.inspecting import INSPECT_S, camera_facts
 from habeas.node.liveness import PAUSE_S, Liveness
 from habeas.node.matching import Matching
@@ -158,6 +160,9 @@ class Node:
             self.accessing = Accessing(
                 self.means, self.footage, workspace.folder / ACCESS, self._screening, workspace.settings.detect
             )
+            self.exporting = Exporting(
+                self.means, self.held, workspace.folder / ACCESS, workspace.folder / EXPORTS, self._redacting
+            )
             self.supervisor = stack.enter_context(self._supervisor())
             self.log = stack.enter_context(self._publishing())
             self._liveness = Liveness(self.store, self.time, self.test_camera, self.supervisor.running)
@@ -169,6 +174,7 @@ class Node:
                 self._repeating("sweeper", self.retention.sweep, _SWEEP_S),
                 self._repeating("retrospect", self.retrospect.step, _TICK_S),
                 self._repeating("access", self.accessing.step, _TICK_S),
+                self._repeating("exports", self.exporting.step, _TICK_S),
                 self._repeating("ends of holds", self.keeping.end_due, _TICK_S),
                 self._repeating("holds", self.keeping.copy_approved, _TICK_S),
                 self._repeating("graces", self.gracing.step, _TICK_S),
@@ -178,6 +184,9 @@ class Node:
         for thread in (self._thread, *self._beside):
             thread.start()
         self.log.start()
+
+    def _redacting(self) -> Redacting:
+        return Redacting(self.workspace.settings.models)
 
     def _screening(self) -> Screening:
         return Screening(self.workspace.settings.models)
@@ -516,6 +525,7 @@ class Node:
             self.log.close()
             self.retrospect.stop()
             self.accessing.stop()
+            self.exporting.stop()
             self.supervisor.close()  # and with it an inspection that runs
             for thread in self._beside:
                 thread.join(_TICK_S * 2)

@@ -158,3 +158,33 @@ class Finding:
     looked: tuple[str, ...] = ()
     decided_by: str | None = None
     decided_at_ns: int | None = None
+
+
+@dataclass(frozen=True)
+class Export:
+    """Footage of a hold or of an access request that is to be given to somebody, redacted.
+
+    `films` are name, camera, first and last instant, and SHA-256 of each; `wish_sealed` is what a person added by hand,
+    `reports_sealed` what came of the redaction. All that shows somebody is under `key_id`.
+    """
+
+    export_id: str = field(metadata=KEY)
+    state: str = field(metadata=INDEX)
+    about: str = field(metadata=INDEX)
+    made_by: str
+    made_at_ns: int
+    cameras: tuple[str, ...]
+    from_ns: int
+    until_ns: int
+    unredacted: bool
+    decision_sha256: str | None
+    key_id: str
+    ends_at_ns: int
+    wish_sealed: bytes | None
+    reports_sealed: bytes | None = None
+    films: tuple[tuple[str, str, int, int, str], ...] = ()
+    failure: str = ""
+    recipient: str = ""
+    requester: str = ""
+    approved_seq: int | None = None
+    destroyed_at_ns: int | None = None

@@ -5,6 +5,7 @@ from typing import Final
 from habeas.store.footage_records import (
     AccessPhoto,
     AccessRequest,
+    Export,
     Finding,
     Footage,
     FootageSearch,
@@ -72,6 +73,7 @@ TABLES: Final[tuple[type, ...]] = (
     AccessRequest,
     AccessPhoto,
     Finding,
+    Export,
 )
 """Every record that is a table."""
 INDEXES: Final[dict[type, tuple[tuple[str, ...], ...]]] = {

@@ -21,6 +21,7 @@ from habeas.web import (
     bundles,
     cameras,
     canaries,
+    exports,
     footage,
     holds,
     log,
@@ -39,10 +40,10 @@ from habeas.wording import Wrong, wrongs
 
 PREFIX = "/api/v1"
 _MODULES = (
-    *(system, people, cameras, canaries, footage, holds, policy, authorisations, searches, access),
+    *(system, people, cameras, canaries, footage, holds, policy, authorisations, searches, access, exports),
     *(suspensions, review, receipts, log, bundles),
 )
-_DRAFTS: Final = frozenset({f"{PREFIX}/authorisations", f"{PREFIX}/holds", f"{PREFIX}/access"})
+_DRAFTS: Final = frozenset({f"{PREFIX}/authorisations", f"{PREFIX}/holds", f"{PREFIX}/access", f"{PREFIX}/exports"})
 _SAID: Final[Mapping[int, tuple[str, str]]] = {
     400: ("the body is no JSON that is taken", "send JSON without NaN, and with each key once in an object"),
     405: ("this takes another method", "use a client of the same version as the node"),

@@ -249,3 +249,42 @@ class JudgeBody(Body):
     """Whether a finding shows whoever asks."""
 
     same: bool
+
+
+class BoxBody(Body):
+    """A box that a person adds to the pictures of a camera: painted over, or faces in it spared."""
+
+    camera: Name
+    from_ns: Moment
+    until_ns: Moment
+    box: tuple[float, float, float, float]
+    spare: bool = False
+
+
+class ExportBody(Body):
+    """Footage of a hold or of an access request that is to be given to somebody."""
+
+    about: Name
+    cameras: list[Name] = Field(default_factory=list, max_length=100)
+    from_ns: Moment | None = None
+    until_ns: Moment | None = None
+    boxes: list[BoxBody] = Field(default_factory=list, max_length=300)
+    decision: Annotated[str | None, Field(max_length=MAX_IMAGE_TEXT, repr=False)] = None
+
+
+class BoxesBody(Body):
+    """Boxes to add."""
+
+    boxes: list[BoxBody] = Field(min_length=1, max_length=300)
+
+
+class RecipientBody(Body):
+    """To whom: an age key, or `passphrase`."""
+
+    recipient: Text
+
+
+class FetchBody(Body):
+    """The passphrase, where the export was approved for one."""
+
+    passphrase: Annotated[str, Field(max_length=1000, repr=False)] = ""

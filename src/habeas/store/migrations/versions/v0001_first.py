@@ -268,6 +268,34 @@ def upgrade() -> None:  # noqa: PLR0915 - a table and its indexes after the othe
         sa.PrimaryKeyConstraint("number"),
     )
     op.create_table(
+        "exports",
+        sa.Column("export_id", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("state", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("about", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("made_by", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("made_at_ns", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("cameras", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("from_ns", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("until_ns", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("unredacted", sa.Boolean(), autoincrement=False, nullable=False),
+        sa.Column("decision_sha256", sa.Text(), autoincrement=False, nullable=True),
+        sa.Column("key_id", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("ends_at_ns", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("films", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("failure", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("recipient", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("requester", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("approved_seq", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("destroyed_at_ns", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("wish_sealed", sa.LargeBinary(), autoincrement=False, nullable=True),
+        sa.Column("reports_sealed", sa.LargeBinary(), autoincrement=False, nullable=True),
+        sa.PrimaryKeyConstraint("export_id"),
+    )
+    with op.batch_alter_table("exports", schema=None) as batch_op:
+        batch_op.create_index("ix_exports_about", ["about"], unique=False)
+        batch_op.create_index("ix_exports_state", ["state"], unique=False)
+
+    op.create_table(
         "findings",
         sa.Column("finding_id", sa.Text(), autoincrement=False, nullable=False),
         sa.Column("access_id", sa.Text(), autoincrement=False, nullable=False),

@@ -1,0 +1,134 @@
+"""Routes of exports of footage. Pictures leave only once the entry that says so is durable."""
+
+from fastapi import APIRouter, Response
+
+from habeas.accounts.roles import Role
+from habeas.accounts.staff import names_of
+from habeas.authority.approvals import approvals_of
+from habeas.footage import exports
+from habeas.footage.exports import Asked, Box, State
+from habeas.node.node import Node
+from habeas.store.footage_records import Export
+from habeas.types import utc
+from habeas.web.bodies import ApproveBody, BoxBody, BoxesBody, ExportBody, FetchBody, RecipientBody, decoded
+from habeas.web.calls import Caller
+from habeas.web.strict import StrictRoute
+
+routes = APIRouter(route_class=StrictRoute)
+
+
+@routes.post("/exports")
+def begin(call: Caller, body: ExportBody) -> dict[str, object]:
+    """Have footage redacted for an export. Nothing leaves before it was proposed, and two approved it."""
+    asked = Asked(
+        about=body.about,
+        cameras=tuple(body.cameras),
+        from_ns=body.from_ns,
+        until_ns=body.until_ns,
+        boxes=tuple(map(_box, body.boxes)),
+        decision=decoded(body.decision) if body.decision is not None else None,
+    )
+    with call.command(trusted=True, witnessed=True) as (tx, actor):
+        return _told(call.node, exports.begin(tx, call.node.keys, actor, asked))
+
+
+def _box(body: BoxBody) -> Box:
+    return Box(body.camera, body.from_ns, body.until_ns, body.box, body.spare)
+
+
+def _told(node: Node, row: Export) -> dict[str, object]:
+    return {**exports.summary(row), "done_s": node.exporting.progress(row.export_id)}
+
+
+@routes.get("/exports")
+def list_exports(call: Caller, everything: bool = False) -> list[dict[str, object]]:
+    """List exports that are not over, or all, newest first; nobody is named."""
+    with call.look() as (tx, actor):
+        actor.require(*Role)
+        actor.require_scope("read")
+        over = {state.value for state in exports.OVER}
+        rows = [row for row in tx.find(Export) if everything or row.state not in over]
+    return [_told(call.node, row) for row in sorted(rows, key=lambda row: (-row.made_at_ns, row.export_id))]
+
+
+@routes.get("/exports/{export_id}")
+def show(call: Caller, export_id: str) -> dict[str, object]:
+    """Show an export with its reports, to whoever had it made, approvers and privacy officers; no picture is in it."""
+    with call.look() as (tx, actor):
+        row, keys = tx.get(Export, export_id), call.node.keys
+        exports.check_sees(tx, actor, row)
+        told = _told(call.node, row)
+        if State(row.state) in exports.OVER:
+            return told
+        names, content = names_of(tx, keys), exports.hash_of(keys, row)
+        given = approvals_of(tx, export_id, exports.APPROVE, content)
+        return {
+            **told,
+            "recipient": row.recipient or None,
+            "requester": names.get(row.requester),
+            "decision": row.decision_sha256,
+            "content_hash": content if row.state == State.PROPOSED.value else None,
+            "approvals": [{"name": names.get(one.account_id), "at": utc(one.at_ns)} for one in given],
+            "list": [
+                {"name": name, "camera": camera, "began": utc(from_ns), "until": utc(until_ns), "sha256": sha256}
+                for name, camera, from_ns, until_ns, sha256 in row.films
+            ],
+            "reports": exports.reports_of(keys, row),
+        }
+
+
+@routes.post("/exports/{export_id}/boxes")
+def add_boxes(call: Caller, export_id: str, body: BoxesBody) -> dict[str, object]:
+    """Add boxes by hand: it is redacted again, and whatever was proposed or approved is void."""
+    with call.command(trusted=True) as (tx, actor):
+        row = exports.add_boxes(tx, call.node.keys, actor, export_id, tuple(map(_box, body.boxes)))
+        return _told(call.node, row)
+
+
+@routes.get("/exports/{export_id}/films/{number}")
+def play(call: Caller, export_id: str, number: int) -> Response:
+    """Play a film of an export: MP4. It is looked at before it is proposed or approved."""
+    with call.look() as (tx, actor):
+        call.node.time.require_trust()
+        row = tx.get(Export, export_id)
+        exports.check_sees(tx, actor, row)
+    data = call.node.exporting.film(row, number)
+    with call.command(trusted=True) as (tx, actor):
+        exports.check_sees(tx, actor, row)
+        name, camera, from_ns, until_ns, _sha256 = row.films[number]
+        body = {"camera": camera, "export": export_id, "film": name, "from": utc(from_ns), "until": utc(until_ns)}
+        tx.entry("export.played", actor.account_id, body)
+    return Response(data, media_type="video/mp4", headers={"Cache-Control": "no-store"})
+
+
+@routes.post("/exports/{export_id}/propose")
+def propose(call: Caller, export_id: str, body: RecipientBody) -> dict[str, object]:
+    """Propose that it is given to a recipient."""
+    with call.command(trusted=True) as (tx, actor):
+        return _told(call.node, exports.propose(tx, call.node.keys, actor, export_id, body.recipient))
+
+
+@routes.post("/exports/{export_id}/approve")
+def approve(call: Caller, export_id: str, body: ApproveBody) -> dict[str, object]:
+    """Approve what was shown; with the second approver it may be fetched."""
+    with call.command(trusted=True, witnessed=True) as (tx, actor):
+        return _told(call.node, exports.approve(tx, call.node.keys, actor, export_id, body.content_hash))
+
+
+@routes.post("/exports/{export_id}/refuse")
+def refuse(call: Caller, export_id: str) -> dict[str, object]:
+    """Refuse what is proposed: its films are destroyed."""
+    with call.command() as (tx, actor):
+        return _told(call.node, exports.refuse(tx, call.node.keys, actor, export_id))
+
+
+@routes.post("/exports/{export_id}/fetch")
+def fetch(call: Caller, export_id: str, body: FetchBody) -> Response:
+    """Return an approved export, encrypted to its recipient."""
+    with call.look() as (tx, actor):
+        row = exports.fetchable(tx, actor, export_id)
+    data = call.node.exporting.parcel(row, call.node.log_folder, body.passphrase)
+    with call.command(trusted=True, witnessed=True) as (tx, actor):
+        exports.fetchable(tx, actor, export_id)
+        tx.entry("export.fetched", actor.account_id, {"bytes": len(data), "export": export_id})
+    return Response(data, media_type="application/octet-stream", headers={"Cache-Control": "no-store"})
