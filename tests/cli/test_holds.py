@@ -20,6 +20,7 @@ from habeas.app import App
 from habeas.clock import SystemClock
 from habeas.footage.files import hour_of, read_segment
 from habeas.footage.rows import row_of
+from habeas.keys import new_identity
 from habeas.node.workspace import SETTINGS, load_workspace
 from habeas.store import open_store
 from habeas.types import HOUR_NS
@@ -103,6 +104,7 @@ def test_a_hold_by_the_commands(node: RunningNode) -> None:
     assert kept["segments"] >= 1
     assert kept["held_s"] > 3
     play(node, name)
+    exported(node, name)
     assert node.run("footage", "play", name, who="olga").error["rule"] == "playback"
     assert "held" in node.text("footage", "holds", who="olga")
     request(node, words)
@@ -115,6 +117,39 @@ def test_a_hold_by_the_commands(node: RunningNode) -> None:
     for kind in ("hold.proposed", "hold.approved", "hold.kept", "footage.played", "hold.released", "request.verified"):
         assert kind in kinds
     assert "26/117" not in node.log.read_text()
+
+
+def exported(node: RunningNode, name: str) -> None:
+    """Redact it, propose it for a key, approve it twice, fetch it, and open it as its recipient does."""
+    assert node.run("footage", "redact", name, who="ann").error["rule"] == "role"
+    made = node.run("footage", "redact", name, who="rita").row
+    export, identity = made["export"], new_identity()
+    assert (made["state"], made["films"]) == ("ready", len(made["list"])), made
+    assert made["films"] >= 1
+    assert f"{export}" in node.text("footage", "exports", who="olga")
+    assert node.run("footage", "export", export, "--to", "age1nobody", who="rita").error["kind"] == "input"
+    key = node.home / "key.txt"
+    key.write_text(f"# of the recipient\n{identity.secret}\n")
+    out = node.home / "footage.age"
+    assert node.run("footage", "export", export, "--out", out, who="rita").error["rule"] == "state"
+    assert node.run("footage", "export", export, "--to", identity.recipient, who="rita").row["state"] == "proposed"
+    assert node.run("footage", "approve", export, "--yes", who="ann").row["state"] == "proposed"
+    assert node.run("footage", "approve", export, "--yes", who="ann").error["rule"] == "two-persons"
+    assert node.run("footage", "approve", export, "--yes", who="bert").row["state"] == "approved"
+    wait(node, lambda: node.run("footage", "export", export, "--out", out, who="rita").status == 0)
+    log_key = node.run("audit", "key", who="pia").rows[0]["vkey"]
+    opened = node.run("footage", "open", out, "--identity", key, "--out", node.home / "films", "--key", log_key).row
+    assert opened["proven"]
+    films = sorted((node.home / "films").glob("*.mp4"))
+    assert [path.name for path in films] == sorted(one["name"] for one in opened["films"])
+    with av.open(str(films[0])) as film:
+        assert len(film.streams) == 1
+        assert sum(1 for _ in film.decode(video=0)) > 25
+    other = node.home / "other.txt"
+    other.write_text(new_identity().secret)
+    wrong = node.run("footage", "open", out, "--identity", other, "--out", node.home / "no", "--key", log_key)
+    assert "not sealed to that identity" in wrong.error["message"]
+    assert node.run("footage", "play", export, "--no-browser", who="olga").error["rule"] == "playback"
 
 
 def play(node: RunningNode, name: str) -> None:

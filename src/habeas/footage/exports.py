@@ -417,11 +417,11 @@ def fetchable(tx: Tx, actor: Actor, export_id: str) -> Export:
     """Return an export that this actor may fetch now.
 
     Raises:
-        RuleError: not whoever proposed it, a privacy officer or an approver; or it is not approved.
+        RuleError: not whoever made or proposed it, a privacy officer or an approver; or it is not approved.
     """
     actor.require_login()
     row = tx.get(Export, export_id)
-    if not actor.owns(row.requester):
+    if not (actor.owns(row.made_by) or actor.owns(row.requester)):
         actor.require(Role.PRIVACY, Role.APPROVER)
     return _in_state(tx, row, State.APPROVED)
 
