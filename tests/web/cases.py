@@ -14,13 +14,14 @@ from habeas.accounts.roles import Role
 from habeas.authority import authorisations
 from habeas.authority.epochs import current_epoch, epoch_hash
 from habeas.footage import access
+from habeas.footage import exports as footage_exports
 from habeas.footage import holds as footage_holds
 from habeas.keys import new_identity
 from habeas.node.trees import ended_epoch
 from habeas.review import receipts
 from habeas.review.images import OVERSIGHT
 from habeas.store import Tx
-from habeas.store.footage_records import AccessRequest, Finding, FootageSearch, Hold, PublicRequest
+from habeas.store.footage_records import AccessRequest, Export, Finding, FootageSearch, Hold, PublicRequest
 from habeas.store.records import (
     Account,
     Alert,
@@ -369,6 +370,37 @@ def _looked(world: World, tx: Tx, who: Who) -> None:
 
 def _judged_finding(world: World, tx: Tx, _who: Who) -> None:
     tx.change(tx.get(Finding, world.ids["finding"]), state="different")
+
+
+def an_export(world: World, _who: Who) -> object:
+    return {"about": world.ids["held"]}
+
+
+def owned_export(key: str, *, second: bool = False) -> Callable[[World, Tx, Who], None]:
+    """The export was made and proposed by the caller, or by a second account of the same person."""
+
+    def given(world: World, tx: Tx, who: Who) -> None:
+        account = _second(world, tx, who) if second else _account(world, tx, who.account)
+        row = tx.get(Export, world.ids[key])
+        requester = account.account_id if row.requester else ""
+        tx.change(row, made_by=account.account_id, requester=requester)
+
+    return given
+
+
+def export_hash(world: World, tx: Tx) -> str:
+    return footage_exports.hash_of(world.node.keys, tx.get(Export, world.ids["export proposed"]))
+
+
+def shown_export(world: World, _who: Who) -> object:
+    """The hash of what was shown of an export."""
+    with world.node.store.read() as tx:
+        return {"content_hash": export_hash(world, tx)}
+
+
+def a_box(world: World, _who: Who) -> object:
+    now_ns = world.node.time.now_ns()
+    return {"boxes": [{"camera": "cam-north", "from_ns": now_ns - 9, "until_ns": now_ns, "box": [1, 2, 30, 40]}]}
 
 
 def owned_request(world: World, tx: Tx, who: Who) -> None:

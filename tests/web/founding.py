@@ -42,9 +42,9 @@ from habeas.authority.cameras import NewCamera, add_camera, camera_named
 from habeas.authority.purposes import Purpose
 from habeas.clock import ManualClock
 from habeas.comparison.calibration import calibration_digest
-from habeas.footage import access, findings, holds
+from habeas.footage import access, exports, findings, holds
 from habeas.footage import requests as pleas
-from habeas.footage.files import FootageFolder, new_segment_id
+from habeas.footage.files import EXPORTS, FootageFolder, new_segment_id
 from habeas.footage.form import Header, Kind, Record
 from habeas.footage.rows import row_of
 from habeas.keys import KeyStore, MasterKey, Scope
@@ -79,6 +79,7 @@ def founded(folder: Path, settings: Settings, model_id: str, portrait: bytes) ->
         node = stack.enter_context(Node(cast("Any", place), clock, model_id, lambda _error: None))
         node.log.beat()
         node.accessing.stop()
+        node.exporting.stop()
         node.retrospect.stop()  # a search that was begun stays as it is
         node.log.close()  # its padding would come between any two looks at the database
         node._doing.acquire()
@@ -243,6 +244,37 @@ def _objects(world: World, model_id: str) -> None:
         _alert(world, tx, model_id)
     _footage(world)
     _access(world, model_id)
+    _exports(world)
+
+
+def _exports(world: World) -> None:
+    """Exports of the hold that is kept: made, proposed, and approved; each with a film."""
+    node = world.node
+    for number, state in enumerate(("made", "proposed", "approved")):
+        with node.store.write() as tx:
+            asker = world.actor(tx, "requester1")
+            row = exports.begin(tx, node.keys, asker, exports.Asked(world.ids["held"]))
+            film = (f"north-{number}.mp4", "cam-north", row.from_ns, row.until_ns, hashlib.sha256(PICTURES).hexdigest())
+            exports.note_made(tx, node.keys, row.export_id, [film], {film[0]: {"doubts_in_all": 0}})
+            world.ids[f"export {state}"] = row.export_id
+            if state != "made":
+                row = exports.propose(tx, node.keys, asker, row.export_id, exports.PASSPHRASE)
+            for who in ("approver1", "approver2") if state == "approved" else ():
+                row = exports.approve(
+                    tx, node.keys, world.actor(tx, who), row.export_id, exports.hash_of(node.keys, row)
+                )
+        header = Header(
+            "cam-north",
+            row.from_ns - row.from_ns % HOUR_NS,
+            row.ends_at_ns,
+            row.key_id,
+            new_segment_id(),
+            "h264",
+            (64, 48),
+            row.from_ns,
+        )
+        records = [Record(Kind.PART, row.from_ns, 0, b""), Record(Kind.PART, row.from_ns, NS_PER_S, PICTURES)]
+        FootageFolder(world.folder / EXPORTS / row.export_id).put(node.keys, header, records)
 
 
 def _access(world: World, model_id: str) -> None:

@@ -5,6 +5,8 @@ route; a case is one state or ownership of the object that it meets. Each says b
 nothing left means that the call succeeds. What `given` makes is made anew for each caller.
 """
 
+from collections.abc import Callable
+
 from tests.web.cases import (
     CODE,
     Case,
@@ -47,6 +49,7 @@ from tests.web.cases import (
     _second,
     _seen,
     _with_oversight,
+    a_box,
     a_draft,
     a_hold,
     a_plea,
@@ -56,10 +59,12 @@ from tests.web.cases import (
     access_seen,
     always,
     an_access,
+    an_export,
     approved_by_second,
     approver_login,
     at,
     both,
+    export_hash,
     face,
     granter,
     has_account,
@@ -77,6 +82,7 @@ from tests.web.cases import (
     own_over,
     owned,
     owned_access,
+    owned_export,
     owned_hold,
     owned_request,
     ownership,
@@ -86,6 +92,7 @@ from tests.web.cases import (
     scope,
     shown,
     shown_access,
+    shown_export,
     shown_hold,
     some_callers,
     unknown,
@@ -828,6 +835,128 @@ ACCESS_ROWS = (
         (Case("approved", **_listed("access approved")), Case("opened", always("state"), **_listed("access"))),
     ),
 )
+_MADE, _PROPOSED = at("export made", "export_id"), at("export proposed", "export_id")
+_GIVEN = at("export approved", "export_id")
+_EXPORTER = both(holds("requester", "privacy"), login)
+_SEES_EXPORT = both(unless("approver", "privacy", rule="playback"), login)
+_OTHERS = unless("privacy", rule="own-draft")
+_SECRET = says(passphrase="p" * 12)
+_EXPORT_UNKNOWN = unknown("export_id", "exp-0")
+
+
+def _film(number: str) -> Callable[[World, Who], dict[str, str]]:
+    return lambda world, _who: {"export_id": world.ids["export made"], "number": number}
+
+
+EXPORT_ROWS = (
+    Row(
+        "POST",
+        "/exports",
+        _EXPORTER,
+        (
+            Case("of another's hold", _OTHERS, body=an_export),
+            Case("of an own hold", given=owned_hold("held"), body=an_export, callers=has_account),
+            Case("of no hold", body=says(about="hold-0"), absent=422),
+        ),
+    ),
+    Row("GET", "/exports", listing, (Case("open", hidden=_no_pictures), Case("all", query="?everything=true"))),
+    Row(
+        "GET",
+        "/exports/{export_id}",
+        open_to_all,
+        (Case("of another", _SEES_EXPORT, path=_PROPOSED, hidden=_no_pictures), _EXPORT_UNKNOWN),
+    ),
+    Row(
+        "POST",
+        "/exports/{export_id}/boxes",
+        _EXPORTER,
+        (
+            Case("of another", _OTHERS, path=_MADE, body=a_box),
+            Case("own", given=owned_export("export made"), path=_MADE, body=a_box, callers=has_account),
+            Case("approved", both(always("state"), _OTHERS), path=_GIVEN, body=a_box),
+            unknown("export_id", "exp-0", body=a_box),
+        ),
+    ),
+    Row(
+        "GET",
+        "/exports/{export_id}/films/{number}",
+        open_to_all,
+        (Case("of another", _SEES_EXPORT, path=_film("0")), Case("no film", _SEES_EXPORT, path=_film("1"), absent=422)),
+    ),
+    Row(
+        "POST",
+        "/exports/{export_id}/propose",
+        _EXPORTER,
+        (
+            Case("of another", _OTHERS, path=_MADE, body=says(recipient="passphrase")),
+            Case(
+                "own",
+                given=owned_export("export made"),
+                path=_MADE,
+                body=says(recipient="passphrase"),
+                callers=has_account,
+            ),
+            Case("approved", both(always("state"), _OTHERS), path=_GIVEN, body=says(recipient="passphrase")),
+            unknown("export_id", "exp-0", body=says(recipient="passphrase")),
+        ),
+    ),
+    Row(
+        "POST",
+        "/exports/{export_id}/approve",
+        approver,
+        (
+            Case("of another", path=_PROPOSED, body=shown_export),
+            Case("own", NOT_OWN, owned_export("export proposed"), _PROPOSED, shown_export, callers=has_account),
+            Case(
+                "of own second account",
+                NOT_OWN,
+                owned_export("export proposed", second=True),
+                _PROPOSED,
+                shown_export,
+                callers=has_account,
+            ),
+            Case(
+                "approved by the same person",
+                always("two-persons"),
+                approved_by_second("export proposed", "export", export_hash),
+                _PROPOSED,
+                shown_export,
+                callers=has_account,
+            ),
+            Case("something else", always("content-changed"), path=_PROPOSED, body=WRONG),
+            Case("not proposed", always("state"), path=_MADE, body=WRONG),
+            Case("approved already", always("state"), path=_GIVEN, body=WRONG),
+            unknown("export_id", "exp-0", body=WRONG),
+        ),
+    ),
+    Row(
+        "POST",
+        "/exports/{export_id}/refuse",
+        approver,
+        (
+            Case("of another", path=_PROPOSED),
+            Case("own", NOT_OWN, owned_export("export proposed"), _PROPOSED, callers=has_account),
+            Case("approved already", always("state"), path=_GIVEN),
+            _EXPORT_UNKNOWN,
+        ),
+    ),
+    Row(
+        "POST",
+        "/exports/{export_id}/fetch",
+        login,
+        (
+            Case("not approved", both(always("state"), holds("approver", "privacy")), path=_PROPOSED, body=says()),
+            Case(
+                "not in the log yet",
+                holds("approver", "privacy"),
+                path=_GIVEN,
+                body=says(passphrase="p" * 12),
+                absent=422,
+            ),
+            unknown("export_id", "exp-0", body=says()),
+        ),
+    ),
+)
 PLAYER = both(unless("approver", "privacy", rule="playback"), login)
 OWN_PLAYER = both(unless("requester", "approver", "privacy", rule="playback"), login)
 _HOLD, _HELD, _REQUEST = at("hold", "hold_id"), at("held", "hold_id"), at("request", "request_id")
@@ -994,4 +1123,5 @@ TABLE = (
     *RECEIPT_ROWS,
     *HOLD_ROWS,
     *ACCESS_ROWS,
+    *EXPORT_ROWS,
 )

@@ -257,7 +257,7 @@ class BoxBody(Body):
     camera: Name
     from_ns: Moment
     until_ns: Moment
-    box: tuple[float, float, float, float]
+    box: list[float] = Field(min_length=4, max_length=4)
     spare: bool = False
 
 

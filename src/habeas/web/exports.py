@@ -33,7 +33,8 @@ def begin(call: Caller, body: ExportBody) -> dict[str, object]:
 
 
 def _box(body: BoxBody) -> Box:
-    return Box(body.camera, body.from_ns, body.until_ns, body.box, body.spare)
+    left, top, right, bottom = body.box
+    return Box(body.camera, body.from_ns, body.until_ns, (left, top, right, bottom), body.spare)
 
 
 def _told(node: Node, row: Export) -> dict[str, object]:
