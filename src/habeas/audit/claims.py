@@ -11,7 +11,7 @@ from typing import Final
 
 from habeas.audit.claims_alerts import alerts, closed, destroyed, verdicts
 from habeas.audit.claims_canary import canaries
-from habeas.audit.claims_footage import footage, searched
+from habeas.audit.claims_footage import exported, footage, searched
 from habeas.audit.claims_holds import holds, played
 from habeas.audit.claims_house import combined, lifted, roles
 from habeas.audit.claims_policy import policy
@@ -40,6 +40,7 @@ CLAIMS: Final[Mapping[str, Claim]] = {
     "8.16 holds were approved by two, and ended": holds,
     "8.17 what was played was held": played,
     "8.18 footage is searched once, under what permits it": searched,
+    "8.20 exports were approved by two, as they were proposed": exported,
 }
 
 

@@ -4,7 +4,7 @@ from collections import defaultdict
 from typing import Final
 
 from habeas.audit.claims_policy import MAXIMA
-from habeas.audit.claims_shared import DISCARD_NS, ENDS, asked_of, check_done
+from habeas.audit.claims_shared import DISCARD_NS, ENDS, TWO, approvers, asked_of, check_done
 from habeas.audit.history import History, Said
 from habeas.types import HOUR_NS
 
@@ -46,6 +46,24 @@ def searched(history: History) -> int:
         if any(one.seq < said.seq for one in history.about(object_id, said.kind)):
             raise said.broken("it was searched before")
     return len(begun)
+
+
+def exported(history: History) -> int:
+    """8.20 What was fetched was approved by two who did not ask for it, as it was proposed ("Footage", exports)."""
+    fetched = history.all("export.fetched")
+    for said in fetched:
+        export = said.text("export")
+        approved = [one for one in history.about(export, "export.approved") if one.seq < said.seq]
+        if not approved or any(one.seq < said.seq for one in history.about(export, "export.refused", "export.ended")):
+            raise said.broken("it was not approved, or was over")
+        proposed = [one for one in history.about(export, "export.proposed") if one.seq < approved[-1].seq]
+        if not proposed or proposed[-1].text("sha256") != approved[-1].text("sha256"):
+            raise approved[-1].broken("it is not what was proposed")
+        persons = approvers(history, approved[-1], export, "export", approved[-1].text("sha256"))
+        asked = {history.person(one.actor) for one in history.about(export, "export.began", "export.proposed")}
+        if len(persons - asked) < TWO:
+            raise approved[-1].broken("two approvers who did not ask for it did not approve it")
+    return len(fetched)
 
 
 def _first_deadline_ns(said: Said) -> int:

@@ -286,7 +286,18 @@ class History:
 
 FIRST: Final = "role.granted-first"
 """Type of the entry of a role that nobody had to grant."""
-_OBJECTS: Final = ("account", "alert", "authorisation", "camera", "grant", "hold", "object", "policy", "suspension")
+_OBJECTS: Final = (
+    "account",
+    "alert",
+    "authorisation",
+    "camera",
+    "export",
+    "grant",
+    "hold",
+    "object",
+    "policy",
+    "suspension",
+)
 """Fields of bodies that name what an entry is about."""
 KEPT: Final = frozenset(
     {
@@ -314,6 +325,12 @@ KEPT: Final = frozenset(
         "canary.leaked",
         "canary.missed",
         "canary.seen",
+        "export.approved",
+        "export.began",
+        "export.ended",
+        "export.fetched",
+        "export.proposed",
+        "export.refused",
         "footage.began",
         "footage.destroyed",
         "footage.found",

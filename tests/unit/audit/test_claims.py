@@ -121,6 +121,16 @@ class Story(Book):
     def search(self) -> None:
         self.add("footage.search-began", "rob", {"authorisation": "a1"})
 
+    def export(self, *by: str, sha256: str = "e", proposed: str = "e", fetched: bool = True) -> None:
+        self.add("export.began", "rob", {"export": "x1"})
+        self.add("export.proposed", "rob", {"export": "x1", "sha256": proposed})
+        for who in by:
+            body = {"action": "export", "approval": f"ok-x-{who}", "object": "x1", "sha256": sha256}
+            self.add("approval.given", who, body)
+        self.add("export.approved", "bea", {"export": "x1", "sha256": sha256})
+        if fetched:
+            self.add("export.fetched", "rob", {"export": "x1"})
+
     def footage_alert(self) -> None:
         hidden = {"authorisation": "a1", "camera": "c1", "captured_at": self.at(-23)}
         self.add("alert.raised", "review", {"alert": "alert-1", "footage": True, "model": "m"}, hidden)
@@ -271,6 +281,12 @@ def permitted(story: Story) -> None:
     story.start(hours=72)
 
 
+def over_export(story: Story) -> None:
+    """It is fetched after its end."""
+    story.add("export.ended", "clock", {"export": "x1"})
+    story.add("export.fetched", "rob", {"export": "x1"})
+
+
 def auditor_too(story: Story, of: str) -> None:
     """Another account of whoever is new gets another role."""
     story.grant(of=of, person="new")
@@ -338,6 +354,8 @@ KEPT: list[Change] = [
     lambda s: [s.ask(cameras=[*FIVE, ["c9", "s9"]], purpose="missing-person"), s.approve("abe", "bea"), s.start()],
     lambda s: [footage(s), s.approve("abe", "bea"), s.start(hours=72)],
     lambda s: [permitted(s), s.search(), s.footage_alert()],
+    lambda s: s.export("abe", "bea"),
+    lambda s: s.export("abe", fetched=False),
     lambda s: [s.ask(purpose="consent", until=s.at(719)), s.approve("abe", "bea"), s.start()],
     lambda s: [
         s.camera("c2", "hall", "other"),
@@ -664,6 +682,10 @@ BROKEN: list[tuple[str, str, Change]] = [
     ),
     ("footage of a week", "8.10", lambda s: [footage(s, **{"from": s.at(-168)}), s.approve("abe", "bea"), s.start()]),
     ("footage of tomorrow", "8.10", lambda s: [footage(s, until=s.at(24)), s.approve("abe", "bea"), s.start()]),
+    ("an export that one approved", "8.20", lambda s: s.export("abe")),
+    ("an export that another was proposed for", "8.20", lambda s: s.export("abe", "bea", proposed="f")),
+    ("an export that was over", "8.20", lambda s: [s.export("abe", "bea", fetched=False), over_export(s)]),
+    ("an export that nobody approved", "8.20", lambda s: s.add("export.fetched", "rob", {"export": "x2"})),
     ("footage searched for nobody", "8.18", lambda s: [footage(s), s.search()]),
     ("footage searched live", "8.18", lambda s: [s.listed(), s.search()]),
     ("footage searched twice", "8.18", lambda s: [permitted(s), s.search(), s.search()]),
