@@ -286,10 +286,18 @@ class History:
 
 FIRST: Final = "role.granted-first"
 """Type of the entry of a role that nobody had to grant."""
-_OBJECTS: Final = ("account", "alert", "authorisation", "camera", "grant", "hold", "object", "policy", "suspension")
+_OBJECTS: Final = (
+    *("access", "account", "alert", "authorisation", "camera", "grant", "hold", "object", "policy", "suspension"),
+)
 """Fields of bodies that name what an entry is about."""
 KEPT: Final = frozenset(
     {
+        "access.approved",
+        "access.closed",
+        "access.destroyed",
+        "access.opened",
+        "access.refused",
+        "access.search-began",
         "account.added",
         "account.disabled",
         "account.forgotten",

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from habeas.audit.entry import PADDING
 from habeas.audit.state import (
+    AccessRequest,
     Account,
     Alert,
     Approval,
@@ -490,6 +491,44 @@ def _change_request(state: State, fact: _Fact, /, **values: Any) -> None:
     state.requests[name] = replace(state.requests[name], **values)
 
 
+# --- access requests --------------------------------------------------------------------------------------------------
+
+
+def _access_opened(state: State, fact: _Fact) -> None:
+    body = fact.body
+    state.access[body["access"]] = AccessRequest(
+        access=body["access"],
+        state="opened",
+        opened_by=body["opened_by"],
+        cameras=tuple(body["cameras"]),
+        from_ns=fact.ns("from"),
+        until_ns=fact.ns("until"),
+        document=body["document"],
+        opened_ns=fact.at_ns,
+        due_ns=fact.ns("due"),
+    )
+
+
+def _access_approved(state: State, fact: _Fact) -> None:
+    _change_access(state, fact, state="approved", approved_ns=fact.at_ns)
+
+
+def _access_over(how: str) -> "_Change":
+    def change(state: State, fact: _Fact) -> None:
+        _change_access(state, fact, state=how, closed_ns=fact.at_ns)
+
+    return change
+
+
+def _access_destroyed(state: State, fact: _Fact) -> None:
+    _change_access(state, fact, destroyed_ns=fact.at_ns)
+
+
+def _change_access(state: State, fact: _Fact, /, **values: Any) -> None:
+    name = fact.body["access"]
+    state.access[name] = replace(state.access[name], **values)
+
+
 # --- the installation -------------------------------------------------------------------------------------------------
 
 
@@ -508,6 +547,11 @@ def _stopped(state: State, _fact: _Fact) -> None:
 
 _Change = Callable[[State, _Fact], None]
 _CHANGES: Final[Mapping[str, _Change]] = {
+    "access.approved": _access_approved,
+    "access.closed": _access_over("closed"),
+    "access.destroyed": _access_destroyed,
+    "access.opened": _access_opened,
+    "access.refused": _access_over("refused"),
     "account.added": _account_added,
     "account.forgotten": _account_forgotten,
     "account.credential-set": _credential_set,
