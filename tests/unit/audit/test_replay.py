@@ -152,6 +152,31 @@ def test_every_change_of_the_table_but_a_few_came_in_this_life(openings: list[di
     assert set(module._CHANGES) - came == NEVER_CAME
 
 
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("access.destroyed", {"access": "x"}),
+        ("authorisation.discarded", {"authorisation": "x"}),
+        ("hold.ended", {"hold": "x"}),
+        ("request.destroyed", {"request": "x"}),
+    ],
+)
+def test_what_a_restore_carried_over_is_passed_over(
+    openings: list[dict[str, Any]], kind: str, body: dict[str, Any]
+) -> None:
+    """It is in no entry of the log that goes on; without a restore there is no such thing."""
+    unknown = deepcopy(openings[-1])
+    unknown["opening"] |= {"seq": len(openings), "type": kind, "body": body}
+    with pytest.raises(FormatError):
+        replay([*openings, unknown])
+    restored = deepcopy(openings[-1])
+    restored["opening"] |= {"seq": len(openings), "type": "database.restored", "body": {"carried_over": True}}
+    unknown["opening"]["seq"] += 1
+    before, after = replay([*openings, restored]), replay([*openings, restored, unknown])
+    assert (after.access, after.holds, after.requests) == (before.access, before.holds, before.requests)
+    assert after.authorisations == before.authorisations
+
+
 @pytest.mark.parametrize("kind", sorted(set(module._CHANGES) - NEVER_CAME - {"node.started"}))
 def test_an_entry_that_is_left_out_is_seen(here: Installation, openings: list[dict[str, Any]], kind: str) -> None:
     """Control: without any of the entries of a type the state is another, or cannot be made."""
