@@ -15,6 +15,7 @@ from habeas.footage.holds import hash_of as hold_hash
 from habeas.keys import KeyStore
 from habeas.review.verdicts import commitment
 from habeas.store import Tx, queries
+from habeas.store import footage_records as footage
 from habeas.store import records as rows
 from habeas.types import HOUR_NS
 
@@ -81,8 +82,9 @@ def state_of_database(tx: Tx, keys: KeyStore) -> State:
         approvals={row.approval_id: _approval(row) for row in tx.find(rows.Approval)},
         suspensions={row.suspension_id: _suspension(row) for row in tx.find(rows.Suspension)},
         alerts={row.alert_id: _alert(row) for row in tx.find(rows.Alert)},
-        holds={row.hold_id: _hold(row) for row in tx.find(rows.Hold)},
-        requests={row.request_id: _request(row) for row in tx.find(rows.PublicRequest)},
+        holds={row.hold_id: _hold(row) for row in tx.find(footage.Hold)},
+        requests={row.request_id: _request(row) for row in tx.find(footage.PublicRequest)},
+        access={row.access_id: _access(row) for row in tx.find(footage.AccessRequest)},
         verdicts={commitment(row) for row in tx.find(rows.Verdict)},
         epochs={row.number: _epoch(row) for row in tx.find(rows.Epoch)},
         counts={(row.camera_id, row.day): _count(tx, row) for row in tx.find(rows.Count, logged=True)},
@@ -201,7 +203,7 @@ def _alert(row: rows.Alert) -> said.Alert:
     )
 
 
-def _hold(row: rows.Hold) -> said.Hold:
+def _hold(row: footage.Hold) -> said.Hold:
     return said.Hold(
         hold=row.hold_id,
         state=row.state,
@@ -223,7 +225,7 @@ def _hold(row: rows.Hold) -> said.Hold:
     )
 
 
-def _request(row: rows.PublicRequest) -> said.PublicRequest:
+def _request(row: footage.PublicRequest) -> said.PublicRequest:
     return said.PublicRequest(
         request=row.request_id,
         state=row.state,
@@ -235,6 +237,23 @@ def _request(row: rows.PublicRequest) -> said.PublicRequest:
         verified_ns=row.verified_at_ns,
         segments=len(row.segments),
         over_ns=row.over_at_ns,
+    )
+
+
+def _access(row: footage.AccessRequest) -> said.AccessRequest:
+    return said.AccessRequest(
+        access=row.access_id,
+        state=row.state,
+        opened_by=row.opened_by,
+        cameras=row.cameras,
+        from_ns=row.from_ns,
+        until_ns=row.until_ns,
+        document=row.document,
+        opened_ns=row.opened_at_ns,
+        due_ns=row.due_ns,
+        approved_ns=row.approved_at_ns,
+        closed_ns=row.closed_at_ns,
+        destroyed_ns=row.destroyed_at_ns,
     )
 
 

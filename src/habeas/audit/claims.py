@@ -9,6 +9,7 @@ Each returns how many entries it is about, and raises `ProofError` at the first 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
+from habeas.audit.claims_access import access
 from habeas.audit.claims_alerts import alerts, closed, destroyed, verdicts
 from habeas.audit.claims_canary import canaries
 from habeas.audit.claims_footage import exported, footage, searched
@@ -40,6 +41,7 @@ CLAIMS: Final[Mapping[str, Claim]] = {
     "8.16 holds were approved by two, and ended": holds,
     "8.17 what was played was held": played,
     "8.18 footage is searched once, under what permits it": searched,
+    "8.19 access requests were approved by two, searched once, and ended": access,
     "8.20 exports were approved by two, as they were proposed": exported,
 }
 

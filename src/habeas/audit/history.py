@@ -287,20 +287,29 @@ class History:
 FIRST: Final = "role.granted-first"
 """Type of the entry of a role that nobody had to grant."""
 _OBJECTS: Final = (
-    "account",
-    "alert",
-    "authorisation",
-    "camera",
-    "export",
-    "grant",
-    "hold",
-    "object",
-    "policy",
-    "suspension",
+    *(
+        "access",
+        "account",
+        "alert",
+        "authorisation",
+        "camera",
+        "export",
+        "grant",
+        "hold",
+        "object",
+        "policy",
+        "suspension",
+    ),
 )
 """Fields of bodies that name what an entry is about."""
 KEPT: Final = frozenset(
     {
+        "access.approved",
+        "access.closed",
+        "access.destroyed",
+        "access.opened",
+        "access.refused",
+        "access.search-began",
         "account.added",
         "account.disabled",
         "account.forgotten",

@@ -11,10 +11,11 @@ from there on the state is that of the older one.
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from habeas.audit.entry import PADDING
 from habeas.audit.state import (
+    AccessRequest,
     Account,
     Alert,
     Approval,
@@ -34,6 +35,8 @@ from habeas.clock import ns_of_utc
 from habeas.errors import FormatError, InputError
 
 _REMEDY: Final = "verify the log first: habeas audit verify"
+_RESTORED: Final = "database.restored"
+_T = TypeVar("_T")
 Opened = Mapping[str, Any]
 """`{"opening": {...}, "hidden": {...} or null}`: a line of an export."""
 
@@ -107,6 +110,12 @@ def take_later(state: State, opened: Opened) -> None:
     except (KeyError, TypeError, ValueError, InputError) as error:
         told = f"entry {seq} ({kind}) does not say what such an entry says: {type(error).__name__} {error}"
         raise FormatError(told, remedy=_REMEDY, index=seq) from error
+
+
+def _change(state: State, records: dict[str, _T], name: str, /, **values: Any) -> None:
+    """Change a record. After a restore one that is in no entry may have been carried over: it is passed over."""
+    if name in records or _RESTORED not in state.kinds:
+        records[name] = replace(records[name], **values)  # type: ignore[type-var]  # all records are dataclasses
 
 
 # --- accounts, roles, tokens ------------------------------------------------------------------------------------------
@@ -332,8 +341,7 @@ def _notice_deferred(state: State, fact: _Fact) -> None:
 
 
 def _change_authorisation(state: State, fact: _Fact, /, **values: Any) -> None:
-    name = fact.body["authorisation"]
-    state.authorisations[name] = replace(state.authorisations[name], **values)
+    _change(state, state.authorisations, fact.body["authorisation"], **values)
 
 
 def _approved(state: State, fact: _Fact) -> None:
@@ -453,15 +461,15 @@ def _hold_kept(state: State, fact: _Fact) -> None:
 
 def _hold_over(how: str) -> "_Change":
     def change(state: State, fact: _Fact) -> None:
-        if state.holds[fact.body["hold"]].over_ns is None:
+        was = state.holds.get(fact.body["hold"])
+        if was is None or was.over_ns is None:
             _change_hold(state, fact, state=how, over_ns=fact.at_ns)
 
     return change
 
 
 def _change_hold(state: State, fact: _Fact, /, **values: Any) -> None:
-    name = fact.body["hold"]
-    state.holds[name] = replace(state.holds[name], **values)
+    _change(state, state.holds, fact.body["hold"], **values)
 
 
 def _received(state: State, fact: _Fact) -> None:
@@ -479,15 +487,52 @@ def _graced(state: State, fact: _Fact) -> None:
 
 def _request_over(how: str) -> "_Change":
     def change(state: State, fact: _Fact) -> None:
-        was = state.requests[fact.body["request"]]
-        _change_request(state, fact, state=how or was.state, over_ns=was.over_ns or fact.at_ns)
+        was = state.requests.get(fact.body["request"])
+        ended_ns, now = (None, "") if was is None else (was.over_ns, was.state)
+        _change_request(state, fact, state=how or now, over_ns=ended_ns or fact.at_ns)
 
     return change
 
 
 def _change_request(state: State, fact: _Fact, /, **values: Any) -> None:
-    name = fact.body["request"]
-    state.requests[name] = replace(state.requests[name], **values)
+    _change(state, state.requests, fact.body["request"], **values)
+
+
+# --- access requests --------------------------------------------------------------------------------------------------
+
+
+def _access_opened(state: State, fact: _Fact) -> None:
+    body = fact.body
+    state.access[body["access"]] = AccessRequest(
+        access=body["access"],
+        state="opened",
+        opened_by=body["opened_by"],
+        cameras=tuple(body["cameras"]),
+        from_ns=fact.ns("from"),
+        until_ns=fact.ns("until"),
+        document=body["document"],
+        opened_ns=fact.at_ns,
+        due_ns=fact.ns("due"),
+    )
+
+
+def _access_approved(state: State, fact: _Fact) -> None:
+    _change_access(state, fact, state="approved", approved_ns=fact.at_ns)
+
+
+def _access_over(how: str) -> "_Change":
+    def change(state: State, fact: _Fact) -> None:
+        _change_access(state, fact, state=how, closed_ns=fact.at_ns)
+
+    return change
+
+
+def _access_destroyed(state: State, fact: _Fact) -> None:
+    _change_access(state, fact, destroyed_ns=fact.at_ns)
+
+
+def _change_access(state: State, fact: _Fact, /, **values: Any) -> None:
+    _change(state, state.access, fact.body["access"], **values)
 
 
 # --- the installation -------------------------------------------------------------------------------------------------
@@ -508,6 +553,11 @@ def _stopped(state: State, _fact: _Fact) -> None:
 
 _Change = Callable[[State, _Fact], None]
 _CHANGES: Final[Mapping[str, _Change]] = {
+    "access.approved": _access_approved,
+    "access.closed": _access_over("closed"),
+    "access.destroyed": _access_destroyed,
+    "access.opened": _access_opened,
+    "access.refused": _access_over("refused"),
     "account.added": _account_added,
     "account.forgotten": _account_forgotten,
     "account.credential-set": _credential_set,
@@ -531,7 +581,7 @@ _CHANGES: Final[Mapping[str, _Change]] = {
     "camera.added": _camera_added,
     "camera.counted": _camera_counted,
     "camera.removed": _camera_removed,
-    "database.restored": _restored,
+    _RESTORED: _restored,
     "hold.approved": _hold_approved,
     "hold.ended": _hold_over("ended"),
     "hold.kept": _hold_kept,

@@ -187,6 +187,24 @@ class Hold:
 
 
 @dataclass(frozen=True)
+class AccessRequest:
+    """Somebody asks for the footage of themself. `due_ns` is by when it is answered."""
+
+    access: str
+    state: str
+    opened_by: str
+    cameras: tuple[str, ...]
+    from_ns: int
+    until_ns: int
+    document: str
+    opened_ns: int
+    due_ns: int
+    approved_ns: int | None = None
+    closed_ns: int | None = None
+    destroyed_ns: int | None = None
+
+
+@dataclass(frozen=True)
 class PublicRequest:
     """A request of the public. `segments` is how many last a day longer for it."""
 
@@ -251,6 +269,7 @@ class State:
     alerts: dict[str, Alert] = field(default_factory=dict)
     holds: dict[str, Hold] = field(default_factory=dict)
     requests: dict[str, PublicRequest] = field(default_factory=dict)
+    access: dict[str, AccessRequest] = field(default_factory=dict)
     verdicts: set[str] = field(default_factory=set)
     epochs: dict[int, Epoch] = field(default_factory=dict)
     counts: dict[tuple[str, str], Count] = field(default_factory=dict)

@@ -29,6 +29,8 @@ def _say_status(told: Json) -> None:
     for one in told["drift"]:
         alarmed = f", alarmed {show_told(one['alarmed'])}" if one["alarmed"] else ""
         say(f"{one['monitor']}: wealth 10^{one['wealth_log10']:.1f} of the 10^2 of an alarm{alarmed}")
+    if told["access_overdue"]:
+        say(f"access requests OVERDUE: {', '.join(told['access_overdue'])}")
     say("")
     canaries = told["canaries"]
     rows = [

@@ -317,11 +317,7 @@ def close(tx: Tx, keys: KeyStore, actor: Actor, access_id: str) -> AccessRequest
 
 def end(tx: Tx, keys: KeyStore, row: AccessRequest, state: State, by: str) -> AccessRequest:
     """End a request, in the transaction that ends it; its key is destroyed right after the commit."""
-    row = tx.change(row, state=state.value, closed_at_ns=tx.now_ns, asked_sealed=None)
-    forget(tx, row)
-    for search in tx.find(FootageSearch, about_id=row.access_id, state=RUNNING):
-        tx.change(search, state=ENDED, ended_at_ns=tx.now_ns)
-    tx.entry(f"access.{state.value}", by, {"access": row.access_id})
+    row = empty(tx, row, state, by)
 
     def destroy() -> None:
         with suppress(DiskError):  # unusable here already; `footage.accessing` tries again until it is done
@@ -331,12 +327,23 @@ def end(tx: Tx, keys: KeyStore, row: AccessRequest, state: State, by: str) -> Ac
     return row
 
 
-def forget(tx: Tx, row: AccessRequest) -> None:
-    """Empty what shows or names somebody."""
+def empty(tx: Tx, row: AccessRequest, state: State, by: str) -> AccessRequest:
+    """End a request, and empty what shows or names somebody. Its key is still to be destroyed."""
+    row = tx.change(row, state=state.value, closed_at_ns=tx.now_ns, asked_sealed=None)
     for photo in photos_of(tx, row):
         tx.change(photo, image_sealed=None, template_sealed=None)
     for finding in tx.find(Finding, access_id=row.access_id):
         tx.change(finding, found_sealed=None, image_sealed=None)
+    for search in tx.find(FootageSearch, about_id=row.access_id, state=RUNNING):
+        tx.change(search, state=ENDED, ended_at_ns=tx.now_ns)
+    tx.entry(f"access.{state.value}", by, {"access": row.access_id})
+    return row
+
+
+def overdue(tx: Tx) -> list[AccessRequest]:
+    """Return the open requests that were to be answered by now, the oldest first."""
+    rows = tx.find(AccessRequest, state=[state.value for state in set(State) - OVER])
+    return sorted((row for row in rows if row.due_ns <= tx.now_ns), key=lambda row: (row.due_ns, row.access_id))
 
 
 def summary(row: AccessRequest, now_ns: int) -> dict[str, object]:

@@ -33,7 +33,7 @@ from habeas.node.founding import Founder, advisable_people, missing_people
 from habeas.node.inspecting import INSPECT_S, camera_facts
 from habeas.node.machine import check_limits, check_models, check_sandbox, check_time_server
 from habeas.node.reach import BASIS
-from habeas.node.recordings import check_footage
+from habeas.node.recordings import check_access, check_footage
 from habeas.node.restoring import node_runs
 from habeas.node.timekeeper import CONFIRM, Timekeeper, last_beat, restored
 from habeas.node.witnesses import check_witnesses
@@ -89,6 +89,7 @@ class Doctor:
             yield from guarded("drift", self._check_drift())
             yield from guarded("canaries", self._check_canaries())
             yield from guarded("footage", self._check_footage(self._workspace))
+            yield from guarded("access requests", self._check_access())
             yield from guarded("witnesses", self._check_witnesses(self._workspace))
         if settings is None and not settings_problems():
             settings = load_settings()
@@ -211,6 +212,12 @@ class Doctor:
             return
         with self._store.read() as tx:
             yield from check_footage(tx, workspace)
+
+    def _check_access(self) -> Iterator[Finding]:
+        if self._store is None:
+            return
+        with self._store.read() as tx:
+            yield from check_access(tx)
 
     def _check_witnesses(self, workspace: Workspace) -> Iterator[Finding]:
         if self._store is None:

@@ -30,6 +30,7 @@ from habeas.engine.relay import Relay
 from habeas.engine.screening import Screening
 from habeas.engine.supervisor import Supervisor
 from habeas.errors import HabeasError, InputError, UsageError
+from habeas.footage.access import overdue
 from habeas.footage.adopting import take_over
 from habeas.footage.files import ACCESS, EXPORTS, FOOTAGE, HELD, FootageFolder
 from habeas.footage.gracing import Gracing
@@ -466,7 +467,7 @@ class Node:
         over = {name for name, report in states.items() if report.state is CameraState.ENDED}
         watched = self.gallery.watched(self.time.now_ns()) - over
         with self.store.read() as tx:
-            drift, canaries = told_drift(tx), told_canaries(tx)
+            drift, canaries, late = told_drift(tx), told_canaries(tx), overdue(tx)
         return {
             "clock": {
                 "now": utc(self.time.now_ns()),
@@ -481,6 +482,7 @@ class Node:
             "watched": sorted(watched),
             "drift": drift,
             "canaries": canaries,
+            "access_overdue": [row.access_id for row in late],
             "workers": [
                 {"worker": one.worker, "pid": one.pid, "cameras": one.cameras, "starts": one.starts, "kills": one.kills}
                 for one in self.supervisor.workers()

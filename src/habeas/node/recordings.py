@@ -1,9 +1,10 @@
-"""What `habeas doctor` says of recording: whether it stopped, and whether its disk has the room that it leaves."""
+"""What `habeas doctor` says of footage: whether recording goes on and has room, and who waits for an answer."""
 
 import shutil
 from collections.abc import Iterator
 from typing import Final
 
+from habeas.footage.access import overdue
 from habeas.footage.files import FOOTAGE
 from habeas.footage.recorder import STOPPED, stopped_why
 from habeas.node.findings import Finding, ok, warn
@@ -12,8 +13,19 @@ from habeas.store import Tx
 from habeas.store.records import Camera
 from habeas.types import utc
 
+_ACCESS: Final = "access requests"
 _CHECK: Final = "footage"
 _REMEDY: Final = "see that its disk has room and works, and that the clock is right; then look whether it goes on"
+
+
+def check_access(tx: Tx) -> Iterator[Finding]:
+    """Say which access requests should have been answered by now."""
+    late = overdue(tx)
+    for row in late:
+        text = f"{row.access_id} was to be answered by {utc(row.due_ns)}"
+        yield warn(_ACCESS, text, f"answer it, then: habeas access close {row.access_id}", access=row.access_id)
+    if not late:
+        yield ok(_ACCESS, "none is overdue")
 
 
 def check_footage(tx: Tx, workspace: Workspace) -> Iterator[Finding]:

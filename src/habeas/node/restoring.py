@@ -9,15 +9,15 @@ Settings stay as they are: those of a backup may name another database, and othe
 
 import os
 import socket
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final, TypeVar, cast
+from typing import Final
 
 from habeas.authority.authorisations import NOTIFY_NS
 from habeas.authority.policy import Ceilings, carry_policy, policy_now
 from habeas.authority.requests import OVER, State
 from habeas.errors import DiskError, InputError
-from habeas.footage.holding import State as HoldState
+from habeas.node.carrying import OfFootage, put
 from habeas.node.comparing import OF_BACKUP, settings_difference
 from habeas.node.losing import keep_lost, lost_entries
 from habeas.node.timekeeper import Timekeeper, last_beat
@@ -27,7 +27,6 @@ from habeas.ports import Clock
 from habeas.store import Tx, open_store
 from habeas.store.archive import backup, on_disk
 from habeas.store.connection import database_file
-from habeas.store.footage_records import Hold, PublicRequest
 from habeas.store.records import (
     Account,
     Authorisation,
@@ -44,7 +43,6 @@ from habeas.store.records import (
 from habeas.store.restore import restore
 
 _OVER: Final = {state.value for state in OVER}
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -141,11 +139,10 @@ class _Present:
 
     accounts: list[Account]
     authorisations: list[Authorisation]
+    footage: OfFootage
     grants: list[Grant]
-    holds: list[Hold]
     lost: list[LostEntry]
     policies: list[Policy]
-    requests: list[PublicRequest]
     subjects: list[Subject]
     suspensions: list[Suspension]
 
@@ -161,11 +158,10 @@ def _read_present(workspace: Workspace, archive: Path, clock: Clock) -> _Present
                 present = _Present(
                     accounts=tx.find(Account),
                     authorisations=tx.find(Authorisation),
+                    footage=OfFootage.read(tx),
                     grants=tx.find(Grant),
-                    holds=tx.find(Hold),
                     lost=lost_entries(tx, archive, workspace.folder / LOGS),
                     policies=tx.find(Policy),
-                    requests=tx.find(PublicRequest),
                     subjects=tx.find(Subject, without=("identity_sealed",)),
                     suspensions=tx.find(Suspension),
                 )
@@ -196,38 +192,21 @@ def _carry(tx: Tx, present: _Present) -> dict[str, int]:
     accounts = {one.account_id: one for one in tx.find(Account)}
     grants = {one.grant_id: one for one in tx.find(Grant, revoked_at_ns=None)}
     suspensions = {one.suspension_id: one for one in tx.find(Suspension)}
-    holds = {one.hold_id: one for one in tx.find(Hold)}
-    requests = {one.request_id: one for one in tx.find(PublicRequest)}
     rows = {one.authorisation_id: one for one in tx.find(Authorisation)}
     ended = [row for one in present.authorisations if (row := _ended(rows.get(one.authorisation_id), one, tx.now_ns))]
     for row in ended:
-        _put(tx, rows.get(row.authorisation_id), row)
+        put(tx, rows.get(row.authorisation_id), row)
     return {
+        **present.footage.carry(tx),
         "accounts": sum(_carry_account(tx, accounts.get(one.account_id), one) for one in present.accounts),
         "authorisations": len(ended),
         "policies": int(_carry_policy(tx, present.policies)),
         "grants": sum(_carry_grant(tx, grants.get(one.grant_id), one) for one in _replaced(present.grants, tx.now_ns)),
-        "holds": sum(
-            _put(tx, holds.get(one.hold_id), one) for one in present.holds if one.state != HoldState.PROPOSED.value
-        ),
-        "requests": sum(_put(tx, requests.get(one.request_id), one) for one in present.requests),
         "subjects": _carry_subjects(tx, present.subjects, {row.authorisation_id for row in ended}),
         "suspensions": sum(
             _carry_suspension(tx, suspensions.get(one.suspension_id), one) for one in present.suspensions
         ),
     }
-
-
-def _put(tx: Tx, then: _T | None, now: _T) -> bool:
-    """Add a record, or write where it differs from what is there; return whether it did."""
-    if then is None:
-        tx.add(now)
-        return True
-    names = [field.name for field in fields(cast("Any", now))]
-    different = {name: getattr(now, name) for name in names if getattr(now, name) != getattr(then, name)}
-    if different:
-        tx.change(then, **different)
-    return bool(different)
 
 
 def _carry_suspension(tx: Tx, then: Suspension | None, now: Suspension) -> bool:
@@ -241,7 +220,7 @@ def _carry_suspension(tx: Tx, then: Suspension | None, now: Suspension) -> bool:
         lift_proposed_at_ns=None if lifted_ns is None else now.lift_proposed_at_ns,
         lift_proposed_by=None if lifted_ns is None else now.lift_proposed_by,
     )
-    return _put(tx, then, kept)
+    return put(tx, then, kept)
 
 
 def _carry_account(tx: Tx, then: Account | None, now: Account) -> bool:
@@ -257,7 +236,7 @@ def _carry_account(tx: Tx, then: Account | None, now: Account) -> bool:
         setup_until_ns=now.setup_until_ns,
         disabled_at_ns=min(closed, default=None),
     )
-    return _put(tx, then, kept)
+    return put(tx, then, kept)
 
 
 def _replaced(grants: list[Grant], now_ns: int) -> list[Grant]:
@@ -281,7 +260,7 @@ def _carry_policy(tx: Tx, present: list[Policy]) -> bool:
 
 def _carry_grant(tx: Tx, then: Grant | None, now: Grant) -> bool:
     """A role revoked since stays so. `then` is not revoked."""
-    return then is not None and _put(tx, then, replace(then, revoked_at_ns=now.revoked_at_ns))
+    return then is not None and put(tx, then, replace(then, revoked_at_ns=now.revoked_at_ns))
 
 
 def _ended(then: Authorisation | None, now: Authorisation, now_ns: int) -> Authorisation | None:
@@ -315,7 +294,7 @@ def _carry_subjects(tx: Tx, present: list[Subject], ended: set[str]) -> int:
             continue
         raised = [one.raised_to for one in (then, now) if one is not None and one.raised_to is not None]
         sealed = None if then is None or over else then.identity_sealed
-        changed += _put(tx, then, replace(now, raised_to=max(raised, default=None), identity_sealed=sealed))
+        changed += put(tx, then, replace(now, raised_to=max(raised, default=None), identity_sealed=sealed))
         if then is not None and over:
             for reference in tx.find(Reference, subject_id=now.subject_id, without=("image_sealed", "template_sealed")):
                 tx.change(reference, image_sealed=None, template_sealed=None)

@@ -65,8 +65,8 @@ class Retrospect:
             HabeasError: no worker can be started: call it again.
         """
         with self._means.store.read() as tx:
-            begun = tx.find(FootageSearch, state=searches.RUNNING)
-            rows = [tx.get(Authorisation, search.about_id) for search in begun]
+            begun = [search.about_id for search in tx.find(FootageSearch, state=searches.RUNNING)]
+            rows = tx.find(Authorisation, authorisation_id=begun)  # those of access requests are of `node.accessing`
         for row in rows:
             with Sweeper(self._means.gallery, self._worker, self._detect) as sweeper:
                 self._search(row, sweeper)

@@ -191,6 +191,8 @@ class Register:
     public_requests: int
     public_requests_lapsed: int
     access_requests: int
+    access_requests_closed: int
+    access_requests_overdue: int
     statistics: tuple[Row, ...]
     confirmed: int
     confirmed_not_sealed: int
@@ -234,11 +236,18 @@ def register_of(
         holds=sum(one.approved_ns is not None for one in state.holds.values()),
         public_requests=len(state.requests),
         public_requests_lapsed=sum(one.state == "lapsed" for one in state.requests.values()),
-        access_requests=0,
+        access_requests=len(state.access),
+        access_requests_closed=sum(one.state == "closed" for one in state.access.values()),
+        access_requests_overdue=_overdue(state, cut_ns(made_ns)),
         statistics=statistics(folds.cut, cut_ns(made_ns), exact=exact),
         confirmed=len(confirmed),
         confirmed_not_sealed=sum(one.sealed_until_ns is None for one in confirmed),
     )
+
+
+def _overdue(state: State, at_ns: int) -> int:
+    """Return how many access requests are open, and were to be answered by an instant."""
+    return sum(one.closed_ns is None and one.due_ns <= at_ns for one in state.access.values())
 
 
 # --- log, policy, model -----------------------------------------------------------------------------------------------

@@ -174,6 +174,27 @@ class Story(Book):
     def play(self, name: str = "h1") -> None:
         self.add("footage.played", "abe", {"camera": "c1", "hold": name})
 
+    def opened(self, *, by: tuple[str, ...] = ("abe", "bea"), who: str = "pia", **changes: Any) -> None:
+        """An access request that these approved."""
+        asked = {
+            "access": "r1",
+            "cameras": ["c1", "c2"],
+            "due": self.at(24 * 30),
+            "from": self.at(-5),
+            "opened_by": who,
+            "sha256": SHA,
+            "until": self.at(-1),
+        }
+        self.add("access.opened", who, {**asked, **changes}, after_s=0)
+        for one in by:
+            body = {"action": "access", "approval": "ok", "object": "r1", "sha256": SHA}
+            self.add("approval.given", one, body, after_s=0)
+        if by:
+            self.add("access.approved", by[-1], {"access": "r1", "sha256": SHA}, after_s=0)
+
+    def access(self, what: str, who: str = "pia") -> None:
+        self.add(f"access.{what}", who, {"access": "r1"})
+
     def release(self, *names: str) -> None:
         self.approve(*names, of="h1", action="release-hold")
         self.add("hold.released", names[-1], {"hold": "h1"})
@@ -292,6 +313,11 @@ def auditor_too(story: Story, of: str) -> None:
     story.grant(of=of, person="new")
 
 
+def months(story: Story) -> None:
+    """Nothing happens for 92 days, and the node was off at their end."""
+    story.add("node.started", "node", {}, after_s=92 * 24 * 3600)
+
+
 KEPT: list[Change] = [
     lambda s: s.listed(),
     lambda s: [s.listed(), s.pad(119), s.end(), s.pad(60)],
@@ -356,6 +382,10 @@ KEPT: list[Change] = [
     lambda s: [permitted(s), s.search(), s.footage_alert()],
     lambda s: s.export("abe", "bea"),
     lambda s: s.export("abe", fetched=False),
+    lambda s: [s.opened(), s.access("search-began"), s.access("closed"), s.access("destroyed"), s.pad(30)],
+    lambda s: [s.opened(by=()), s.access("refused", "abe"), s.access("destroyed"), s.pad(30)],
+    lambda s: [s.opened(), s.pad(60)],
+    lambda s: [s.opened(), months(s), s.access("closed", "clock"), s.access("destroyed"), s.pad(30)],
     lambda s: [s.ask(purpose="consent", until=s.at(719)), s.approve("abe", "bea"), s.start()],
     lambda s: [
         s.camera("c2", "hall", "other"),
@@ -741,6 +771,42 @@ BROKEN: list[tuple[str, str, Change]] = [
     ("what was never held is played", "8.17", lambda s: [s.hold(), s.play()]),
     ("what is held no more is played", "8.17", lambda s: [s.hold(), s.keep(), s.keep(of="ended"), s.play()]),
     ("what has ended is played", "8.17", lambda s: [s.hold(days=0.001), s.keep(), s.pad(2), s.play()]),
+    ("an access request that one approved", "8.19", lambda s: s.opened(by=("abe",))),
+    ("an access request that one approved twice", "8.19", lambda s: s.opened(by=("abe", "abe"))),
+    (
+        "an access request that one approved with two accounts",
+        "8.19",
+        lambda s: [second_account(s), s.opened(by=("bea", "bea2"))],
+    ),
+    ("an access request that an operator approved", "8.19", lambda s: s.opened(by=("abe", "opal"))),
+    ("an access request that who opened it approved", "8.19", lambda s: s.opened(opened_by="bea")),
+    ("an access request of something else", "8.19", lambda s: s.opened(sha256="b" * 64)),
+    ("an access request for nine camera-hours", "8.19", lambda s: s.opened(until=s.at(-0.4))),
+    ("an access request with another deadline", "8.19", lambda s: s.opened(due=s.at(24 * 40))),
+    ("an access request approved by nobody", "8.19", lambda s: [s.opened(by=()), s.access("search-began")]),
+    ("an access request searched by an approver", "8.19", lambda s: [s.opened(), s.access("search-began", "abe")]),
+    (
+        "an access request searched twice",
+        "8.19",
+        lambda s: [s.opened(), s.access("search-began"), s.access("search-began")],
+    ),
+    (
+        "an access request searched after its end",
+        "8.19",
+        lambda s: [s.opened(), s.access("closed"), s.access("destroyed"), s.access("search-began")],
+    ),
+    (
+        "an access request searched too late",
+        "8.19",
+        lambda s: [s.opened(), months(s), s.pad(1), s.access("search-began")],
+    ),
+    ("an access request that stays open", "8.19", lambda s: [s.opened(), months(s), s.pad(30)]),
+    ("an access request that was closed and stays", "8.19", lambda s: [s.opened(), s.access("closed"), s.pad(30)]),
+    (
+        "an access request that was refused and goes late",
+        "8.19",
+        lambda s: [s.opened(by=()), s.access("refused", "abe"), s.pad(30), s.access("destroyed")],
+    ),
     ("a canary where nobody is looked for", "8.14", lambda s: s.canary()),
     ("a canary on another camera", "8.14", lambda s: [s.listed(), s.canary("c2")]),
     ("ten canaries in one minute", "8.14", lambda s: [s.listed(), *[s.canary() for _ in range(10)], s.counted(5)]),

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from tests.installation import DAY, HOUR, Installation
+from tests.installation import ADULT, DAY, HOUR, MODEL, Installation, vector
 from tests.replaying import differences, openings_of, replayed
 
 from habeas.accounts.roles import Role
@@ -16,13 +16,16 @@ from habeas.audit.replay import replay, take, take_later
 from habeas.audit.state import State
 from habeas.authority import notices
 from habeas.authority.epochs import first_epoch
+from habeas.authority.requests import EnrolledImage
 from habeas.errors import FormatError
-from habeas.footage import holds, requests
+from habeas.footage import access, holds, requests
+from habeas.footage.access import Document
 from habeas.footage.rows import row_of
 from habeas.node.counting import log_counts, write_counts
 from habeas.review.table import Answer
 
 NEVER_CAME: Final = {
+    "access.destroyed",
     "account.forgotten",
     "account.reset",
     "alert.unsealed",
@@ -57,6 +60,20 @@ def preserved(here: Installation) -> None:
     here.do("rob", lambda tx, actor: holds.propose(tx, here.keys, actor, holds.Asked(*told)))
     plea = requests.Plea("Ada Doe", "a fall", ("c1",), until_ns - 1, until_ns)
     here.do("pia", lambda tx, actor: requests.receive(tx, here.keys, actor, plea))
+    asked_for(here)
+
+
+def asked_for(here: Installation) -> None:
+    """Let two people ask for the footage of themselves; one is refused."""
+    until_ns = here.clock.now_ns()
+    photo = EnrolledImage(b"a photograph", vector(0), MODEL, {"faces": 1})
+    about = ("c1",), until_ns - HOUR, until_ns
+    plea = access.Plea("Ada Doe", ADULT, "ada@example.org", Document.PASSPORT, (photo,), *about)
+    first, second = (here.do("pia", lambda tx, actor: access.open_request(tx, here.keys, actor, plea)) for _ in "12")
+    here.do("abe", lambda tx, actor: access.refuse(tx, here.keys, actor, second.access_id))
+    for name in ("abe", "bea"):
+        here.do(name, lambda tx, actor: access.approve(tx, actor, first.access_id, access.hash_of(tx, first)))
+    here.do("pia", lambda tx, actor: access.close(tx, here.keys, actor, first.access_id))
 
 
 def lived(here: Installation) -> None:
@@ -133,6 +150,31 @@ def test_every_kind_of_thing_is_there(here: Installation) -> None:
 def test_every_change_of_the_table_but_a_few_came_in_this_life(openings: list[dict[str, Any]]) -> None:
     came = {one["opening"]["type"] for one in openings}
     assert set(module._CHANGES) - came == NEVER_CAME
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("access.destroyed", {"access": "x"}),
+        ("authorisation.discarded", {"authorisation": "x"}),
+        ("hold.ended", {"hold": "x"}),
+        ("request.destroyed", {"request": "x"}),
+    ],
+)
+def test_what_a_restore_carried_over_is_passed_over(
+    openings: list[dict[str, Any]], kind: str, body: dict[str, Any]
+) -> None:
+    """It is in no entry of the log that goes on; without a restore there is no such thing."""
+    unknown = deepcopy(openings[-1])
+    unknown["opening"] |= {"seq": len(openings), "type": kind, "body": body}
+    with pytest.raises(FormatError):
+        replay([*openings, unknown])
+    restored = deepcopy(openings[-1])
+    restored["opening"] |= {"seq": len(openings), "type": "database.restored", "body": {"carried_over": True}}
+    unknown["opening"]["seq"] += 1
+    before, after = replay([*openings, restored]), replay([*openings, restored, unknown])
+    assert (after.access, after.holds, after.requests) == (before.access, before.holds, before.requests)
+    assert after.authorisations == before.authorisations
 
 
 @pytest.mark.parametrize("kind", sorted(set(module._CHANGES) - NEVER_CAME - {"node.started"}))

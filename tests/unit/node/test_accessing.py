@@ -10,11 +10,14 @@ from typing import Any, cast
 import numpy as np
 import pytest
 from tests.installation import ADULT, DAY, HOUR, MODEL, Installation, person, rule_of, vector
+from tests.replaying import differences, openings_of, replayed
 from tests.unit.footage.bench import Bench, Tight
 from tests.unit.node.test_matching import CALIBRATION
 from tests.unit.node.test_retrospect import Scripted, counted
 
 from habeas.accounts.roles import Actor
+from habeas.audit.claims_access import access as claimed
+from habeas.audit.history import History, said_of
 from habeas.authority import notices
 from habeas.authority.answering import told_listings
 from habeas.authority.requests import EnrolledImage
@@ -24,12 +27,13 @@ from habeas.engine.screening import Looking, Reel, Screened, Screening
 from habeas.errors import HabeasError, InputError, KeyDestroyed
 from habeas.footage import access, findings
 from habeas.footage.access import Document, Plea, State
-from habeas.footage.files import ACCESS
+from habeas.footage.files import ACCESS, HELD
 from habeas.footage.reading import Stretch, Window, read_window
 from habeas.keys import Scope
 from habeas.node.accessing import Accessing
 from habeas.node.alerting import Means
 from habeas.node.counting import Counting
+from habeas.node.retrospect import Retrospect
 from habeas.node.searching import Searching
 from habeas.node.timekeeper import Timekeeper
 from habeas.settings import DetectSettings
@@ -59,7 +63,7 @@ class Asking:
         place.gallery.refresh()
         place.gallery.go()
         self.copies = place.folder / ACCESS
-        means = Means(
+        self.means = means = Means(
             place.store,
             place.keys,
             place.gallery,
@@ -251,6 +255,17 @@ def test_nobody_listed_is_compared_and_nobody_is_watched(asking: Asking) -> None
 
 
 @pytest.mark.rule("X3")
+def test_what_searches_under_authorisations_leaves_requests_alone(asking: Asking) -> None:
+    row = asking.approved()
+    asking.place.do("pia", lambda tx, actor: access.begin_search(tx, actor, row.access_id))
+    worker = cast("Callable[[], Screening]", lambda: Scripted(asking.script))
+    folder = asking.bench.folder
+    Retrospect(asking.means, folder, asking.place.folder / HELD, worker, DetectSettings()).step()
+    assert asking.looked == []
+    assert asking.place.look(FootageSearch)[0].state == "running"
+
+
+@pytest.mark.rule("X3")
 def test_what_was_captured_in_a_suspension_is_not_searched(asking: Asking) -> None:
     row = asking.approved()
     asking.place.suspend(names=("c1",), from_ns=asking.began_ns, lasts_ns=HOUR)
@@ -368,6 +383,24 @@ def test_at_its_end_what_names_or_shows_somebody_is_destroyed(asking: Asking) ->
     asking.accessing.step()
     assert [one["access"] for one in asking.entries("access.destroyed")] == [row.access_id]
     assert rule_of(lambda: asking.close(row)) == "state"
+
+
+@pytest.mark.rule("X5")
+def test_the_log_of_a_request_holds_and_comes_to_what_the_rows_say(asking: Asking) -> None:
+    row = asking.approved()
+    asking.look(row, finding := asking.found(row))
+    asking.judge(row, finding)
+    asking.close(row)
+    asking.open()
+    asking.accessing.step()
+    asking.place.clock.advance(DAY)
+    keys = asking.place.keys
+    with asking.place.store.read() as tx:
+        assert differences(replayed(tx, keys), tx, keys) == []
+        history = History()
+        for index, one in enumerate(openings_of(tx, keys)):
+            history.add(said_of(one["opening"], one["hidden"], index))
+    assert claimed(history) == 2
 
 
 @pytest.mark.rule("X5")

@@ -23,8 +23,9 @@ from habeas.node.node import Node
 from habeas.node.workspace import SETTINGS, Workspace, load_workspace
 from habeas.settings import Settings
 from habeas.store import open_store
+from habeas.store.footage_records import AccessRequest
 from habeas.store.records import Entry, Heartbeat, Meta
-from habeas.types import HOUR_NS, NS_PER_S
+from habeas.types import DAY_NS, HOUR_NS, NS_PER_S
 from habeas.video.parts import Part
 
 PEOPLE = [
@@ -203,3 +204,14 @@ def test_a_recorder_that_died_is_told_by_the_next_tick(node: Node, problems: lis
     node.tick()
     assert "footage is not recorded: the thread that writes it died" in [error.message for error in problems]
     assert node.recorder.stopped
+
+
+@pytest.mark.rule("X6")
+def test_an_access_request_that_is_overdue_is_told(node: Node, clock: ManualClock) -> None:
+    assert node.status()["access_overdue"] == []
+    now_ns = clock.now_ns()
+    key_id = node.keys.new(Scope.ACCESS, now_ns + DAY_NS)
+    about = now_ns, now_ns, ("gate",), now_ns - 2, now_ns - 1
+    with node.store.write() as tx:
+        tx.add(AccessRequest("r1", "opened", "acc-1", *about, "passport", key_id, b"sealed", ""))
+    assert node.status()["access_overdue"] == ["r1"]

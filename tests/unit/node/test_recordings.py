@@ -2,14 +2,17 @@
 
 from pathlib import Path
 
+import pytest
 from tests.founded import founded, with_camera
 
 from habeas.clock import ManualClock
 from habeas.footage.recorder import RESUMED, STOPPED
 from habeas.node.findings import Finding, Health
-from habeas.node.recordings import check_footage
+from habeas.node.recordings import check_access, check_footage
 from habeas.node.workspace import Workspace
 from habeas.store import open_store
+from habeas.store.footage_records import AccessRequest
+from habeas.types import DAY_NS
 
 
 def with_reserve(tmp_path: Path, clock: ManualClock, reserve_gb: int) -> Workspace:
@@ -43,3 +46,29 @@ def test_a_disk_below_the_reserve_is_told(tmp_path: Path, clock: ManualClock) ->
     (little,) = told(workspace)
     assert little.health is Health.WARN
     assert "less than footage.reserve_gb leaves" in little.text
+
+
+@pytest.mark.rule("X6")
+def test_access_requests_that_are_overdue_are_told_while_they_are_open(tmp_path: Path, clock: ManualClock) -> None:
+    workspace = founded(tmp_path, clock)
+    due_ns = clock.now_ns() + 30 * DAY_NS
+
+    def asked(name: str, state: str, due_ns: int) -> AccessRequest:
+        about = clock.now_ns(), due_ns, ("gate",), 1, 2
+        return AccessRequest(name, state, "acc-1", *about, "passport", f"access-{name}", b"sealed", "")
+
+    with open_store(workspace.database_url, clock) as store:
+
+        def late() -> list[tuple[Health, object]]:
+            with store.read() as tx:
+                return [(one.health, one.facts.get("access")) for one in check_access(tx)]
+
+        with store.write() as tx:
+            rows = [asked("r1", "approved", due_ns), asked("r2", "opened", due_ns + 1), asked("r3", "closed", due_ns)]
+            for row in rows:
+                tx.add(row)
+        assert late() == [(Health.OK, None)]
+        clock.advance(30 * DAY_NS)
+        assert late() == [(Health.WARN, "r1")]
+        clock.advance(1)
+        assert late() == [(Health.WARN, "r1"), (Health.WARN, "r2")]

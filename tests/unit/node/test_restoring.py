@@ -35,7 +35,7 @@ from habeas.node.restoring import back_up, bring_back, node_runs
 from habeas.node.workspace import SETTINGS, Workspace, load_workspace, socket_path
 from habeas.settings import Settings
 from habeas.store import Tx, open_store
-from habeas.store.footage_records import Hold, PublicRequest
+from habeas.store.footage_records import AccessPhoto, AccessRequest, Finding, FootageSearch, Hold, PublicRequest
 from habeas.store.records import (
     Account,
     Authorisation,
@@ -326,7 +326,7 @@ def test_a_restore_takes_no_suspension_back_and_opens_no_account(
     assert olga.disabled_at_ns is None, "the control"
     assert Role.OPERATOR in look(workspace, clock, lambda tx: usable_roles(tx, olga.account_id))
     counts = {"accounts": 2, "authorisations": 0, "grants": 2, "policies": 0, "subjects": 0, "suspensions": 1}
-    counts |= {"holds": 0, "requests": 0}
+    counts |= {"access": 0, "holds": 0, "requests": 0, "searches": 0}
     assert body(workspace, clock) == {"v": 1, "carried_over": True, **counts}
 
 
@@ -364,6 +364,61 @@ def test_a_restore_takes_back_no_hold_nor_its_end_and_no_request_s_day(
     requests = look(workspace, clock, lambda tx: {one.request_id: one.segments for one in tx.find(PublicRequest)})
     assert requests == {"r1": ("a",), "r2": ("b",)}
     assert (body(workspace, clock)["holds"], body(workspace, clock)["requests"]) == (3, 2)
+
+
+def asked(name: str, state: str, now_ns: int, **more: Any) -> AccessRequest:
+    about = now_ns, now_ns + HOUR, ("gate",), now_ns - 2, now_ns - 1
+    return AccessRequest(name, state, "acc-1", *about, "passport", f"access-{name}", b"sealed", "", **more)
+
+
+def photo(name: str) -> AccessPhoto:
+    return AccessPhoto(f"p-{name}", name, "model", "", b"sealed", b"sealed")
+
+
+@pytest.mark.rule("X3")
+@pytest.mark.rule("X5")
+def test_a_restore_opens_no_access_request_again_and_lets_none_be_searched_twice(
+    workspace: Workspace, clock: ManualClock, tmp_path: Path
+) -> None:
+    """What is over stays over; what the backup does not know is over; nobody's approval is made up."""
+    now_ns = clock.now_ns()
+    names = {"r1": "opened", "r2": "approved", "r3": "approved", "r4": "opened"}
+
+    def before(tx: Tx) -> None:
+        for name, state in names.items():
+            tx.add(asked(name, state, now_ns))
+            tx.add(photo(name))
+        tx.add(Finding("f1", "r1", "open", b"sealed", b"sealed"))
+        tx.add(FootageSearch("r3", "running", "acc-1", now_ns))
+
+    change(workspace, clock, before)
+    back_up(workspace, tmp_path / "b.habeas", clock)
+
+    def since(tx: Tx) -> None:
+        tx.change(tx.get(AccessRequest, "r1"), state="refused", closed_at_ns=now_ns, asked_sealed=None)
+        tx.change(tx.get(AccessRequest, "r4"), state="approved", approved_at_ns=now_ns)
+        tx.change(tx.get(FootageSearch, "r3"), done=(("gate", 7),))
+        tx.add(FootageSearch("r2", "running", "acc-1", now_ns))
+        tx.add(Finding("f2", "r2", "same", b"sealed", b"sealed", ("acc-1",)))
+        tx.add(asked("r5", "approved", now_ns))
+        tx.add(photo("r5"))
+
+    change(workspace, clock, since)
+    bring_back(workspace, tmp_path / "b.habeas", clock)
+    rows = {one.access_id: one for one in look(workspace, clock, lambda tx: tx.find(AccessRequest))}
+    assert {name: row.state for name, row in rows.items()} == {**names, "r1": "refused", "r5": "closed"}
+    assert [name for name, row in rows.items() if row.asked_sealed is None] == ["r1", "r5"]
+    assert all(row.destroyed_at_ns is None for row in rows.values()), "the clock destroys their keys"
+    photos = look(workspace, clock, lambda tx: tx.find(AccessPhoto))
+    assert {one.access_id for one in photos if one.image_sealed and one.template_sealed} == {"r2", "r3", "r4"}
+    findings = look(workspace, clock, lambda tx: {one.finding_id: one for one in tx.find(Finding)})
+    assert (findings["f1"].found_sealed, findings["f1"].image_sealed) == (None, None)
+    assert findings["f2"].looked == ("acc-1",)
+    searches = look(workspace, clock, lambda tx: {one.about_id: one for one in tx.find(FootageSearch)})
+    assert (searches["r2"].state, searches["r3"].state, searches["r3"].done) == ("ended", "running", (("gate", 7),))
+    assert (body(workspace, clock)["access"], body(workspace, clock)["searches"]) == (3, 2)
+    kinds = [one.kind for one in look(workspace, clock, lambda tx: tx.find(Entry))]
+    assert "access.refused" in kinds, "the log that goes on says it"
 
 
 def test_a_suspension_is_lifted_only_where_it_is_in_both(

@@ -89,6 +89,14 @@ class History(Book):
         body = {"suspension": name, "zones": list(zones), "cameras": [], "sources": [], "why": "an assembly"}
         self.add("suspension.imposed", "acc-pia", {**body, "from": utc(from_ns), "until": utc(until_ns)})
 
+    def access(self, name: str, due_ns: int, *ends: str) -> None:
+        """Let somebody ask for the footage of themself."""
+        body = {"access": name, "cameras": ["gate-0"], "document": "passport", "opened_by": "acc-pia", "sha256": "0"}
+        times = {"due": utc(due_ns), "from": utc(self.now_ns - HOUR_NS), "until": utc(self.now_ns)}
+        self.add("access.opened", "acc-pia", {**body, **times})
+        for end in ends:
+            self.add(f"access.{end}", "acc-pia", {"access": name})
+
     def opened(self) -> list[dict[str, Any]]:
         pairs = zip(self.openings, self.hidden, strict=True)
         return [{"opening": opening, "hidden": hidden} for opening, hidden in pairs]

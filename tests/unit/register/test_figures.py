@@ -228,3 +228,19 @@ def test_a_search_without_a_place_is_refused() -> None:
     bad.add("search.counted", "matcher", {"gallery_size": 3})
     with pytest.raises(FormatError, match="a search"):
         made(bad)
+
+
+def test_access_requests_are_counted_a_day_late_and_overdue_ones_are_told() -> None:
+    history = History()
+    due_ns = history.now_ns + 30 * DAY_NS
+    history.access("r1", due_ns, "approved", "closed")
+    history.access("r2", due_ns, "refused")
+    history.access("r3", due_ns)
+
+    def told(at_ns: int) -> tuple[int, int, int]:
+        register = made(history, at_ns)
+        return register.access_requests, register.access_requests_closed, register.access_requests_overdue
+
+    assert told(history.now_ns) == (0, 0, 0)
+    assert told(history.now_ns + 3 * DAY_NS) == (3, 1, 0)
+    assert told(due_ns + 3 * DAY_NS) == (3, 1, 1)
