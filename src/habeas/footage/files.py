@@ -135,6 +135,15 @@ class FootageFolder:
         except OSError as error:
             raise _failed("the room for footage cannot be told", error) from error
 
+    def check_room(self, reserve_bytes: int) -> None:
+        """Check that copies leave the room that alerts and the log need.
+
+        Raises:
+            DiskError: they would not, or it cannot be told.
+        """
+        if self.free_bytes() < reserve_bytes:
+            raise DiskError("footage is not copied: the disk is full", remedy="make room, then try again")
+
     def begin(self, keys: KeyStore, header: Header) -> "SegmentFile":
         """Begin a segment: its name and its header are durable when this returns.
 

@@ -45,6 +45,7 @@ class Accessing:
         copies: where what shows somebody who asked is kept: a folder a request.
         worker: starts a worker that goes through footage.
         detect: how faces are looked for, but for the camera's smallest face.
+        reserve_bytes: room on the disk that copies leave to alerts and the log.
     """
 
     def __init__(
@@ -54,7 +55,10 @@ class Accessing:
         copies: Path,
         worker: Callable[[], Screening],
         detect: DetectSettings,
+        *,
+        reserve_bytes: int,
     ) -> None:
+        self._reserve_bytes = reserve_bytes
         self._means = means
         self._footage = footage
         self._copies = copies
@@ -177,6 +181,7 @@ class Accessing:
 
         keys = self._means.keys
         to = self.copies(row.access_id)
+        to.check_room(self._reserve_bytes)
         sources = [Source(to, Scope.ACCESS), Source(self._footage, Scope.FOOTAGE)]
         copy_found(found_in(sources, keys, window, now_ns), to, keys, header_of, window, copied)
         return copied

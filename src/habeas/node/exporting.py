@@ -21,7 +21,7 @@ from habeas.audit.proof import InclusionProof
 from habeas.audit.proving import prove
 from habeas.engine.redacting import Examination, Redacting, Seen
 from habeas.engine.screening import Looking, Reel, reels_of
-from habeas.errors import HabeasError, InputError, KeyDestroyed, SourceError
+from habeas.errors import HabeasError, InputError, KeyDestroyed
 from habeas.footage import exports
 from habeas.footage.access import State as AccessState
 from habeas.footage.copying import Source, found_once
@@ -86,9 +86,20 @@ class Exporting:
         copies: where what shows somebody who asked is kept.
         folder: where films of exports lie: a folder an export.
         worker: starts a worker that redacts.
+        reserve_bytes: room on the disk that films leave to alerts and the log.
     """
 
-    def __init__(self, means: Means, held: Path, copies: Path, folder: Path, worker: Callable[[], Redacting]) -> None:
+    def __init__(
+        self,
+        means: Means,
+        held: Path,
+        copies: Path,
+        folder: Path,
+        worker: Callable[[], Redacting],
+        *,
+        reserve_bytes: int,
+    ) -> None:
+        self._reserve_bytes = reserve_bytes
         self._means = means
         self._held = held
         self._copies = copies
@@ -170,7 +181,7 @@ class Exporting:
             self._keep(row, films)
         except KeyDestroyed:
             return  # it ended meanwhile
-        except (InputError, SourceError) as error:
+        except HabeasError as error:
             if not self._ending:
                 self._note_failed(row, error)
             return
@@ -268,6 +279,7 @@ class Exporting:
         """Write the films, in the place of those that were made before."""
         folder = self._place(row)
         folder.remove(folder.path)
+        folder.check_room(self._reserve_bytes)
         for film in films:
             header = Header(
                 camera=film.camera_id,

@@ -159,10 +159,20 @@ class Node:
                 self.means, self.footage, self.held, self._screening, workspace.settings.detect
             )
             self.accessing = Accessing(
-                self.means, self.footage, workspace.folder / ACCESS, self._screening, workspace.settings.detect
+                self.means,
+                self.footage,
+                workspace.folder / ACCESS,
+                self._screening,
+                workspace.settings.detect,
+                reserve_bytes=workspace.settings.footage.reserve_bytes,
             )
             self.exporting = Exporting(
-                self.means, self.held, workspace.folder / ACCESS, workspace.folder / EXPORTS, self._redacting
+                self.means,
+                self.held,
+                workspace.folder / ACCESS,
+                workspace.folder / EXPORTS,
+                self._redacting,
+                reserve_bytes=workspace.settings.footage.reserve_bytes,
             )
             self.supervisor = stack.enter_context(self._supervisor())
             self.log = stack.enter_context(self._publishing())

@@ -44,6 +44,7 @@ class Retrospect:
         self._lock = threading.Lock()
         self._ending = False
         self._sweeper: Sweeper | None = None
+        self._job: _Searching | None = None
         self._now: dict[str, tuple[str, int]] = {}
 
     def progress(self, authorisation_id: str) -> tuple[str, int] | None:
@@ -56,6 +57,8 @@ class Retrospect:
             self._ending = True
             if self._sweeper is not None:
                 self._sweeper.stop()
+            if self._job is not None:
+                self._job.stop_waiting()
 
     def step(self) -> None:
         """Go on with each search that was begun, until it is over or may not go on now.
@@ -72,11 +75,11 @@ class Retrospect:
                 self._search(row, sweeper)
 
     def _search(self, row: Authorisation, sweeper: Sweeper) -> None:
+        job = _Searching(row, self._means, self._places, self._now)
         with self._lock:
-            self._sweeper = sweeper
+            self._sweeper, self._job = sweeper, job
             if self._ending:
                 return
-        job = _Searching(row, self._means, self._places, self._now)
         try:
             for camera_id in sorted(camera_id for camera_id, _digest in row.cameras):
                 camera = self._means.gallery.camera(camera_id)
@@ -134,6 +137,10 @@ class _Searching(Job):
         if view is None:
             raise RuleError("nothing may be compared with this footage now", rule="scope", remedy="drop it")
         return view
+
+    def stop_waiting(self) -> None:
+        """Try to write what could not be written once more only."""
+        self._alerting.stop_waiting()
 
     def check(self, camera_id: str) -> None:
         """Check that it may go on: its authorisation runs, and nothing else forbids comparing."""

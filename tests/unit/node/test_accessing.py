@@ -77,7 +77,7 @@ class Asking:
             on_alert=lambda _alert_id: None,
         )
         worker = cast("Callable[[], Screening]", lambda: Scripted(self.script))
-        self.accessing = Accessing(means, bench.folder, self.copies, worker, DetectSettings())
+        self.accessing = Accessing(means, bench.folder, self.copies, worker, DetectSettings(), reserve_bytes=0)
 
     def seen(self, _reel: Reel, looking: Looking) -> Iterator[Screened]:
         """Find one face, twenty seconds after the beginning of what is looked at, for three seconds."""

@@ -82,7 +82,7 @@ class Exporter:
         folder = self.place.folder
         worker = cast("Callable[[], Redacting]", lambda: self.painter)
         means = self.asking.accessing._means
-        return Exporting(means, folder / HELD, folder / ACCESS, self.folder, worker)
+        return Exporting(means, folder / HELD, folder / ACCESS, self.folder, worker, reserve_bytes=0)
 
     def hold(self) -> Hold:
         self.holder.plenty()
