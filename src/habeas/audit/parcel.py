@@ -34,7 +34,7 @@ from habeas.errors import FormatError, InputError, ProofError
 
 KIND: Final = "habeas export"
 VERSION: Final = 1
-MAX_BYTES: Final = 1 << 30
+MAX_BYTES: Final = 512 << 20
 """Of all that is in it."""
 MAX_FILMS: Final = 500
 _README: Final = "README.txt"
@@ -71,7 +71,7 @@ def pack(
     if exhibit.proof is None:
         raise InputError("the log has not published this approval yet", remedy="fetch it again in some minutes")
     if sum(map(len, films.values())) > MAX_BYTES or len(films) > MAX_FILMS:
-        raise InputError("an export of more than 1 GiB", remedy="export less at once")
+        raise InputError("an export of more than 512 MB", remedy="export less at once")
     manifest = {
         "kind": KIND,
         "v": VERSION,

@@ -163,7 +163,7 @@ def suspended(suspensions: Iterable[Suspension], camera: Camera, captured_at_ns:
 def free_parts(bound: Iterable[tuple[int, int]], from_ns: int, until_ns: int) -> tuple[tuple[int, int], ...]:
     """Return the parts of [from, until) that are in none of these intervals, in order. Pure."""
     free = []
-    for begin_ns, end in sorted(bound):
+    for begin_ns, end in sorted(one for one in bound if one[0] < one[1]):  # lifted before it began: it binds nothing
         if begin_ns > from_ns and from_ns < until_ns:
             free.append((from_ns, min(begin_ns, until_ns)))
         from_ns = max(from_ns, end)

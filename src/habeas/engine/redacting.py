@@ -29,7 +29,7 @@ from habeas.engine.screening import Looking, Reel, probe_of
 from habeas.engine.spawning import PROGRAM
 from habeas.errors import InputError, SourceError
 from habeas.footage.doubts import Doubt, What
-from habeas.footage.redaction import ByHand, Wish
+from habeas.footage.redaction import ByHand, Why, Wish
 from habeas.settings import ModelSettings
 from habeas.types import OriginKind, Probe
 from habeas.video.edge import origin
@@ -111,9 +111,18 @@ class Redacted:
     doubts: tuple[Doubt, ...]
     doubts_in_all: int
 
-    def as_json(self) -> dict[str, object]:
-        """Return the report that goes with the film (docs/formats.md)."""
-        told = dataclasses.asdict(self) | {"doubts": [_doubt_json(doubt) for doubt in self.doubts]}
+    def as_json(self, examination: Examination) -> dict[str, object]:
+        """Return the report that goes with the film (docs/formats.md).
+
+        Args:
+            examination: of the film: what was doubtful before anything was painted is in the report, too.
+        """
+        doubts = [_doubt_json(doubt) for doubt in (*examination.doubts, *self.doubts)]
+        told = dataclasses.asdict(self) | {
+            "doubts": doubts[:_MAX_DOUBTS],
+            "doubts_in_all": examination.doubts_in_all + self.doubts_in_all,
+            "flaws": len(examination.flaws),
+        }
         return {"schema": REPORT_SCHEMA, "version": REPORT_VERSION, **told}
 
 
@@ -329,7 +338,8 @@ class _HeardOfFilm:
         if message.refusal:
             raise SourceError(f"{self._examination.looking.camera_id}: {message.refusal}", remedy="give less of it")
         told = message.pictures, message.size_bytes, message.doubts >= len(self._doubts.told), bool(message.seen_again)
-        if told != (self._examination.pictures, self._size_bytes, True, True):
+        known = message.shapes.keys() <= {why.value for why in Why}
+        if not known or told != (self._examination.pictures, self._size_bytes, True, True):
             raise InputError("a worker made another film than it says", remedy=REMEDY)
         self.redacted = Redacted(
             pictures=message.pictures,

@@ -26,13 +26,15 @@ from habeas.engine.run import TrackEnd
 from habeas.errors import InputError, SourceError
 from habeas.footage.reading import Stretch
 from habeas.settings import DetectSettings
-from habeas.types import ClosedTrack, Flaw, Origin, OriginKind, Probe, Templates
+from habeas.types import NS_PER_S, ClosedTrack, Flaw, Origin, OriginKind, Probe, Templates
 from habeas.video.edge import origin
 from habeas.video.film import Place
 from habeas.video.masks import Mask
 
 REEL_BYTES: Final = 256 << 20
 """A reel is full then, or with `MAX_PLACES` segments."""
+REEL_NS: Final = 600 * NS_PER_S
+APART_NS: Final = 10 * NS_PER_S
 _MOST_OPEN_TRACKS: Final = 4096
 
 
@@ -44,11 +46,13 @@ class Reel:
         descriptor: of the memory.
         places: of its segments there.
         until_ns: first instant after its last segment, Unix ns.
+        key_ids: of the keys that its segments were under: without one of them nothing of it may be looked at.
     """
 
     descriptor: int
     places: tuple[Place, ...]
     until_ns: int
+    key_ids: frozenset[str]
 
     def told(self) -> tuple[tuple[int, int, int], ...]:
         """Return the places as a message has them."""
@@ -62,18 +66,26 @@ class Reel:
 
 
 def reels_of(stretches: Iterable[Stretch]) -> Iterator[Reel]:
-    """Yield reels of footage; each is closed by whoever takes it, before the next is made."""
+    """Yield reels of footage; each is closed by whoever takes it, before the next is made.
+
+    A reel is at most `REEL_BYTES` large and `REEL_NS` long, and has no gap of more than `APART_NS`.
+    """
     waiting: list[Stretch] = []
-    size = 0
     for stretch in stretches:
-        length = sum(len(part.data) for part in stretch.parts)
-        if waiting and (size + length > REEL_BYTES or len(waiting) == MAX_PLACES):
+        if waiting and not _fits(waiting, stretch):
             yield _reel(waiting)
-            waiting, size = [], 0
+            waiting = []
         waiting.append(stretch)
-        size += length
     if waiting:
         yield _reel(waiting)
+
+
+def _fits(waiting: Sequence[Stretch], stretch: Stretch) -> bool:
+    """Tell whether a stretch goes on a reel after those that wait."""
+    size = sum(one.size_bytes for one in waiting) + stretch.size_bytes
+    long = stretch.until_ns - waiting[0].header.began_ns > REEL_NS
+    apart = stretch.header.began_ns - waiting[-1].until_ns > APART_NS
+    return size <= REEL_BYTES and len(waiting) < MAX_PLACES and not long and not apart
 
 
 def _reel(stretches: Sequence[Stretch]) -> Reel:
@@ -85,7 +97,8 @@ def _reel(stretches: Sequence[Stretch]) -> Reel:
             for part in stretch.parts:
                 file.write(part.data)
             places.append(Place(first, file.tell() - first, stretch.header.began_ns))
-    return Reel(descriptor, tuple(places), max(stretch.until_ns for stretch in stretches))
+    key_ids = frozenset(stretch.header.key for stretch in stretches)
+    return Reel(descriptor, tuple(places), max(stretch.until_ns for stretch in stretches), key_ids)
 
 
 @dataclass(frozen=True)

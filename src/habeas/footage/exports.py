@@ -17,6 +17,7 @@ from habeas.accounts.credentials import new_id
 from habeas.accounts.roles import Actor, Role
 from habeas.audit.parcel import content_of
 from habeas.authority.approvals import approvals_of, approve_object
+from habeas.authority.suspensions import covers, end_ns, free_parts
 from habeas.errors import DiskError, InputError, RuleError
 from habeas.footage.access import LONGEST_NS as ACCESS_NS
 from habeas.footage.access import State as AccessState
@@ -26,12 +27,15 @@ from habeas.footage.showing import sees
 from habeas.keys import KeyStore, Scope, seal
 from habeas.store import Tx
 from habeas.store.footage_records import AccessRequest, Export, Hold
+from habeas.store.records import Camera, Suspension
 from habeas.types import utc
 
 APPROVE: Final = "export"
 PASSPHRASE: Final = "passphrase"  # noqa: S105 - a kind of recipient
 """A recipient who is told a passphrase, in place of a key."""
 MOST_BOXES: Final = 300
+MOST_OF_ONE: Final = 5
+MOST_EXPORTS: Final = 50
 _TWO: Final = 2
 _WISH: Final = b"export wish"
 _REPORTS: Final = b"export reports"
@@ -125,6 +129,7 @@ def begin(tx: Tx, keys: KeyStore, actor: Actor, asked: Asked) -> Export:
     """
     of = _of(tx, actor, asked.about)
     _check(asked, of)
+    _check_number(tx, asked.about)
     from_ns, until_ns = asked.from_ns or of.from_ns, asked.until_ns or of.until_ns
     key_id = keys.new(Scope.EXPORT, of.ends_at_ns)
     row = Export(
@@ -156,6 +161,17 @@ def begin(tx: Tx, keys: KeyStore, actor: Actor, asked: Asked) -> Export:
     return row
 
 
+def _check_number(tx: Tx, about: str) -> None:
+    """Check that there are not too many already: each takes room, and hours of a core."""
+    there = tx.find(Export, state=[state.value for state in set(State) - OVER])
+    if len(there) >= MOST_EXPORTS or sum(one.about == about for one in there) >= MOST_OF_ONE:
+        raise RuleError(
+            f"there are {len(there)} exports, {MOST_OF_ONE} at most of one hold or request and {MOST_EXPORTS} in all",
+            rule="export-number",
+            remedy="use one that is there, or have an approver refuse one",
+        )
+
+
 def _check(asked: Asked, of: _Of) -> None:
     if asked.decision == b"":
         raise InputError("the decision is an empty file", remedy="give the document itself: --decision")
@@ -170,7 +186,16 @@ def _check(asked: Asked, of: _Of) -> None:
     if len(asked.boxes) > MOST_BOXES:
         raise InputError(f"{len(asked.boxes)} boxes", remedy=f"give {MOST_BOXES} at most")
     for box in asked.boxes:
-        box.by_hand()
+        _check_box(box, of)
+
+
+def _check_box(box: Box, of: _Of) -> None:
+    """Check that a box is in some picture: one that is mistyped would leave a face uncovered without a word."""
+    box.by_hand()
+    if box.camera_id not in of.cameras or box.until_ns <= of.from_ns or of.until_ns <= box.from_ns:
+        raise InputError(
+            f"a box on {box.camera_id} is in no picture of this", remedy="give a camera and times of the films"
+        )
 
 
 def _of(tx: Tx, actor: Actor, about: str) -> _Of:
@@ -210,7 +235,7 @@ def boxes_of(keys: KeyStore, row: Export) -> list[Box]:
 
 
 def add_boxes(tx: Tx, keys: KeyStore, actor: Actor, export_id: str, boxes: Sequence[Box]) -> Export:
-    """Add boxes by hand: it is redacted again, and what was proposed or approved is void.
+    """Add boxes by hand: it is redacted again, and what was proposed is void; what is approved stays as it is.
 
     Raises:
         RuleError: not whoever had it made, or a privacy officer; whole, or over.
@@ -223,9 +248,10 @@ def add_boxes(tx: Tx, keys: KeyStore, actor: Actor, export_id: str, boxes: Seque
     if len(every) > MOST_BOXES:
         raise InputError(f"{len(every)} boxes", remedy=f"give {MOST_BOXES} at most")
     for box in boxes:
-        box.by_hand()
+        _check_box(box, _Of(row.cameras, row.from_ns, row.until_ns, row.ends_at_ns))
     wish = _sealed_boxes(keys, row.key_id, every)
-    row = tx.change(row, state=State.REDACTING.value, wish_sealed=wish, films=(), recipient="", failure="")
+    changes = {"wish_sealed": wish, "films": (), "damaged": (), "recipient": "", "failure": ""}
+    row = tx.change(row, state=State.REDACTING.value, **changes)
     tx.entry("export.boxes-added", actor.account_id, {"boxes": len(boxes), "export": export_id})
     return row
 
@@ -239,7 +265,48 @@ def _own(tx: Tx, actor: Actor, export_id: str, *states: State) -> Export:
     return _in_state(tx, row, *states)
 
 
+def is_open(tx: Tx, row: Export) -> bool:
+    """Tell whether what an export is of is there still: its hold is kept, or its access request approved."""
+    if tx.now_ns >= row.ends_at_ns:
+        return False
+    holds = tx.find(Hold, hold_id=row.about)
+    if holds:
+        return is_kept(holds[0], tx.now_ns)
+    requests = tx.find(AccessRequest, access_id=row.about)
+    return bool(requests) and requests[0].state == AccessState.APPROVED.value
+
+
+def _check_open(tx: Tx, row: Export) -> None:
+    if not is_open(tx, row):
+        raise RuleError("the hold or request of this export is over", rule="state", remedy="it goes with it")
+
+
+def check_suspensions(tx: Tx, keys: KeyStore, row: Export) -> None:
+    """Check that in nothing that a suspension binds somebody is spared by what a machine found, or is shown whole.
+
+    Raises:
+        RuleError: a suspension was imposed meanwhile, that reaches back.
+    """
+    reports = reports_of(keys, row)
+    for name, camera_id, from_ns, until_ns, _sha256 in row.films:
+        bound = free_of(tx, camera_id, from_ns, until_ns) != ((from_ns, until_ns),)
+        if bound and (row.unredacted or not reports.get(name, {}).get("suspended")):
+            raise RuleError(
+                "some of this was captured in a suspension",
+                rule="suspended",
+                remedy="make the export anew: everybody is redacted in it but whom a person marks",
+            )
+
+
+def free_of(tx: Tx, camera_id: str, from_ns: int, until_ns: int) -> tuple[tuple[int, int], ...]:
+    """Return the parts of an interval that no suspension of a camera binds, whether it is there still or not."""
+    camera = tx.get(Camera, camera_id)
+    bound = [(one.from_ns, end_ns(one)) for one in tx.find(Suspension) if covers(one, camera)]
+    return free_parts(bound, from_ns, until_ns)
+
+
 def _in_state(tx: Tx, row: Export, *states: State) -> Export:
+    _check_open(tx, row)
     if State(row.state) not in states or tx.now_ns >= row.ends_at_ns:
         names = " or ".join(state.value for state in states)
         raise RuleError(f"this export is {row.state}, not {names}", rule="state", remedy="see `habeas footage exports`")
@@ -250,14 +317,19 @@ def _in_state(tx: Tx, row: Export, *states: State) -> Export:
 
 
 def note_made(
-    tx: Tx, keys: KeyStore, export_id: str, films: Sequence[tuple[str, str, int, int, str]], reports: dict[str, Any]
+    tx: Tx,
+    keys: KeyStore,
+    export_id: str,
+    films: Sequence[tuple[str, str, int, int, str]],
+    reports: dict[str, Any],
+    damaged: Sequence[str] = (),
 ) -> None:
-    """Note that its films are made, and what came of it."""
+    """Note that its films are made, and what came of it; `damaged` are segments that could not be read."""
     row = tx.get(Export, export_id)
     if row.state != State.REDACTING.value:
         return
     sealed = keys.encrypt(row.key_id, json.dumps(reports).encode(), _REPORTS)
-    tx.change(row, state=State.READY.value, films=tuple(films), reports_sealed=sealed, failure="")
+    tx.change(row, state=State.READY.value, films=tuple(films), damaged=tuple(damaged), reports_sealed=sealed)
     doubts = sum(int(one.get("doubts_in_all", 0)) for one in reports.values())
     tx.entry("export.made", "redactor", {"doubts": doubts, "export": export_id, "films": len(films)})
 
@@ -290,6 +362,7 @@ def content(keys: KeyStore, row: Export) -> dict[str, Any]:
     """
     return {
         "about": row.about,
+        "damaged": list(row.damaged),
         "decision": row.decision_sha256,
         "export": row.export_id,
         "films": [
@@ -297,18 +370,18 @@ def content(keys: KeyStore, row: Export) -> dict[str, Any]:
             for name, camera, from_ns, until_ns, sha256 in row.films
         ],
         "recipient": row.recipient,
-        "reports_sha256": content_of(_floats_as_text(reports_of(keys, row))),
+        "reports_sha256": content_of(_large_as_text(reports_of(keys, row))),
         "requester": row.requester,
         "unredacted": row.unredacted,
     }
 
 
-def _floats_as_text(value: Any) -> Any:
+def _large_as_text(value: Any) -> Any:
     """Return reports as they are put into a parcel: times are larger than canonical JSON has numbers."""
     if isinstance(value, dict):
-        return {name: _floats_as_text(one) for name, one in value.items()}
+        return {name: _large_as_text(one) for name, one in value.items()}
     if isinstance(value, list | tuple):
-        return [_floats_as_text(one) for one in value]
+        return [_large_as_text(one) for one in value]
     return str(value) if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 2**53 else value
 
 
@@ -318,7 +391,7 @@ def told_reports(keys: KeyStore, row: Export) -> dict[str, Any]:
     Raises:
         KeyDestroyed: it is over.
     """
-    told: dict[str, Any] = _floats_as_text(reports_of(keys, row))
+    told: dict[str, Any] = _large_as_text(reports_of(keys, row))
     return told
 
 
@@ -349,6 +422,7 @@ def propose(tx: Tx, keys: KeyStore, actor: Actor, export_id: str, recipient: str
         InputError: no such export, or no such recipient.
     """
     row = _own(tx, actor, export_id, State.READY, State.PROPOSED)
+    check_suspensions(tx, keys, row)
     if recipient != PASSPHRASE:
         seal(recipient, b"")  # is it one?
     elif row.unredacted:
@@ -370,6 +444,7 @@ def approve(tx: Tx, keys: KeyStore, actor: Actor, export_id: str, content_hash: 
     row = _in_state(tx, tx.get(Export, export_id), State.PROPOSED)
     if actor.may_be(row.made_by):
         raise RuleError("nobody approves an own request", rule="own-request", remedy="ask somebody else")
+    check_suspensions(tx, keys, row)
     expected = hash_of(keys, row)
     approve_object(
         tx,
@@ -413,7 +488,7 @@ def end(tx: Tx, keys: KeyStore, row: Export, state: State, by: str) -> Export:
     return row
 
 
-def fetchable(tx: Tx, actor: Actor, export_id: str) -> Export:
+def fetchable(tx: Tx, keys: KeyStore, actor: Actor, export_id: str) -> Export:
     """Return an export that this actor may fetch now.
 
     Raises:
@@ -421,9 +496,22 @@ def fetchable(tx: Tx, actor: Actor, export_id: str) -> Export:
     """
     actor.require_login()
     row = tx.get(Export, export_id)
-    if not (actor.owns(row.made_by) or actor.owns(row.requester)):
+    if not (actor.has(Role.REQUESTER) and (actor.owns(row.made_by) or actor.owns(row.requester))):
         actor.require(Role.PRIVACY, Role.APPROVER)
-    return _in_state(tx, row, State.APPROVED)
+    row = _in_state(tx, row, State.APPROVED)
+    check_suspensions(tx, keys, row)
+    return row
+
+
+def playable(tx: Tx, actor: Actor, export_id: str) -> Export:
+    """Return an export whose films this actor may play now.
+
+    Raises:
+        RuleError: it is not theirs, has no films, or its hold or request is over.
+    """
+    row = tx.get(Export, export_id)
+    check_sees(tx, actor, row)
+    return _in_state(tx, row, State.READY, State.PROPOSED, State.APPROVED)
 
 
 def check_sees(tx: Tx, actor: Actor, row: Export) -> None:
@@ -433,7 +521,8 @@ def check_sees(tx: Tx, actor: Actor, row: Export) -> None:
         RuleError: they may not.
     """
     actor.require_login()
-    if actor.owns(row.made_by) or actor.has(Role.PRIVACY) or actor.has(Role.APPROVER):
+    own = actor.has(Role.REQUESTER) and actor.owns(row.made_by)
+    if own or actor.has(Role.PRIVACY) or actor.has(Role.APPROVER):
         return
     holds = tx.find(Hold, hold_id=row.about)
     if not (holds and sees(actor, holds[0])):
@@ -455,6 +544,7 @@ def summary(row: Export) -> dict[str, object]:
         "until": utc(row.until_ns),
         "unredacted": row.unredacted,
         "films": len(row.films),
+        "damaged": len(row.damaged),
         "failure": row.failure or None,
         "ends": utc(row.ends_at_ns),
     }

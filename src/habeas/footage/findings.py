@@ -8,23 +8,33 @@ import json
 from dataclasses import dataclass
 from typing import Final, cast
 
+import numpy as np
 import rfc8785
 
 from habeas.accounts.credentials import new_id
 from habeas.accounts.roles import Actor, Role
+from habeas.authority.suspensions import suspended
 from habeas.errors import InputError, RuleError
 from habeas.footage.access import State, open_now
+from habeas.geometry import iou
 from habeas.keys import KeyStore
 from habeas.store import Tx
 from habeas.store.footage_records import AccessRequest, Finding
+from habeas.store.records import Camera, Suspension
 from habeas.types import NS_PER_S, utc
 
 OPEN: Final = "open"
 SAME: Final = "same"
 DIFFERENT: Final = "different"
+DROPPED: Final = "dropped"
+"""A suspension binds it that reaches back."""
+MOST: Final = 500
+"""Findings of one request."""
 AROUND_NS: Final = 5 * NS_PER_S
 """Copied before and after a track."""
-_NEAR_NS: Final = NS_PER_S
+_NEAR_NS: Final = NS_PER_S // 2
+_SAME_PLACE: Final = 0.5
+"""How much two boxes of one face overlap at least (intersection over union)."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +59,12 @@ class Found:
     similarity: float
     threshold: float
 
+    def shows(self, other: "Found") -> bool:
+        """Tell whether this is the same face in the same picture of a camera, found again."""
+        boxes = np.array([self.box_xyxy_px, other.box_xyxy_px], np.float32)
+        near = abs(self.captured_at_ns - other.captured_at_ns) < _NEAR_NS
+        return near and float(iou(boxes[:1], boxes[1:])[0, 0]) >= _SAME_PLACE
+
     def dump(self) -> bytes:
         """Return it as canonical JSON; times as text, which has no such numbers."""
         times = {name: str(getattr(self, name)) for name in _TIMES}
@@ -70,7 +86,7 @@ def _context(what: str, finding_id: str) -> bytes:
 
 
 def add(tx: Tx, keys: KeyStore, row: AccessRequest, found: Found, image: bytes) -> Finding | None:
-    """Write down a finding; None: it was written before, by a search that did not come to its end.
+    """Write down a finding; None: it was written before, is suspended, or there are too many.
 
     Args:
         tx: the transaction.
@@ -82,9 +98,12 @@ def add(tx: Tx, keys: KeyStore, row: AccessRequest, found: Found, image: bytes) 
     Raises:
         KeyDestroyed: the request was closed.
     """
-    before = [found_of(keys, row, one) for one in tx.find(Finding, access_id=row.access_id)]
+    others = tx.find(Finding, access_id=row.access_id)
+    if len(others) >= MOST or is_bound(tx, found):
+        return None
+    before = [found_of(keys, row, one) for one in others]
     near = (one for one in before if one is not None and one.camera_id == found.camera_id)
-    if any(abs(one.captured_at_ns - found.captured_at_ns) < _NEAR_NS for one in near):
+    if any(one.shows(found) for one in near):
         return None
     finding_id = new_id("fnd")
     finding = Finding(
@@ -96,6 +115,29 @@ def add(tx: Tx, keys: KeyStore, row: AccessRequest, found: Found, image: bytes) 
     )
     tx.add(finding)
     return finding
+
+
+def is_bound(tx: Tx, found: Found) -> bool:
+    """Tell whether a suspension binds what a finding was captured of: then nobody looks at it, and it is dropped."""
+    camera = tx.get(Camera, found.camera_id)
+    return suspended(tx.find(Suspension), camera, found.captured_at_ns)
+
+
+def drop_bound(tx: Tx, keys: KeyStore, row: AccessRequest) -> int:
+    """Empty the findings that a suspension binds which was imposed after they were found; return how many.
+
+    Raises:
+        KeyDestroyed: the request was closed.
+    """
+    dropped = 0
+    for finding in tx.find(Finding, access_id=row.access_id):
+        found = found_of(keys, row, finding)
+        if found is not None and is_bound(tx, found):
+            tx.change(finding, state=DROPPED, found_sealed=None, image_sealed=None)
+            dropped += 1
+    if dropped:
+        tx.entry("access.dropped", "clock", {"access": row.access_id, "findings": dropped})
+    return dropped
 
 
 def found_of(keys: KeyStore, row: AccessRequest, finding: Finding) -> Found | None:
@@ -132,7 +174,8 @@ def look(tx: Tx, keys: KeyStore, actor: Actor, access_id: str, finding_id: str) 
     actor.require(Role.PRIVACY)
     actor.require_login()
     row, finding = open_now(tx, access_id, State.APPROVED), _finding(tx, access_id, finding_id)
-    if finding.image_sealed is None:
+    found = found_of(keys, row, finding)
+    if finding.image_sealed is None or found is None or is_bound(tx, found):
         raise InputError("the picture of this finding is gone", remedy="see `habeas access findings`")
     tx.change(finding, looked=tuple(sorted({*finding.looked, actor.account_id})))
     tx.entry("view.finding", actor.account_id, {"access": access_id, "finding": finding_id})
@@ -172,7 +215,8 @@ def judge(tx: Tx, actor: Actor, access_id: str, finding_id: str, *, same: bool) 
 
 def as_json(finding: Finding, found: Found | None) -> dict[str, object]:
     """Return a finding without its picture, JSON values."""
-    told: dict[str, object] = {"finding": finding.finding_id, "state": finding.state}
+    kept = finding.kept_at_ns is not None
+    told: dict[str, object] = {"finding": finding.finding_id, "state": finding.state, "kept": kept}
     if found is None:
         return told
     return {

@@ -95,26 +95,29 @@ def listed(held: Held, hold: Hold, now_ns: int) -> list[dict[str, object]]:
     ]
 
 
-def play(tx: Tx, held: Held, actor: Actor, hold_id: str, camera_id: str, segment: str) -> bytes:
-    """Return a segment as fragmented MP4. Commit before it leaves: the playback is an entry.
-
-    Args:
-        tx: the transaction.
-        held: where it lies.
-        actor: whoever proposed the hold, an approver, or a privacy officer.
-        hold_id: which hold.
-        camera_id: one of its cameras.
-        segment: its id.
+def found_in_hold(held: Held, hold: Hold, camera_id: str, segment: str, now_ns: int) -> Stretch:
+    """Return a segment of a hold; in no transaction, since it may be large.
 
     Raises:
-        InputError: no such hold or segment.
-        RuleError: it is not theirs to play.
-        KeyDestroyed: nothing of it is held, or not any more.
+        InputError: no such segment.
+        DiskError: the disk fails.
     """
-    hold = playable(tx, actor, hold_id)
-    found = held.segment(hold, camera_id, segment, tx.now_ns) if camera_id in hold.cameras else None
+    found = held.segment(hold, camera_id, segment, now_ns) if camera_id in hold.cameras else None
     if found is None:
         raise InputError("no such segment in this hold", remedy="see `habeas footage play`")
-    body = {"camera": camera_id, "from": utc(found.header.began_ns), "hold": hold_id, "until": utc(found.until_ns)}
+    return found
+
+
+def note_played(tx: Tx, actor: Actor, hold_id: str, found: Stretch) -> bytes:
+    """Return a segment as fragmented MP4, and write who plays it. Commit before it leaves.
+
+    Raises:
+        InputError: no such hold.
+        RuleError: it is not theirs to play.
+        KeyDestroyed: nothing of it is held any more.
+    """
+    playable(tx, actor, hold_id)
+    header = found.header
+    body = {"camera": header.camera, "from": utc(header.began_ns), "hold": hold_id, "until": utc(found.until_ns)}
     tx.entry("footage.played", actor.account_id, body)
     return found.data

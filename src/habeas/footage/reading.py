@@ -69,6 +69,11 @@ class Stretch:
         return sum(part.lasts_ns for part in self.parts)
 
     @property
+    def size_bytes(self) -> int:
+        """Of its data."""
+        return sum(len(part.data) for part in self.parts)
+
+    @property
     def data(self) -> bytes:
         """Fragmented MP4."""
         return b"".join(part.data for part in self.parts)

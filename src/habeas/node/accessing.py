@@ -7,6 +7,7 @@ else comes of it. The threshold is the loosest that there is, since a human judg
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -28,6 +29,7 @@ from habeas.node.alerting import Means, check_length, jpeg
 from habeas.node.sweeping import Came, Job, Stop, Sweeper
 from habeas.pipeline import Matcher
 from habeas.settings import DetectSettings
+from habeas.store import Tx
 from habeas.store.footage_records import AccessRequest, Finding, FootageSearch
 from habeas.types import NS_PER_S, Alert, GalleryView, Origin, Probe, seconds
 
@@ -37,7 +39,7 @@ _OVER: Final = [state.value for state in OVER]
 
 
 class Accessing:
-    """Runs the searches of access requests, and ends requests. `step` is called again and again by one thread.
+    """Runs the searches of access requests, and ends requests. Its two methods are called by one thread each.
 
     Args:
         means: to compare.
@@ -68,6 +70,8 @@ class Accessing:
         self._ending = False
         self._sweeper: Sweeper | None = None
         self._now: dict[str, tuple[str, int]] = {}
+        self._copying = threading.Lock()
+        """Held while footage is copied: two findings may be in one segment."""
 
     def progress(self, access_id: str) -> tuple[str, int] | None:
         """Return whose footage is searched at this moment, and for how long of the present reel, ns; None: none is."""
@@ -81,23 +85,37 @@ class Accessing:
                 self._sweeper.stop()
 
     def step(self) -> None:
-        """End what is due, remove copies of what is over, and go on with each search that was begun.
+        """Go on with each search that was begun; one that fails keeps no other.
 
         Raises:
             DiskError: the disk or database failed: call it again.
             HabeasError: no worker can be started: call it again.
         """
+        with self._means.store.read() as tx:
+            approved = tx.find(AccessRequest, state=State.APPROVED.value)
+            begun = {one.about_id for one in tx.find(FootageSearch, state=searches.RUNNING)}
+        with ExitStack() as failures:
+            for row in approved:
+                if row.access_id in begun and not self._ending:
+                    failures.callback(self._begin, row)
+
+    def _begin(self, row: AccessRequest) -> None:
+        means = self._means
+        with Sweeper(means.gallery, means.keys, means.time, self._worker, self._detect) as sweeper:
+            self._search(row, sweeper)
+
+    def end_due(self) -> None:
+        """End what is due, remove copies of what is over, and copy what was confirmed and is not copied yet.
+
+        Raises:
+            DiskError: the disk or database failed: call it again.
+        """
         if self._ending:
             return
         self._end_due()
         self._sweep()
-        with self._means.store.read() as tx:
-            approved = tx.find(AccessRequest, state=State.APPROVED.value)
-            begun = {one.about_id for one in tx.find(FootageSearch, state=searches.RUNNING)}
-        for row in approved:
-            if row.access_id in begun:
-                with Sweeper(self._means.gallery, self._worker, self._detect) as sweeper:
-                    self._search(row, sweeper)
+        self._drop_bound()
+        self._keep_due()
 
     # --- ends ---------------------------------------------------------------------------------------------------------
 
@@ -107,6 +125,9 @@ class Accessing:
         with means.store.read() as tx:
             over = tx.find(AccessRequest, state=_OVER, destroyed_at_ns=None)
             due = [row for row in tx.find(AccessRequest, state=_OPEN) if self._is_due(row, tx.now_ns)]
+            stray = means.keys.ids(Scope.ACCESS) - {row.key_id for row in tx.find(AccessRequest)}
+        if stray:
+            self._destroy_stray()
         if not (over or due):
             return
         means.keys.destroy([row.key_id for row in over])
@@ -116,6 +137,13 @@ class Accessing:
                 tx.entry("access.destroyed", ACTOR, {"access": row.access_id})
             for row in tx.find(AccessRequest, access_id={one.access_id for one in due}, state=_OPEN):
                 end(tx, means.keys, row, State.CLOSED, ACTOR)
+
+    def _destroy_stray(self) -> None:
+        """Destroy keys of requests that no row knows: an older database, the current keys."""
+        means = self._means
+        with means.store.write() as tx:  # nobody opens one meanwhile: writers take turns
+            known = {row.key_id for row in tx.find(AccessRequest)}
+            means.keys.destroy(means.keys.ids(Scope.ACCESS) - known)
 
     def _is_due(self, row: AccessRequest, now_ns: int) -> bool:
         return now_ns >= row.opened_at_ns + LONGEST_NS or not self._means.keys.has(row.key_id)
@@ -138,12 +166,18 @@ class Accessing:
                 return
         try:
             job = _Searching(row, self._means, self._footage, self._now)
+        except KeyDestroyed:
+            return
+        except InputError:  # its photographs are of another model: it finds nobody
+            _Searching.give_up(self._means, row.access_id)
+            return
+        try:
             for camera_id in row.cameras:
                 camera = self._means.gallery.camera(camera_id)
                 if camera is not None:
                     sweeper.sweep(job, camera, row.from_ns, row.until_ns)
             job.finish()
-        except (Stop, KeyDestroyed):
+        except (Stop, KeyDestroyed, RuleError):
             return  # closed meanwhile, or nothing may be compared now: asked again in a second
         finally:
             self._now.pop(row.access_id, None)
@@ -160,16 +194,45 @@ class Accessing:
             DiskError: the disk fails: call it again.
         """
         means = self._means
-        with means.store.read() as tx:
-            row, finding = open_now(tx, access_id, State.APPROVED), tx.get(Finding, finding_id)
-            found = findings.found_of(means.keys, row, finding)
-            now_ns = tx.now_ns
-        if found is None:
-            raise InputError("this finding does not show whoever asked", remedy="see `habeas access findings`")
-        copied = self._copied(row, found, now_ns)
+        with self._copying:
+            with means.store.read() as tx:
+                row, finding = open_now(tx, access_id, State.APPROVED), tx.get(Finding, finding_id)
+                found = findings.found_of(means.keys, row, finding)
+                now_ns = tx.now_ns
+            if found is None:
+                raise InputError("this finding does not show whoever asked", remedy="see `habeas access findings`")
+            copied = self._copied(row, found, now_ns)
+            with means.store.write() as tx:
+                tx.change(tx.get(Finding, finding_id), kept_at_ns=tx.now_ns)
         if not copied.parts:
             raise InputError("the footage of this finding is gone", remedy="its deadline has passed: close the request")
         return seconds(copied.lasts_ns)
+
+    def _drop_bound(self) -> None:
+        """Empty the findings that a suspension binds which reaches back."""
+        means = self._means
+        with means.store.read() as tx:
+            due = [row for row in tx.find(AccessRequest, state=State.APPROVED.value) if self._has_bound(tx, row)]
+        if due:
+            with means.store.write() as tx, suppress(KeyDestroyed):
+                for row in due:
+                    findings.drop_bound(tx, means.keys, row)
+
+    def _has_bound(self, tx: Tx, row: AccessRequest) -> bool:
+        with suppress(KeyDestroyed):
+            found = (findings.found_of(self._means.keys, row, one) for one in tx.find(Finding, access_id=row.access_id))
+            return any(one is not None and findings.is_bound(tx, one) for one in found)
+        return False
+
+    def _keep_due(self) -> None:
+        """Copy what somebody confirmed before the node could copy it: it ended, or the disk failed."""
+        with self._means.store.read() as tx:
+            approved = {row.access_id for row in tx.find(AccessRequest, state=State.APPROVED.value)}
+            due = [one for one in tx.find(Finding, state=findings.SAME) if one.access_id in approved]
+        for finding in due:
+            if finding.kept_at_ns is None:
+                with suppress(InputError, RuleError):  # gone, or closed meanwhile
+                    self.keep(finding.access_id, finding.finding_id)
 
     def _copied(self, row: AccessRequest, found: Found, now_ns: int) -> Copied:
         window = Window(found.camera_id, found.from_ns - AROUND_NS, found.until_ns + AROUND_NS)
@@ -264,10 +327,10 @@ class _Searching(Job):
         if isinstance(found, TrackEnd):
             self._end(found)
             return
-        check_length(found, self._means.dimensions)
         if not self._means.gallery.captured_freely(found.origin.camera_id, found.captured_at_ns):
             return
         try:
+            check_length(found, self._means.dimensions)
             matches: Sequence[Alert] = list(self._matcher.compare(found))
         except RuleError:
             return
@@ -329,6 +392,12 @@ class _Searching(Job):
     def tell(self, camera_id: str, watched_ns: int) -> None:
         """Note for whoever looks how far it is."""
         self._now[self._id] = camera_id, watched_ns
+
+    @staticmethod
+    def give_up(means: Means, access_id: str) -> None:
+        """Note that nothing can be searched for: another request is needed."""
+        with means.store.write() as tx:
+            tx.change(tx.get(FootageSearch, access_id), state=searches.ENDED, ended_at_ns=tx.now_ns)
 
     def finish(self) -> None:
         """Note that all of it was searched."""

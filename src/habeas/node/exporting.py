@@ -21,26 +21,24 @@ from habeas.audit.proof import InclusionProof
 from habeas.audit.proving import prove
 from habeas.engine.redacting import Examination, Redacting, Seen
 from habeas.engine.screening import Looking, Reel, reels_of
-from habeas.errors import HabeasError, InputError, KeyDestroyed
+from habeas.errors import HabeasError, InputError, KeyDestroyed, SourceError
 from habeas.footage import exports
-from habeas.footage.access import State as AccessState
 from habeas.footage.copying import Source, found_once
 from habeas.footage.exports import OVER, PASSPHRASE, State
 from habeas.footage.files import FootageFolder, compact, new_segment_id
 from habeas.footage.findings import SAME, Found, found_of
 from habeas.footage.form import Header, Kind, Record
-from habeas.footage.holding import is_kept
 from habeas.footage.reading import Damage, Stretch, Window, read_window
-from habeas.footage.redaction import Wish
+from habeas.footage.redaction import ByHand, Wish
 from habeas.geometry import iou
 from habeas.keys import Scope, seal, seal_with_passphrase
 from habeas.node.alerting import Means
 from habeas.node.trees import files_of
 from habeas.settings import DetectSettings
 from habeas.store import Tx
-from habeas.store.footage_records import AccessRequest, Export, Finding, Hold
-from habeas.store.records import Entry, Epoch
-from habeas.types import HOUR_NS, NS_PER_S, Probe
+from habeas.store.footage_records import AccessRequest, Export, Finding
+from habeas.store.records import Camera, Entry, Epoch
+from habeas.types import F32, HOUR_NS, NS_PER_S, Probe
 from habeas.video.masks import Mask
 
 ACTOR: Final = "clock"
@@ -49,6 +47,11 @@ _OPEN: Final = [state.value for state in set(State) - OVER]
 _PIECE_BYTES: Final = 1 << 20
 _SAME_PLACE: Final = 0.3
 """How much two boxes of one face overlap at least (intersection over union)."""
+_MOST_SPARED: Final = 0.15
+"""Of a picture, in one box that spares."""
+_LOOKS: Final = 25
+_CANNOT: Final = "its footage cannot be redacted"
+"""In place of what a worker says: who reads strangers' video could put a face into its words."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -56,7 +59,6 @@ class _Film:
     """One film of an export.
 
     Args:
-        name: of the file that the recipient gets.
         camera_id: of the footage.
         from_ns: first instant, Unix ns.
         until_ns: first instant after.
@@ -64,7 +66,6 @@ class _Film:
         report: of the redaction; empty: it is whole.
     """
 
-    name: str
     camera_id: str
     from_ns: int
     until_ns: int
@@ -72,13 +73,13 @@ class _Film:
     report: dict[str, Any]
 
     @property
-    def row(self) -> tuple[str, str, int, int, str]:
-        """As `Export.films` has it."""
-        return self.name, self.camera_id, self.from_ns, self.until_ns, hashlib.sha256(self.data).hexdigest()
+    def row(self) -> tuple[str, int, int, str]:
+        """As `Export.films` has it, without a name."""
+        return self.camera_id, self.from_ns, self.until_ns, hashlib.sha256(self.data).hexdigest()
 
 
 class Exporting:
-    """Makes and ends exports. `step` is called again and again by one thread.
+    """Makes and ends exports. Its two methods are called by one thread each.
 
     Args:
         means: the database, keys, what is suspended.
@@ -109,6 +110,8 @@ class Exporting:
         self._ending = False
         self._redacting: Redacting | None = None
         self._now: dict[str, int] = {}
+        self._packing = threading.Lock()
+        """Held while films are packed: their bytes lie in memory, and then once more."""
 
     def progress(self, export_id: str) -> int:
         """Return how many seconds of an export's footage are redacted."""
@@ -122,20 +125,26 @@ class Exporting:
                 self._redacting.kill()
 
     def step(self) -> None:
-        """End what is due, and make the films of what was asked for.
+        """Make the films of what was asked for.
 
         Raises:
             DiskError: the disk or database failed: call it again.
         """
-        if self._ending:
-            return
-        self._end_due()
-        self._sweep()
         with self._means.store.read() as tx:
             asked = tx.find(Export, state=State.REDACTING.value)
         for row in asked:
-            if not self._ending:
+            if not self._ending and not self._means.time.jumped:
                 self._make(row)
+
+    def end_due(self) -> None:
+        """End exports whose hold or request is over, and remove their films; nothing that is made is waited for.
+
+        Raises:
+            DiskError: the disk or database failed: call it again.
+        """
+        if not self._ending:
+            self._end_due()
+            self._sweep()
 
     # --- ends ---------------------------------------------------------------------------------------------------------
 
@@ -145,6 +154,9 @@ class Exporting:
         with means.store.read() as tx:
             over = tx.find(Export, state=_OVER, destroyed_at_ns=None)
             due = [row for row in tx.find(Export, state=_OPEN) if self._is_due(tx, row)]
+            stray = means.keys.ids(Scope.EXPORT) - {row.key_id for row in tx.find(Export)}
+        if stray:
+            self._destroy_stray()
         if not (over or due):
             return
         means.keys.destroy([row.key_id for row in over])
@@ -154,14 +166,14 @@ class Exporting:
             for row in tx.find(Export, export_id={one.export_id for one in due}, state=_OPEN):
                 exports.end(tx, means.keys, row, State.ENDED, ACTOR)
 
+    def _destroy_stray(self) -> None:
+        """Destroy keys of exports that no row knows: an older database, the current keys."""
+        means = self._means
+        with means.store.write() as tx:  # nobody begins one meanwhile: writers take turns
+            means.keys.destroy(means.keys.ids(Scope.EXPORT) - {row.key_id for row in tx.find(Export)})
+
     def _is_due(self, tx: Tx, row: Export) -> bool:
-        if tx.now_ns >= row.ends_at_ns or not self._means.keys.has(row.key_id):
-            return True
-        holds = tx.find(Hold, hold_id=row.about)
-        if holds:
-            return not is_kept(holds[0], tx.now_ns)
-        requests = tx.find(AccessRequest, access_id=row.about)
-        return not requests or requests[0].state != AccessState.APPROVED.value
+        return not self._means.keys.has(row.key_id) or not exports.is_open(tx, row)
 
     def _sweep(self) -> None:
         """Remove the films of exports that are over, or that no row knows."""
@@ -176,9 +188,11 @@ class Exporting:
 
     def _make(self, row: Export) -> None:
         """Make an export's films, or note why not."""
+        damaged: list[str] = []
         try:
-            films = list(self._films(row))
-            self._keep(row, films)
+            folder = self._place(row)
+            folder.remove(folder.path)
+            films, reports = self._written(row, folder, damaged)
         except KeyDestroyed:
             return  # it ended meanwhile
         except HabeasError as error:
@@ -187,35 +201,45 @@ class Exporting:
             return
         finally:
             self._now.pop(row.export_id, None)
-        reports = {film.name: film.report for film in films if film.report}
         with self._means.store.write() as tx:
-            exports.note_made(tx, self._means.keys, row.export_id, [film.row for film in films], reports)
+            exports.note_made(tx, self._means.keys, row.export_id, films, reports, damaged)
 
-    def _note_failed(self, row: Export, error: HabeasError) -> None:
-        with self._means.store.write() as tx:
-            exports.note_failed(tx, row.export_id, error.message)
-
-    def _films(self, row: Export) -> Iterator[_Film]:
-        """Yield the films of an export.
+    def _written(
+        self, row: Export, folder: FootageFolder, damaged: list[str]
+    ) -> tuple[list[tuple[str, str, int, int, str]], dict[str, Any]]:
+        """Write each film as it is made, and return what they are, and the reports.
 
         Raises:
             InputError: there is nothing, or too much of it, or the worker failed.
+            DiskError: the disk is full, or fails.
+            KeyDestroyed: it ended.
         """
-        made, size = 0, 0
-        for camera_id in row.cameras:
-            for film in self._of_camera(row, camera_id):
-                made, size = made + 1, size + len(film.data)
-                if size > MAX_BYTES:
-                    raise InputError("its films are larger than 1 GiB", remedy="export less at once")
-                yield film
-        if not made:
+        films: list[tuple[str, str, int, int, str]] = []
+        reports: dict[str, Any] = {}
+        size = 0
+        for film in (film for camera_id in row.cameras for film in self._of_camera(row, camera_id, damaged)):
+            size += len(film.data)
+            if size > MAX_BYTES:
+                raise InputError("its films are larger than 512 MB", remedy="export less at once")
+            name = f"{film.camera_id}-{compact(film.from_ns)}-{len(films) + 1}.mp4"
+            self._keep(row, film, folder)
+            films.append((name, *film.row))
+            if film.report:
+                reports[name] = film.report
+        if not films:
             raise InputError("there is no footage of it", remedy="see `habeas footage show`, `habeas access findings`")
+        return films, reports
 
-    def _of_camera(self, row: Export, camera_id: str) -> Iterator[_Film]:
-        stretches = self._stretches(row, camera_id)
+    def _note_failed(self, row: Export, error: HabeasError) -> None:
+        why = _CANNOT if isinstance(error, SourceError) else error.message
+        with self._means.store.write() as tx:
+            exports.note_failed(tx, row.export_id, why)
+
+    def _of_camera(self, row: Export, camera_id: str, damaged: list[str]) -> Iterator[_Film]:
+        stretches = self._stretches(row, camera_id, damaged)
         if row.unredacted:
             for one in stretches:
-                yield _film(camera_id, one.header.began_ns, one.until_ns, one.data, {})
+                yield _Film(camera_id, one.header.began_ns, one.until_ns, one.data, {})
             return
         with self._worker() as redacting:
             with self._lock:
@@ -230,7 +254,7 @@ class Exporting:
                 with self._lock:
                     self._redacting = None
 
-    def _stretches(self, row: Export, camera_id: str) -> Iterator[Stretch]:
+    def _stretches(self, row: Export, camera_id: str, damaged: list[str]) -> Iterator[Stretch]:
         """Yield what is preserved of a camera for the hold or request: nothing else is exported."""
         held = not row.about.startswith("acr-")
         place = self._held if held else self._copies
@@ -238,29 +262,27 @@ class Exporting:
         window = Window(camera_id, row.from_ns, row.until_ns)
         now_ns = self._means.time.now_ns()
         for one in found_once([source], self._means.keys, window, now_ns):
-            if not isinstance(one, Damage):
+            if isinstance(one, Damage):
+                damaged.append(one.name)
+            else:
                 yield one
 
     def _redacted(self, row: Export, camera_id: str, reel: Reel, redacting: Redacting) -> _Film:
-        began_ns = max(row.from_ns, reel.places[0].began_ns)
-        looking = Looking(
-            camera_id, began_ns, min(row.until_ns, reel.until_ns), DetectSettings(), self._masks(camera_id)
-        )
-        free = self._means.gallery.free(camera_id, looking.from_ns, looking.until_ns)
-        compared = free == ((looking.from_ns, looking.until_ns),)
+        began_ns, until_ns = max(row.from_ns, reel.places[0].began_ns), min(row.until_ns, reel.until_ns)
+        with self._means.store.read() as tx:
+            masks = tuple(Mask(*box) for box in tx.get(Camera, camera_id).masks)
+            free = exports.free_of(tx, camera_id, began_ns, until_ns) == ((began_ns, until_ns),)
+        looking = Looking(camera_id, began_ns, until_ns, DetectSettings(), masks)
         examination = redacting.examine(reel, looking, _dropped, compared=False)
-        found = self._found(row, camera_id) if compared else []
-        by_hand = tuple(box.by_hand() for box in exports.boxes_of(self._means.keys, row) if box.camera_id == camera_id)
-        wish = Wish(kept_tracks(examination, found), by_hand)
+        boxes = exports.boxes_of(self._means.keys, row)
+        found = self._found(row, camera_id) if free else []
+        by_hand = tuple(box.by_hand() for box in boxes if box.camera_id == camera_id)
+        check_spared(examination, by_hand)
         pieces: list[bytes] = []
-        redacted = redacting.paint(examination, wish, pieces.append)
-        self._now[row.export_id] = self._now.get(row.export_id, 0) + (looking.until_ns - looking.from_ns) // NS_PER_S
-        report = {**redacted.as_json(), "flaws": list(examination.flaws), "suspended": not compared}
-        return _film(camera_id, looking.from_ns, looking.until_ns, b"".join(pieces), report)
-
-    def _masks(self, camera_id: str) -> tuple[Mask, ...]:
-        camera = self._means.gallery.camera(camera_id)
-        return () if camera is None else tuple(Mask(*box) for box in camera.masks)
+        redacted = redacting.paint(examination, Wish(kept_tracks(examination, found), by_hand), pieces.append)
+        self._now[row.export_id] = self._now.get(row.export_id, 0) + (until_ns - began_ns) // NS_PER_S
+        report = {**redacted.as_json(examination), "suspended": not free}
+        return _Film(camera_id, began_ns, until_ns, b"".join(pieces), report)
 
     def _found(self, row: Export, camera_id: str) -> list[Found]:
         """Return the findings of a request that somebody who looked said to be whoever asked."""
@@ -275,23 +297,20 @@ class Exporting:
     def _place(self, row: Export) -> FootageFolder:
         return FootageFolder(self._folder / row.export_id)
 
-    def _keep(self, row: Export, films: Sequence[_Film]) -> None:
-        """Write the films, in the place of those that were made before."""
-        folder = self._place(row)
-        folder.remove(folder.path)
+    def _keep(self, row: Export, film: _Film, folder: FootageFolder) -> None:
+        """Write a film."""
         folder.check_room(self._reserve_bytes)
-        for film in films:
-            header = Header(
-                camera=film.camera_id,
-                hour_ns=film.from_ns - film.from_ns % HOUR_NS,
-                deadline_ns=row.ends_at_ns,
-                key=row.key_id,
-                segment=new_segment_id(),
-                codec="h264",
-                size_wh=(0, 0),
-                began_ns=film.from_ns,
-            )
-            folder.put(self._means.keys, header, _records(film))
+        header = Header(
+            camera=film.camera_id,
+            hour_ns=film.from_ns - film.from_ns % HOUR_NS,
+            deadline_ns=row.ends_at_ns,
+            key=row.key_id,
+            segment=new_segment_id(),
+            codec="h264",
+            size_wh=(0, 0),
+            began_ns=film.from_ns,
+        )
+        folder.put(self._means.keys, header, _records(film))
 
     def films(self, row: Export) -> dict[str, bytes]:
         """Return the films of an export, by name, each checked against its row.
@@ -343,10 +362,10 @@ class Exporting:
         logs = tuple(EpochLog(files_of(log_folder, one), one.number, one.first_seq) for one in epochs)
         exhibit = Exhibit(entry.seq, open_entry(means.keys, entry).opening, None, _proof(logs, entry.seq))
         first = {epoch.origin: epoch.first_seq for epoch in epochs}
-        plain = pack(
-            exports.content(means.keys, row), exports.told_reports(means.keys, row), self.films(row), exhibit, first
-        )
-        return seal_with_passphrase(passphrase, plain) if passphrase else seal(row.recipient, plain)
+        content, reports = exports.content(means.keys, row), exports.told_reports(means.keys, row)
+        with self._packing:
+            plain = pack(content, reports, self.films(row), exhibit, first)
+            return seal_with_passphrase(passphrase, plain) if passphrase else seal(row.recipient, plain)
 
 
 def _proof(logs: Sequence[EpochLog], seq: int) -> InclusionProof | None:
@@ -358,10 +377,6 @@ def _proof(logs: Sequence[EpochLog], seq: int) -> InclusionProof | None:
 
 def _dropped(_probe: Probe) -> None:
     """Take a probe that nobody compares."""
-
-
-def _film(camera_id: str, from_ns: int, until_ns: int, data: bytes, report: dict[str, Any]) -> _Film:
-    return _Film(f"{camera_id}-{compact(from_ns)}.mp4", camera_id, from_ns, until_ns, data, report)
 
 
 def _records(film: _Film) -> list[Record]:
@@ -376,17 +391,54 @@ def _records(film: _Film) -> list[Record]:
 
 
 def kept_tracks(examination: Examination, found: Sequence[Found]) -> frozenset[int]:
-    """Return the tracks of a film that are where somebody who looked said that whoever asked is. Pure."""
-    tracks = examination.tracks.values()
-    return frozenset(track.track_id for track in tracks if any(_is_at(track, one) for one in found))
+    """Return the tracks of a film that are where somebody who looked said that whoever asked is. Pure.
+
+    One for each finding: where two faces are at that place in that moment, neither is spared.
+    """
+    kept = set()
+    for one in found:
+        near = [track.track_id for track in examination.tracks.values() if _is_at(track, one)]
+        kept |= set(near) if len(near) == 1 else set()
+    return frozenset(kept)
 
 
 def _is_at(track: Seen, found: Found) -> bool:
     """Tell whether a track is where and when a finding is; between its places it moves straight."""
-    times_ns = np.array([at_ns for at_ns, _box in track.places], np.float64)
-    if not times_ns[0] <= found.captured_at_ns <= times_ns[-1]:
+    box = _place(track, found.captured_at_ns)
+    if box is None:
         return False
+    return float(iou(box[None], np.array([found.box_xyxy_px], np.float32))[0, 0]) >= _SAME_PLACE
+
+
+def _place(track: Seen, at_ns: int) -> F32 | None:
+    """Return where a track is at an instant: (4,) float32; None: it is not there then."""
+    times_ns = np.array([one_ns for one_ns, _box in track.places], np.float64)
+    if not times_ns[0] <= at_ns <= times_ns[-1]:
+        return None
     boxes = np.array([box for _at_ns, box in track.places], np.float64)
-    box = [np.interp(found.captured_at_ns, times_ns, boxes[:, edge]) for edge in range(4)]
-    overlap = iou(np.array([box], np.float32), np.array([found.box_xyxy_px], np.float32))
-    return float(overlap[0, 0]) >= _SAME_PLACE
+    return np.array([np.interp(at_ns, times_ns, boxes[:, edge]) for edge in range(4)], np.float32)
+
+
+def check_spared(examination: Examination, by_hand: Sequence[ByHand]) -> None:
+    """Check that boxes which spare are for one head each: nobody spares a whole picture, or two people, by a box.
+
+    Raises:
+        InputError: one is too large, or two faces are in it at one moment.
+    """
+    width, height = examination.size_wh
+    for box in (one for one in by_hand if one.spare):
+        left, top, right, bottom = box.box_xyxy_px
+        wide = max(0.0, min(right, width) - max(left, 0.0))
+        high = max(0.0, min(bottom, height) - max(top, 0.0))
+        if wide * high > _MOST_SPARED * width * height:
+            raise InputError("a box that spares is larger than a head", remedy="draw it around one face")
+        for at_ns in np.linspace(box.from_ns, box.until_ns, _LOOKS).astype(np.int64).tolist():
+            places = [_place(track, at_ns) for track in examination.tracks.values()]
+            if sum(one is not None and _is_inside(one, box) for one in places) > 1:
+                raise InputError("two faces are in a box that spares", remedy="draw it around one face, for less time")
+
+
+def _is_inside(place_xyxy_px: F32, box: ByHand) -> bool:
+    left, top, right, bottom = box.box_xyxy_px
+    x, y = (place_xyxy_px[0] + place_xyxy_px[2]) / 2, (place_xyxy_px[1] + place_xyxy_px[3]) / 2
+    return bool(left <= x < right and top <= y < bottom)

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,9 +71,14 @@ class Retrospect:
         with self._means.store.read() as tx:
             begun = [search.about_id for search in tx.find(FootageSearch, state=searches.RUNNING)]
             rows = tx.find(Authorisation, authorisation_id=begun)  # those of access requests are of `node.accessing`
-        for row in rows:
-            with Sweeper(self._means.gallery, self._worker, self._detect) as sweeper:
-                self._search(row, sweeper)
+        with ExitStack() as failures:  # one that fails keeps no other
+            for row in rows:
+                failures.callback(self._begin, row)
+
+    def _begin(self, row: Authorisation) -> None:
+        means = self._means
+        with Sweeper(means.gallery, means.keys, means.time, self._worker, self._detect) as sweeper:
+            self._search(row, sweeper)
 
     def _search(self, row: Authorisation, sweeper: Sweeper) -> None:
         job = _Searching(row, self._means, self._places, self._now)

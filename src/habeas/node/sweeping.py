@@ -16,8 +16,10 @@ from habeas.authority.gallery import Gallery
 from habeas.engine.messages import Counters
 from habeas.engine.run import TrackEnd
 from habeas.engine.screening import Looking, Reel, Screened, Screening, reels_of
-from habeas.errors import InputError
+from habeas.errors import InputError, KeyDestroyed
 from habeas.footage.reading import Damage, Stretch, Window
+from habeas.keys import KeyStore
+from habeas.ports import Clock
 from habeas.settings import DetectSettings
 from habeas.store.records import Camera
 from habeas.types import Probe
@@ -79,12 +81,23 @@ class Sweeper:
 
     Args:
         gallery: says what is suspended.
+        keys: without its key footage is looked at no further, whatever lies in memory.
+        clock: the store's; deadlines are asked of it.
         worker: starts one.
         detect: how faces are looked for, but for the camera's smallest face.
     """
 
-    def __init__(self, gallery: Gallery, worker: Callable[[], Screening], detect: DetectSettings) -> None:
+    def __init__(
+        self,
+        gallery: Gallery,
+        keys: KeyStore,
+        clock: Clock,
+        worker: Callable[[], Screening],
+        detect: DetectSettings,
+    ) -> None:
         self._gallery = gallery
+        self._keys = keys
+        self._clock = clock
         self._worker = worker
         self._detect = detect
         self._lock = threading.Lock()
@@ -146,7 +159,7 @@ class Sweeper:
     def _look(self, job: Job, camera: Camera, window: Window, reel: Reel, came: Came) -> None:
         try:
             for screened in self._screened(reel, self._looking(camera, window)):
-                self._go_on(job, window)
+                self._go_on(job, window, reel)
                 _hand_over(job, window.camera_id, screened, came)
         except InputError:
             self._drop_worker()
@@ -158,7 +171,7 @@ class Sweeper:
         masks = tuple(Mask(*box) for box in camera.masks)
         return Looking(window.camera_id, window.from_ns, window.until_ns, detect, masks)
 
-    def _go_on(self, job: Job, window: Window) -> None:
+    def _go_on(self, job: Job, window: Window, reel: Reel) -> None:
         """Check that what is gone through may still be.
 
         Raises:
@@ -166,13 +179,21 @@ class Sweeper:
         """
         try:
             self._check(job, window.camera_id)
-            if self._is_free(window.camera_id, window.from_ns, window.until_ns):
+            if self._is_free(window.camera_id, window.from_ns, window.until_ns) and self._is_readable(reel):
                 return
         except Stop:
             self._drop_worker()
             raise
         self._drop_worker()
         raise Stop
+
+    def _is_readable(self, reel: Reel) -> bool:
+        """Tell whether no deadline of its footage has come while it lay in memory."""
+        try:
+            ends = [self._keys.expires_at_ns(key_id) for key_id in reel.key_ids]
+        except KeyDestroyed:
+            return False
+        return self._clock.now_ns() < min(ends)
 
     def _screened(self, reel: Reel, looking: Looking) -> Iterator[Screened]:
         if self._screening is None:

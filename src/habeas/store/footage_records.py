@@ -147,7 +147,7 @@ class AccessPhoto:
 class Finding:
     """A track in footage that may be of somebody who asks; where, when and how alike lie in `found_sealed`.
 
-    `looked` are the accounts that were shown its picture.
+    `looked` are the accounts that were shown its picture; `kept_at_ns` is when its footage was copied.
     """
 
     finding_id: str = field(metadata=KEY)
@@ -158,6 +158,7 @@ class Finding:
     looked: tuple[str, ...] = ()
     decided_by: str | None = None
     decided_at_ns: int | None = None
+    kept_at_ns: int | None = None
 
 
 @dataclass(frozen=True)
@@ -165,7 +166,8 @@ class Export:
     """Footage of a hold or of an access request that is to be given to somebody, redacted.
 
     `films` are name, camera, first and last instant, and SHA-256 of each; `wish_sealed` is what a person added by hand,
-    `reports_sealed` what came of the redaction. All that shows somebody is under `key_id`.
+    `reports_sealed` what came of the redaction, `damaged` the segments that could not be read. All that shows somebody
+    is under `key_id`.
     """
 
     export_id: str = field(metadata=KEY)
@@ -183,6 +185,7 @@ class Export:
     wish_sealed: bytes | None
     reports_sealed: bytes | None = None
     films: tuple[tuple[str, str, int, int, str], ...] = ()
+    damaged: tuple[str, ...] = ()
     failure: str = ""
     recipient: str = ""
     requester: str = ""

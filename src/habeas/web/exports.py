@@ -80,7 +80,7 @@ def show(call: Caller, export_id: str) -> dict[str, object]:
 
 @routes.post("/exports/{export_id}/boxes")
 def add_boxes(call: Caller, export_id: str, body: BoxesBody) -> dict[str, object]:
-    """Add boxes by hand: it is redacted again, and whatever was proposed or approved is void."""
+    """Add boxes by hand: it is redacted again, and what was proposed is void."""
     with call.command(trusted=True) as (tx, actor):
         row = exports.add_boxes(tx, call.node.keys, actor, export_id, tuple(map(_box, body.boxes)))
         return _told(call.node, row)
@@ -91,11 +91,10 @@ def play(call: Caller, export_id: str, number: int) -> Response:
     """Play a film of an export: MP4. It is looked at before it is proposed or approved."""
     with call.look() as (tx, actor):
         call.node.time.require_trust()
-        row = tx.get(Export, export_id)
-        exports.check_sees(tx, actor, row)
+        row = exports.playable(tx, actor, export_id)
     data = call.node.exporting.film(row, number)
     with call.command(trusted=True) as (tx, actor):
-        exports.check_sees(tx, actor, row)
+        exports.playable(tx, actor, export_id)
         name, camera, from_ns, until_ns, _sha256 = row.films[number]
         body = {"camera": camera, "export": export_id, "film": name, "from": utc(from_ns), "until": utc(until_ns)}
         tx.entry("export.played", actor.account_id, body)
@@ -127,9 +126,9 @@ def refuse(call: Caller, export_id: str) -> dict[str, object]:
 def fetch(call: Caller, export_id: str, body: FetchBody) -> Response:
     """Return an approved export, encrypted to its recipient."""
     with call.look() as (tx, actor):
-        row = exports.fetchable(tx, actor, export_id)
+        row = exports.fetchable(tx, call.node.keys, actor, export_id)
     data = call.node.exporting.parcel(row, call.node.log_folder, body.passphrase)
     with call.command(trusted=True, witnessed=True) as (tx, actor):
-        exports.fetchable(tx, actor, export_id)
+        exports.fetchable(tx, call.node.keys, actor, export_id)
         tx.entry("export.fetched", actor.account_id, {"bytes": len(data), "export": export_id})
     return Response(data, media_type="application/octet-stream", headers={"Cache-Control": "no-store"})

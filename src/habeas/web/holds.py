@@ -82,8 +82,12 @@ def segments(call: Caller, hold_id: str) -> list[dict[str, object]]:
 @routes.get("/holds/{hold_id}/segments/{camera}/{segment}")
 def play(call: Caller, hold_id: str, camera: str, segment: str) -> Response:
     """Play a segment: fragmented MP4."""
+    with call.look() as (tx, actor):
+        call.node.time.require_trust()
+        row, now_ns = playing.playable(tx, actor, hold_id), tx.now_ns
+    found = playing.found_in_hold(_held(call.node), row, camera, segment, now_ns)
     with call.command(trusted=True) as (tx, actor):
-        data = playing.play(tx, _held(call.node), actor, hold_id, camera, segment)
+        data = playing.note_played(tx, actor, hold_id, found)
     return Response(data, media_type="video/mp4", headers={"Cache-Control": "no-store"})
 
 

@@ -476,5 +476,7 @@ def test_a_hold_is_played_for_those_who_decide_on_it_and_each_segment_is_an_entr
 
 def played(holder: Holder, hold: Hold, who: str, segment: str) -> str:
     held = Held(holder.held, holder.place.keys)
-    data = holder.place.do(who, lambda tx, actor: playing.play(tx, held, actor, hold.hold_id, "c1", segment))
+    kept = holder.place.do(who, lambda tx, actor: playing.playable(tx, actor, hold.hold_id))
+    found = playing.found_in_hold(held, kept, "c1", segment, holder.now_ns)
+    data = holder.place.do(who, lambda tx, actor: playing.note_played(tx, actor, hold.hold_id, found))
     return data.decode()

@@ -273,6 +273,20 @@ def test_what_was_captured_in_a_suspension_is_not_searched(asking: Asking) -> No
     assert (asking.looked, done.suspended_ns) == ([], asking.ended_ns - asking.began_ns)
 
 
+@pytest.mark.rule("X3")
+def test_a_suspension_that_reaches_back_takes_findings_away(asking: Asking) -> None:
+    row = asking.approved()
+    finding = asking.found(row)
+    asking.look(row, finding)
+    asking.place.suspend(names=("c1",), from_ns=asking.began_ns, lasts_ns=HOUR)
+    with pytest.raises(InputError):
+        asking.look(row, finding)
+    asking.accessing.end_due()
+    (dropped,) = asking.place.look(Finding)
+    assert (dropped.state, dropped.image_sealed, dropped.found_sealed) == (findings.DROPPED, None, None)
+    assert rule_of(lambda: asking.judge(row, finding)) == "once-each"
+
+
 @pytest.mark.rule("X5")
 def test_closed_in_the_middle_it_stops(asking: Asking) -> None:
     row = asking.approved()
@@ -324,14 +338,44 @@ def test_of_what_shows_them_the_footage_outlives_its_deadline_until_the_request_
     asking.bench.change_policy(footage_h=1)
     asking.place.clock.advance(DAY)
     asking.bench.end_due()
-    asking.accessing.step()
+    asking.accessing.end_due()
     kept = asking.kept(row)
     assert [one.header.began_ns - asking.began_ns for one in kept] == [0, 15 * NS_PER_S]
     assert asking.accessing.keep(row.access_id, finding.finding_id) > 0, "again, of the copies"
     asking.close(row)
     assert asking.kept(row) == []
-    asking.accessing.step()
+    asking.accessing.end_due()
     assert not list(asking.copies.glob("*"))
+
+
+@pytest.mark.rule("X4")
+def test_what_was_confirmed_and_not_copied_is_copied_by_the_clock(asking: Asking) -> None:
+    row = asking.approved()
+    finding = asking.found(row)
+    asking.look(row, finding)
+    asking.judge(row, finding)
+    assert asking.kept(row) == [], "the node ended before it could"
+    asking.accessing.end_due()
+    assert len(asking.kept(row)) == 2
+    assert asking.place.look(Finding)[0].kept_at_ns == asking.place.clock.now_ns()
+
+
+@pytest.mark.rule("X3")
+def test_two_faces_in_one_second_are_two_findings(asking: Asking) -> None:
+    def two(reel: Reel, looking: Looking) -> Iterator[Screened]:
+        probe, ended, total = asking.seen(reel, looking)
+        assert isinstance(probe, Probe)
+        assert isinstance(ended, TrackEnd)
+        beside = np.array([60, 2, 90, 40], np.float32)
+        yield probe
+        yield dataclasses.replace(probe, track_id=2, box_xyxy_px=beside)
+        yield ended
+        yield TrackEnd(ended.origin, dataclasses.replace(ended.track, track_id=2))
+        yield total
+
+    asking.script = two
+    assert asking.search(asking.approved()).found == 2
+    assert len(asking.place.look(Finding)) == 2
 
 
 @pytest.mark.rule("X4")
@@ -380,7 +424,7 @@ def test_at_its_end_what_names_or_shows_somebody_is_destroyed(asking: Asking) ->
     ):
         with pytest.raises(KeyDestroyed):
             opened()
-    asking.accessing.step()
+    asking.accessing.end_due()
     assert [one["access"] for one in asking.entries("access.destroyed")] == [row.access_id]
     assert rule_of(lambda: asking.close(row)) == "state"
 
@@ -424,8 +468,8 @@ def test_its_deadline_is_told_and_after_three_months_the_clock_closes_it(asking:
     assert (late["overdue"], late["left_s"]) == (True, -86400.0)
     asking.place.clock.advance(92 * DAY)
     assert rule_of(lambda: asking.search(row)) == "state"
-    asking.accessing.step()
-    asking.accessing.step()
+    asking.accessing.end_due()
+    asking.accessing.end_due()
     (ended,) = asking.place.look(AccessRequest)
     assert (ended.state, ended.destroyed_at_ns) == (State.CLOSED.value, asking.place.clock.now_ns())
 

@@ -12,7 +12,7 @@ from tests.unit.footage.bench import Bench, Tight
 from tests.unit.footage.holder import Holder
 from tests.unit.node.test_accessing import Asking
 
-from habeas.accounts.roles import Actor
+from habeas.accounts.roles import Actor, Role
 from habeas.audit import parcel
 from habeas.audit.parcel import check, content_of, pack
 from habeas.clock import ManualClock
@@ -20,15 +20,16 @@ from habeas.engine.redacting import Examination, Redacted, Redacting, Seen
 from habeas.engine.screening import Looking, Reel
 from habeas.errors import InputError, KeyDestroyed, SourceError
 from habeas.footage import exports
+from habeas.footage.doubts import Doubt, What
 from habeas.footage.exports import PASSPHRASE, Asked, Box, State
 from habeas.footage.files import ACCESS, EXPORTS, HELD
 from habeas.footage.findings import Found
 from habeas.footage.redaction import Wish
 from habeas.keys import new_identity
-from habeas.node.exporting import Exporting, kept_tracks
+from habeas.node.exporting import Exporting, check_spared, kept_tracks
 from habeas.store import Tx
 from habeas.store.footage_records import Export, Hold
-from habeas.store.records import Entry
+from habeas.store.records import Camera, Entry
 from habeas.types import NS_PER_S
 
 ME = new_identity()
@@ -49,7 +50,8 @@ class Painter:
         if self.fails:
             raise SourceError("it cannot be read")
         self.films.append(looking)
-        return Examination(1, looking, 25, (64, 48), self.tracks, (), 0, ())
+        doubt = Doubt(What.FAINT, 1, looking.from_ns, looking.from_ns, (0.0, 0.0, 9.0, 9.0))
+        return Examination(1, looking, 25, (640, 480), self.tracks, (doubt,), 3, ("a flaw",))
 
     def paint(self, _examination: Examination, wish: Wish, on_piece: Callable[[bytes], None]) -> Redacted:
         self.wishes.append(wish)
@@ -122,7 +124,7 @@ class Exporter:
         return self.place.do(who, lambda tx, actor: exports.add_boxes(tx, keys, actor, row.export_id, [box]))
 
     def fetchable(self, row: Export, who: str) -> Export:
-        return self.place.do(who, lambda tx, actor: exports.fetchable(tx, actor, row.export_id))
+        return self.place.do(who, lambda tx, actor: exports.fetchable(tx, self.place.keys, actor, row.export_id))
 
     def entries(self, kind: str) -> list[dict[str, Any]]:
         return [json.loads(one.body) for one in self.place.look(Entry) if one.kind == kind]
@@ -154,8 +156,9 @@ def test_what_is_held_is_redacted_and_nobody_is_spared(exporter: Exporter) -> No
     assert (looking.from_ns, looking.until_ns) == (exporter.asking.began_ns, exporter.asking.ended_ns)
     assert exporter.exporting.film(row, 0) == b"a film 1"
     (report,) = exports.reports_of(exporter.place.keys, row).values()
-    assert (report["doubts_in_all"], report["suspended"]) == (2, False)
-    assert exporter.entries("export.made")[0]["doubts"] == 2
+    assert (report["doubts_in_all"], report["suspended"], report["flaws"]) == (5, False, 1)
+    assert [one["what"] for one in report["doubts"]] == ["faint"]
+    assert exporter.entries("export.made")[0]["doubts"] == 5
     assert b"a film" not in b"".join(path.read_bytes() for path in exporter.folder.rglob("*.habf"))
 
 
@@ -179,7 +182,7 @@ def test_what_cannot_be_made_says_why(exporter: Exporter) -> None:
     hold = exporter.hold()
     exporter.painter.fails = True
     failed = exporter.make(hold.hold_id)
-    assert (failed.state, failed.failure) == (State.FAILED.value, "it cannot be read")
+    assert (failed.state, failed.failure) == (State.FAILED.value, "its footage cannot be redacted")
     assert rule_of(lambda: exporter.propose(failed)) == "state"
     with pytest.raises(InputError, match="other cameras"):
         exporter.make(hold.hold_id, cameras=("c2",))
@@ -187,6 +190,9 @@ def test_what_cannot_be_made_says_why(exporter: Exporter) -> None:
         exporter.make(hold.hold_id, from_ns=hold.until_ns, until_ns=hold.until_ns + 1)
     with pytest.raises(InputError):
         exporter.make(hold.hold_id, boxes=(replace(box_of(exporter), box_xyxy_px=(5, 5, 5, 5)),))
+    for wrong in ({"camera_id": "c2"}, {"from_ns": 1, "until_ns": 2}):
+        with pytest.raises(InputError, match="no picture"):
+            exporter.make(hold.hold_id, boxes=(replace(box_of(exporter), **wrong),))
     assert rule_of(lambda: exporter.make(hold.hold_id, "rita")) == "own-draft"
     assert rule_of(lambda: exporter.make(hold.hold_id, "abe")) == "role"
     assert rule_of(lambda: exporter.make(hold.hold_id, "token:rob")) == "login-needed"
@@ -208,6 +214,54 @@ def test_in_a_suspension_nobody_is_spared_but_by_hand(exporter: Exporter) -> Non
     exporter.place.suspend(names=("c1",), from_ns=place_ns, lasts_ns=NS_PER_S)
     exporter.make(row.access_id, "pia")
     assert exporter.painter.wishes[-1].keep == frozenset()
+
+
+def spared_by(box: Box, *places: tuple[int, tuple[float, float, float, float]]) -> str:
+    """What is said of a box that spares, in a film with a track at each of these places from beginning to end."""
+    began_ns, end_ns = box.from_ns, box.until_ns
+    tracks = {number: Seen(number, 0.9, 2, ((began_ns, at), (end_ns, at))) for number, at in places}
+    try:
+        check_spared(Examination(1, cast("Looking", None), 1, (640, 360), tracks, (), 0, ()), [box.by_hand()])
+    except InputError as error:
+        return error.message
+    return ""
+
+
+@pytest.mark.rule("E5")
+def test_a_box_spares_one_face_and_not_a_picture() -> None:
+    around = Box("c1", 0, NS_PER_S, (100.0, 100.0, 160.0, 180.0), spare=True)
+    one, other = (110.0, 110.0, 140.0, 150.0), (120.0, 120.0, 150.0, 160.0)
+    assert spared_by(around, (1, one)) == ""
+    assert spared_by(around, (1, one), (2, (300.0, 110.0, 330.0, 150.0))) == ""
+    assert "two faces" in spared_by(around, (1, one), (2, other))
+    assert "larger than a head" in spared_by(replace(around, box_xyxy_px=(-9e5, -9e5, 9e5, 9e5)), (1, one))
+    assert spared_by(replace(around, box_xyxy_px=(0.0, 0.0, 640.0, 360.0), spare=False)) == ""
+
+
+@pytest.mark.rule("E5")
+def test_where_two_faces_are_at_the_place_of_a_finding_neither_is_spared() -> None:
+    found = Found("c1", 5 * NS_PER_S, 0, 9 * NS_PER_S, (300.0, 100.0, 340.0, 150.0), 0.7, 0.5)
+    stands = Seen(1, 0.9, 2, ((0, found.box_xyxy_px), (10 * NS_PER_S, found.box_xyxy_px)))
+    crosses = Seen(2, 0.9, 2, ((0, (0.0, 100.0, 40.0, 150.0)), (10 * NS_PER_S, (600.0, 100.0, 640.0, 150.0))))
+    there = Examination(1, cast("Looking", None), 1, (640, 360), {1: stands, 2: crosses}, (), 0, ())
+    assert kept_tracks(there, [found]) == frozenset()
+    assert kept_tracks(replace(there, tracks={1: stands}), [found]) == {1}
+
+
+@pytest.mark.rule("E6")
+def test_a_role_that_was_taken_away_fetches_and_sees_nothing(exporter: Exporter) -> None:
+    row = exporter.approved(exporter.make(exporter.hold().hold_id))
+    assert exporter.fetchable(row, "rob").export_id == row.export_id
+    exporter.place.revoke_role("rob", Role.REQUESTER)
+    assert rule_of(lambda: exporter.fetchable(row, "rob")) == "role"
+    assert rule_of(lambda: exporter.place.do("rob", lambda tx, who: exports.check_sees(tx, who, row))) == "playback"
+
+
+def test_there_are_not_too_many_and_a_worker_says_nothing_of_its_own(exporter: Exporter) -> None:
+    hold = exporter.hold()
+    for _ in range(exports.MOST_OF_ONE):
+        exporter.make(hold.hold_id)
+    assert rule_of(lambda: exporter.make(hold.hold_id)) == "export-number"
 
 
 def test_a_track_is_spared_where_and_when_the_finding_is() -> None:
@@ -269,6 +323,40 @@ def test_whole_films_are_for_a_court_by_its_document_and_key(exporter: Exporter)
     assert rule_of(lambda: exporter.make(asked.access_id, "pia", decision=b"x")) == "export-whole"
 
 
+@pytest.mark.rule("E5")
+def test_a_suspension_that_reaches_back_stops_what_is_approved(exporter: Exporter) -> None:
+    hold = exporter.hold()
+    row = exporter.approved(exporter.make(hold.hold_id))
+    whole = exporter.make(hold.hold_id, decision=b"in the name of the people")
+    exporter.place.suspend(names=("c1",), from_ns=exporter.asking.began_ns, lasts_ns=NS_PER_S)
+    assert rule_of(lambda: exporter.fetchable(row, "rob")) == "suspended"
+    assert rule_of(lambda: exporter.propose(whole)) == "suspended"
+    again = exporter.approved(exporter.make(hold.hold_id))
+    assert exporter.fetchable(again, "rob").export_id == again.export_id
+
+
+def test_a_camera_that_was_removed_keeps_its_masks_and_suspensions(exporter: Exporter) -> None:
+    hold = exporter.hold()
+    with exporter.place.store.write() as tx:
+        tx.change(tx.get(Camera, "c1"), masks=((0.0, 0.0, 0.5, 0.5),))
+    exporter.place.remove_camera("c1")
+    row = exporter.make(hold.hold_id)
+    assert [len(looking.masks) for looking in exporter.painter.films] == [1]
+    (report,) = exports.reports_of(exporter.place.keys, row).values()
+    assert report["suspended"] is False
+
+
+def test_a_segment_that_cannot_be_read_is_said(exporter: Exporter) -> None:
+    hold = exporter.hold()
+    (first, *_rest) = sorted((exporter.place.folder / HELD / hold.hold_id).rglob("*.habf"))
+    data = bytearray(first.read_bytes())
+    data[-200] ^= 1
+    first.write_bytes(data)
+    row = exporter.make(hold.hold_id)
+    assert row.damaged == (first.name,)
+    assert exports.content(exporter.place.keys, row)["damaged"] == [first.name]
+
+
 @pytest.mark.rule("E6")
 def test_refused_its_films_are_destroyed(exporter: Exporter) -> None:
     row = exporter.make(exporter.hold().hold_id)
@@ -279,7 +367,7 @@ def test_refused_its_films_are_destroyed(exporter: Exporter) -> None:
     assert not keys.has(row.key_id)
     with pytest.raises((KeyDestroyed, InputError)):
         exporter.exporting.film(row, 0)
-    exporter.exporting.step()
+    exporter.exporting.end_due()
     assert not list(exporter.folder.glob("*"))
 
 
@@ -294,8 +382,9 @@ def test_it_ends_with_its_hold(exporter: Exporter) -> None:
     row = exporter.approved(exporter.make(hold.hold_id))
     for who in ("abe", "bea"):
         exporter.holder.release(hold, who)
-    exporter.exporting.step()
-    exporter.exporting.step()
+    assert rule_of(lambda: exporter.fetchable(row, "rob")) == "state", "at once, whatever the clock's threads do"
+    exporter.exporting.end_due()
+    exporter.exporting.end_due()
     ended = exporter.now(row)
     assert (ended.state, ended.reports_sealed, exporter.place.keys.has(row.key_id)) == (State.ENDED.value, None, False)
     assert not list(exporter.folder.glob("*"))

@@ -13,6 +13,7 @@ from tests.unit.footage.holder import Holder
 from tests.unit.node.test_matching import CALIBRATION
 
 from habeas.accounts.roles import Actor
+from habeas.authority.suspensions import free_parts
 from habeas.clock import ManualClock
 from habeas.engine.messages import Counters
 from habeas.engine.run import TrackEnd
@@ -27,7 +28,7 @@ from habeas.node.searching import Searching
 from habeas.node.timekeeper import Timekeeper
 from habeas.settings import DetectSettings
 from habeas.store import Tx
-from habeas.store.footage_records import FootageSearch
+from habeas.store.footage_records import Footage, FootageSearch
 from habeas.store.records import Alert, Authorisation, Entry
 from habeas.types import HOUR_NS, NS_PER_S, ClosedTrack, OriginKind, Probe, Templates
 from habeas.video.edge import origin
@@ -351,6 +352,28 @@ def test_what_is_held_is_searched_under_the_authorisation_that_its_hold_names(se
     search.run(row)
     assert search.places == [4]
     assert len(search.place.look(Alert)) == 1
+
+
+@pytest.mark.rule("T2")
+def test_what_lies_in_memory_is_looked_at_no_further_than_its_deadline(search: Search) -> None:
+    row = search.authorise()
+    seen = search.seen
+
+    def late(reel: Reel, looking: Looking) -> Iterator[Screened]:
+        search.place.clock.advance(71 * HOUR)
+        search.place.keys.destroy([one.key_id for one in search.place.look(Footage)])
+        yield from seen(reel, looking)
+
+    search.script = late
+    search.run(row)
+    assert search.place.look(Alert) == []
+    assert search.row(row).watched_ns == 0
+
+
+def test_a_suspension_that_was_lifted_before_it_began_binds_nothing() -> None:
+    assert free_parts([(10, 5)], 0, 20) == ((0, 20),)
+    assert free_parts([(5, 8), (2, 6), (15, 30)], 0, 20) == ((0, 2), (8, 15))
+    assert free_parts([(0, 20)], 0, 20) == ()
 
 
 @pytest.mark.rule("T2")
