@@ -8,12 +8,14 @@ import json
 from dataclasses import dataclass
 from typing import Final, cast
 
+import numpy as np
 import rfc8785
 
 from habeas.accounts.credentials import new_id
 from habeas.accounts.roles import Actor, Role
 from habeas.errors import InputError, RuleError
 from habeas.footage.access import State, open_now
+from habeas.geometry import iou
 from habeas.keys import KeyStore
 from habeas.store import Tx
 from habeas.store.footage_records import AccessRequest, Finding
@@ -83,8 +85,7 @@ def add(tx: Tx, keys: KeyStore, row: AccessRequest, found: Found, image: bytes) 
         KeyDestroyed: the request was closed.
     """
     before = [found_of(keys, row, one) for one in tx.find(Finding, access_id=row.access_id)]
-    near = (one for one in before if one is not None and one.camera_id == found.camera_id)
-    if any(abs(one.captured_at_ns - found.captured_at_ns) < _NEAR_NS for one in near):
+    if any(one is not None and _is_same(one, found) for one in before):
         return None
     finding_id = new_id("fnd")
     finding = Finding(
@@ -96,6 +97,13 @@ def add(tx: Tx, keys: KeyStore, row: AccessRequest, found: Found, image: bytes) 
     )
     tx.add(finding)
     return finding
+
+
+def _is_same(one: Found, other: Found) -> bool:
+    """Tell whether two findings are of one track: at one place at about the same time, on one camera."""
+    near = one.camera_id == other.camera_id and abs(one.captured_at_ns - other.captured_at_ns) < _NEAR_NS
+    boxes = (np.array([box], np.float32) for box in (one.box_xyxy_px, other.box_xyxy_px))
+    return near and float(iou(*boxes)[0, 0]) > 0
 
 
 def found_of(keys: KeyStore, row: AccessRequest, finding: Finding) -> Found | None:
