@@ -1,7 +1,8 @@
 """Measure, and write the result with machine and commit: `python bench/run.py NAME... --data DIR`.
 
 Names: open-set, pairs, calibration, canary, sharpness, concert, install, nothing-kept, redaction, rtsp, scale;
-retrospective, recording, access and log, which take no data; log takes --entries. Results go to bench/results/NAME.json.
+retrospective, recording, access and log, which take no data; log takes --entries. Results go to
+bench/results/NAME.json.
 """
 
 import argparse
