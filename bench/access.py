@@ -3,7 +3,8 @@
 Each person gives one photograph, drawn apart from the film and degraded on its own, through the gate of references. The
 film goes through the worker for footage once; each request compares what came of it with that photograph alone, at
 the loosest setting that there is, and makes a finding of each track that matches, as `habeas.node.accessing` does.
-The human step is the truth of the scene: a finding is of whoever walks where it shows a face, or of nobody.
+The human step is the truth of the scene: what is kept are the findings whose picture shows whoever asks, and of these
+it is counted whether anything else of their track shows somebody else.
 """
 
 import json
@@ -71,7 +72,16 @@ class Film:
             if not face.occluded and face.box_xyxy_px[2] - face.box_xyxy_px[0] >= LEAST_PX
         }
 
-    def shown(self, match: Alert) -> str:
+    def tracks(self) -> list[int]:
+        """Return the tracks that ended."""
+        return [one.track.track_id for one in self.screened if isinstance(one, TrackEnd)]
+
+    def shown_in(self, track_id: int) -> set[str]:
+        """Return the people whom the pictures of a track show that were compared: more than one, and it passes on."""
+        probes = (one for one in self.screened if isinstance(one, Probe) and one.track_id == track_id)
+        return {walk.partition("/")[0] for one in probes if (walk := self.shown(one))}
+
+    def shown(self, match: Alert | Probe) -> str:
         """Return whose walk a match shows; empty: nobody's."""
         index = round((match.captured_at_ns - _BEGAN_NS) * RATE_HZ / NS_PER_S)
         faces = self.truth[min(max(index, 0), len(self.truth) - 1)]
@@ -201,6 +211,7 @@ def _told(app: App, films: Sequence[Film], photos: dict[str, Reference]) -> dict
     found: set[str] = set()
     right = wrong = tracks = 0
     wrong_in_own = 0
+    kept_of_others = 0
     for film in films:
         tracks += sum(isinstance(one, TrackEnd) for one in film.screened)
         for name, photo in photos.items():
@@ -209,6 +220,7 @@ def _told(app: App, films: Sequence[Film], photos: dict[str, Reference]) -> dict
                 if shown.partition("/")[0] == name:
                     right += 1
                     found.add(shown)
+                    kept_of_others += film.shown_in(match.track_id) != {name}
                 else:
                     wrong += 1
                     wrong_in_own += name in film.people
@@ -227,8 +239,12 @@ def _told(app: App, films: Sequence[Film], photos: dict[str, Reference]) -> dict
         "findings": right + wrong,
         "findings_of_somebody_else": wrong,
         "of_these_in_a_film_that_they_are_in": wrong_in_own,
-        "searches_of_a_track": tracks * len(photos),
-        "exports_of_somebody_else_after_somebody_looked": 0,
+        "tracks_of_others_compared": tracks * len(photos) - right,
+        "tracks_that_pass_from_one_to_another": sum(
+            len(film.shown_in(one)) > 1 for film in films for one in film.tracks()
+        ),
+        "kept_after_somebody_looked": right,
+        "of_these_with_somebody_else_in_the_track": kept_of_others,
     }
 
 
@@ -239,7 +255,7 @@ def _best(films: Sequence[Film], walk: str, photos: dict[str, Reference]) -> flo
     values = [
         float(one.templates.vectors[0] @ photos[name].vector)
         for one in film.screened
-        if isinstance(one, Probe) and film.shown(one) == walk  # type: ignore[arg-type]  # it has box and time
+        if isinstance(one, Probe) and film.shown(one) == walk
     ]
     return round(max(values), 4) if values else None
 
