@@ -1,7 +1,8 @@
 """Measure, and write the result with machine and commit: `python bench/run.py NAME... --data DIR`.
 
 Names: open-set, pairs, calibration, canary, sharpness, concert, install, nothing-kept, redaction, rtsp, scale;
-retrospective, recording and log, which take no data; log takes --entries. Results go to bench/results/NAME.json.
+retrospective, recording, access and log, which take no data; log takes --entries. Results go to
+bench/results/NAME.json.
 """
 
 import argparse
@@ -172,6 +173,13 @@ def recording(_data: Path) -> dict[str, object]:
     return recording()
 
 
+def access(_data: Path) -> dict[str, object]:
+    """Access requests of 50 invented people who walk past a camera twice: what is found, and what else is."""
+    from access import measure
+
+    return measure()
+
+
 def redaction(data: Path) -> dict[str, object]:
     """Faces that redaction misses: in scenes whose truth is known, and in the concert clip."""
     from redaction import measure
@@ -199,6 +207,7 @@ BENCHES: dict[str, Callable[[Path], dict[str, object]]] = {
     "nothing-kept": nothing_kept,
     "rtsp": rtsp,
     "redaction": redaction,
+    "access": access,
     "scale": scale,
     "retrospective": retrospective,
     "recording": recording,

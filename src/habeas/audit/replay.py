@@ -9,13 +9,14 @@ from there on the state is that of the older one.
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Final, TypeVar
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any, Final
 
 from habeas.audit.entry import PADDING
+from habeas.audit.facts import RESTORED, Change, Fact, change
+from habeas.audit.replay_footage import OF_FOOTAGE
 from habeas.audit.state import (
-    AccessRequest,
     Account,
     Alert,
     Approval,
@@ -23,9 +24,7 @@ from habeas.audit.state import (
     Camera,
     Count,
     Epoch,
-    Hold,
     Policy,
-    PublicRequest,
     Role,
     State,
     Suspension,
@@ -35,35 +34,8 @@ from habeas.clock import ns_of_utc
 from habeas.errors import FormatError, InputError
 
 _REMEDY: Final = "verify the log first: habeas audit verify"
-_RESTORED: Final = "database.restored"
-_T = TypeVar("_T")
 Opened = Mapping[str, Any]
 """`{"opening": {...}, "hidden": {...} or null}`: a line of an export."""
-
-
-@dataclass(frozen=True)
-class _Fact:
-    """An entry: who, when, and what it says.
-
-    Args:
-        actor: account id, or the part of the program that acted.
-        at_ns: when.
-        body: of the opening.
-        hidden: what else it says, as far as that was opened.
-    """
-
-    actor: str
-    at_ns: int
-    body: Mapping[str, Any]
-    hidden: Mapping[str, Any]
-
-    def ns(self, name: str) -> int:
-        """Return a time of the body."""
-        return ns_of_utc(self.body[name])
-
-    def ns_or_none(self, name: str) -> int | None:
-        """Return a time of the body that may not be."""
-        return None if self.body[name] is None else ns_of_utc(self.body[name])
 
 
 def replay(opened: Iterable[Opened]) -> State:
@@ -102,43 +74,37 @@ def take_later(state: State, opened: Opened) -> None:
     if kind == PADDING:
         return
     state.kinds[kind] = state.kinds.get(kind, 0) + 1
-    change = _CHANGES.get(kind)
-    if change is None:
+    changes = _CHANGES.get(kind)
+    if changes is None:
         return
     try:
-        change(state, _Fact(opening["actor"], ns_of_utc(opening["at"]), opening["body"], opened["hidden"] or {}))
+        changes(state, Fact(opening["actor"], ns_of_utc(opening["at"]), opening["body"], opened["hidden"] or {}))
     except (KeyError, TypeError, ValueError, InputError) as error:
         told = f"entry {seq} ({kind}) does not say what such an entry says: {type(error).__name__} {error}"
         raise FormatError(told, remedy=_REMEDY, index=seq) from error
 
 
-def _change(state: State, records: dict[str, _T], name: str, /, **values: Any) -> None:
-    """Change a record. After a restore one that is in no entry may have been carried over: it is passed over."""
-    if name in records or _RESTORED not in state.kinds:
-        records[name] = replace(records[name], **values)  # type: ignore[type-var]  # all records are dataclasses
-
-
 # --- accounts, roles, tokens ------------------------------------------------------------------------------------------
 
 
-def _account_added(state: State, fact: _Fact) -> None:
+def _account_added(state: State, fact: Fact) -> None:
     account = fact.body["account"]
     person = fact.hidden.get("person", account)
     first = state.accounts.get(person)
     state.accounts[account] = Account(account, first.person if first else person)
 
 
-def _credential_set(state: State, fact: _Fact) -> None:
+def _credential_set(state: State, fact: Fact) -> None:
     state.accounts[fact.actor] = replace(state.accounts[fact.actor], opened=True)
 
 
-def _account_disabled(state: State, fact: _Fact) -> None:
+def _account_disabled(state: State, fact: Fact) -> None:
     account = fact.body["account"]
     state.accounts[account] = replace(state.accounts[account], disabled=True)
     _end_access(state, account)
 
 
-def _account_forgotten(state: State, fact: _Fact) -> None:
+def _account_forgotten(state: State, fact: Fact) -> None:
     account = fact.body["account"]
     state.accounts[account] = replace(state.accounts[account], disabled=True, person=account)
     _end_access(state, account)
@@ -152,7 +118,7 @@ def _part(state: State, gone: str) -> None:
         state.accounts[one.account] = replace(one, person=theirs[0].account)
 
 
-def _account_reset(state: State, fact: _Fact) -> None:
+def _account_reset(state: State, fact: Fact) -> None:
     account = fact.body["account"]
     state.accounts[account] = replace(state.accounts[account], disabled=False, opened=False)
     _end_access(state, account)
@@ -167,47 +133,47 @@ def _end_access(state: State, account: str) -> None:
             state.tokens[name] = replace(token, revoked=True)
 
 
-def _role_proposed(state: State, fact: _Fact) -> None:
+def _role_proposed(state: State, fact: Fact) -> None:
     body = fact.body
     state.roles[body["grant"]] = Role(
         body["grant"], body["account"], body["role"], tuple(body["zones"]), body["proposed_by"]
     )
 
 
-def _role_granted(state: State, fact: _Fact) -> None:
+def _role_granted(state: State, fact: Fact) -> None:
     grant = fact.body["grant"]
     state.roles[grant] = replace(state.roles[grant], usable_from_ns=fact.ns("usable_from"))
 
 
-def _role_granted_first(state: State, fact: _Fact) -> None:
+def _role_granted_first(state: State, fact: Fact) -> None:
     _role_proposed(state, fact)
     grant = fact.body["grant"]
     state.roles[grant] = replace(state.roles[grant], usable_from_ns=fact.at_ns)
 
 
-def _role_revoked(state: State, fact: _Fact) -> None:
+def _role_revoked(state: State, fact: Fact) -> None:
     for name, role in state.roles.items():
         if (role.account, role.role) == (fact.body["account"], fact.body["role"]):
             state.roles[name] = replace(role, revoked=True)
 
 
-def _token_made(state: State, fact: _Fact) -> None:
+def _token_made(state: State, fact: Fact) -> None:
     body = fact.body
     state.tokens[body["token"]] = Token(body["token"], fact.actor, tuple(body["scopes"]), fact.ns("until"))
 
 
-def _token_revoked(state: State, fact: _Fact) -> None:
+def _token_revoked(state: State, fact: Fact) -> None:
     state.tokens[fact.body["token"]] = replace(state.tokens[fact.body["token"]], revoked=True)
 
 
-def _restored(state: State, _fact: _Fact) -> None:
+def _restored(state: State, _fact: Fact) -> None:
     state.tokens = {name: replace(token, revoked=True) for name, token in state.tokens.items()}
 
 
 # --- policy, cameras --------------------------------------------------------------------------------------------------
 
 
-def _policy_proposed(state: State, fact: _Fact) -> None:
+def _policy_proposed(state: State, fact: Fact) -> None:
     body = fact.body
     ceilings = tuple(sorted((name, _fixed(value)) for name, value in dict(body["ceilings"]).items()))
     state.policies[body["policy"]] = Policy(
@@ -219,24 +185,24 @@ def _fixed(value: object) -> object:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _policy_first(state: State, fact: _Fact) -> None:
+def _policy_first(state: State, fact: Fact) -> None:
     _policy_proposed(state, fact)
     policy = fact.body["policy"]
     state.policies[policy] = replace(state.policies[policy], state="active", effective_from_ns=fact.at_ns)
 
 
-def _policy_approved(state: State, fact: _Fact) -> None:
+def _policy_approved(state: State, fact: Fact) -> None:
     policy = fact.body["policy"]
     state.policies[policy] = replace(
         state.policies[policy], state="active", effective_from_ns=fact.ns("effective_from")
     )
 
 
-def _policy_void(state: State, fact: _Fact) -> None:
+def _policy_void(state: State, fact: Fact) -> None:
     state.policies[fact.body["policy"]] = replace(state.policies[fact.body["policy"]], state="void")
 
 
-def _camera_added(state: State, fact: _Fact) -> None:
+def _camera_added(state: State, fact: Fact) -> None:
     body = fact.body
     masks = tuple(tuple(box) for box in json.loads(body["masks"]))
     camera = Camera(
@@ -248,12 +214,12 @@ def _camera_added(state: State, fact: _Fact) -> None:
             state.suspensions[name] = replace(one, sources=tuple(sorted({*one.sources, camera.source})))
 
 
-def _camera_removed(state: State, fact: _Fact) -> None:
+def _camera_removed(state: State, fact: Fact) -> None:
     camera = fact.body["camera"]
     state.cameras[camera] = replace(state.cameras[camera], removed_ns=fact.at_ns)
 
 
-def _camera_counted(state: State, fact: _Fact) -> None:
+def _camera_counted(state: State, fact: Fact) -> None:
     body = fact.body
     names = ("analysed_ns", "faces", "tracks", "searches", "alerts")
     numbers = {name: body[name] for name in names}
@@ -265,7 +231,7 @@ def _camera_counted(state: State, fact: _Fact) -> None:
 # --- authorisations ---------------------------------------------------------------------------------------------------
 
 
-def _asked(fact: _Fact) -> Authorisation:
+def _asked(fact: Fact) -> Authorisation:
     """Return the draft that an entry with all facts of a request tells of."""
     body = fact.body
     return Authorisation(
@@ -290,25 +256,25 @@ def _asked(fact: _Fact) -> Authorisation:
     )
 
 
-def _drafted(state: State, fact: _Fact) -> None:
+def _drafted(state: State, fact: Fact) -> None:
     state.authorisations[fact.body["authorisation"]] = _asked(fact)
 
 
-def _amended(state: State, fact: _Fact) -> None:
+def _amended(state: State, fact: Fact) -> None:
     was = state.authorisations[fact.body["authorisation"]]
     state.authorisations[was.authorisation] = replace(
         _asked(fact), state=was.state, created_ns=was.created_ns, submitted_ns=was.submitted_ns
     )
 
 
-def _submitted(state: State, fact: _Fact) -> None:
+def _submitted(state: State, fact: Fact) -> None:
     was = state.authorisations[fact.body["authorisation"]]
     state.authorisations[was.authorisation] = replace(
         _asked(fact), state="submitted", created_ns=was.created_ns, submitted_ns=fact.at_ns
     )
 
 
-def _active(state: State, fact: _Fact) -> None:
+def _active(state: State, fact: Fact) -> None:
     was = state.authorisations[fact.body["authorisation"]]
     _change_authorisation(
         state,
@@ -320,31 +286,31 @@ def _active(state: State, fact: _Fact) -> None:
     )
 
 
-def _ended(how: str) -> "_Change":
-    def change(state: State, fact: _Fact) -> None:
+def _ended(how: str) -> Change:
+    def changing(state: State, fact: Fact) -> None:
         due_ns = fact.ns_or_none("notify_due")
         _change_authorisation(state, fact, state=how, ended_ns=fact.at_ns, notify_due_ns=due_ns)
 
-    return change
+    return changing
 
 
-def _discarded(state: State, fact: _Fact) -> None:
+def _discarded(state: State, fact: Fact) -> None:
     _change_authorisation(state, fact, discarded_ns=fact.at_ns)
 
 
-def _notice_given(state: State, fact: _Fact) -> None:
+def _notice_given(state: State, fact: Fact) -> None:
     _change_authorisation(state, fact, notified_ns=fact.at_ns)
 
 
-def _notice_deferred(state: State, fact: _Fact) -> None:
+def _notice_deferred(state: State, fact: Fact) -> None:
     _change_authorisation(state, fact, notify_due_ns=fact.ns("until"))
 
 
-def _change_authorisation(state: State, fact: _Fact, /, **values: Any) -> None:
-    _change(state, state.authorisations, fact.body["authorisation"], **values)
+def _change_authorisation(state: State, fact: Fact, /, **values: Any) -> None:
+    change(state, state.authorisations, fact.body["authorisation"], **values)
 
 
-def _approved(state: State, fact: _Fact) -> None:
+def _approved(state: State, fact: Fact) -> None:
     body = fact.body
     state.approvals[body["approval"]] = Approval(
         body["approval"], body["object"], body["action"], body["sha256"], fact.actor, fact.at_ns
@@ -354,7 +320,7 @@ def _approved(state: State, fact: _Fact) -> None:
 # --- suspensions ------------------------------------------------------------------------------------------------------
 
 
-def _imposed(state: State, fact: _Fact) -> None:
+def _imposed(state: State, fact: Fact) -> None:
     body = fact.body
     lists: dict[str, Any] = {name: tuple(body[name]) for name in ("zones", "cameras", "sources")}
     state.suspensions[body["suspension"]] = Suspension(
@@ -368,12 +334,12 @@ def _imposed(state: State, fact: _Fact) -> None:
     )
 
 
-def _lift_proposed(state: State, fact: _Fact) -> None:
+def _lift_proposed(state: State, fact: Fact) -> None:
     name = fact.body["suspension"]
     state.suspensions[name] = replace(state.suspensions[name], lift_proposed_ns=fact.at_ns, lift_proposed_by=fact.actor)
 
 
-def _lifted(state: State, fact: _Fact) -> None:
+def _lifted(state: State, fact: Fact) -> None:
     name = fact.body["suspension"]
     state.suspensions[name] = replace(state.suspensions[name], lifted_from_ns=fact.ns("from"))
 
@@ -381,22 +347,22 @@ def _lifted(state: State, fact: _Fact) -> None:
 # --- alerts -----------------------------------------------------------------------------------------------------------
 
 
-def _raised(state: State, fact: _Fact) -> None:
+def _raised(state: State, fact: Fact) -> None:
     names = ("alert", "zone", "model", "gallery_size", "threshold", "expected_fpir", "extrapolated", "false_a_day")
     said = {name: fact.body[name] for name in names}
     hidden: dict[str, Any] = {name: fact.hidden.get(name) for name in ("camera", "authorisation")}
     state.alerts[said["alert"]] = Alert(**said, raised_ns=fact.at_ns, state="open", **hidden)
 
 
-def _on_call(state: State, fact: _Fact) -> None:
+def _on_call(state: State, fact: Fact) -> None:
     _change_alert(state, fact, called_ns=fact.at_ns)
 
 
-def _unconfirmed(state: State, fact: _Fact) -> None:
+def _unconfirmed(state: State, fact: Fact) -> None:
     _change_alert(state, fact, state="unconfirmed")
 
 
-def _decided(state: State, fact: _Fact) -> None:
+def _decided(state: State, fact: Fact) -> None:
     outcome = fact.body["outcome"]
     until_ns = fact.ns_or_none("sealed_until")
     _change_alert(state, fact, state=outcome, decided_ns=fact.at_ns, sealed_until_ns=until_ns)
@@ -404,160 +370,47 @@ def _decided(state: State, fact: _Fact) -> None:
         _forget(state, fact)
 
 
-def _destroyed(state: State, fact: _Fact) -> None:
+def _destroyed(state: State, fact: Fact) -> None:
     _change_alert(state, fact, state=fact.body["state"])
     _forget(state, fact)
 
 
-def _forget(state: State, fact: _Fact) -> None:
+def _forget(state: State, fact: Fact) -> None:
     """From here on it names nobody, also to whoever opened its entry."""
     _change_alert(state, fact, destroyed_ns=fact.at_ns, camera=None, authorisation=None)
 
 
-def _unsealed(state: State, fact: _Fact) -> None:
+def _unsealed(state: State, fact: Fact) -> None:
     _change_alert(state, fact, unsealed=True)
 
 
-def _change_alert(state: State, fact: _Fact, /, **values: Any) -> None:
+def _change_alert(state: State, fact: Fact, /, **values: Any) -> None:
     name = fact.body["alert"]
     state.alerts[name] = replace(state.alerts[name], **values)
 
 
-def _verdict(state: State, fact: _Fact) -> None:
+def _verdict(state: State, fact: Fact) -> None:
     state.verdicts.add(fact.body["commitment"])
-
-
-# --- holds, requests of the public ------------------------------------------------------------------------------------
-
-
-def _hold_proposed(state: State, fact: _Fact) -> None:
-    body = fact.body
-    state.holds[body["hold"]] = Hold(
-        hold=body["hold"],
-        state="proposed",
-        requester=body["requester"],
-        cameras=tuple(body["cameras"]),
-        from_ns=fact.ns("from"),
-        until_ns=fact.ns("until"),
-        ends_ns=fact.ns("ends"),
-        decision=body["decision"],
-        authorisation=body["authorisation"],
-        request=body["request"],
-        sha256=body["sha256"],
-        proposed_ns=fact.at_ns,
-    )
-
-
-def _hold_approved(state: State, fact: _Fact) -> None:
-    _change_hold(state, fact, state="approved", approved_ns=fact.at_ns, since_ns=fact.ns("since"))
-    request = state.requests.get(state.holds[fact.body["hold"]].request or "")
-    if request is not None and request.state not in {"refused", "lapsed"}:
-        state.requests[request.request] = replace(request, state="held")
-
-
-def _hold_kept(state: State, fact: _Fact) -> None:
-    _change_hold(state, fact, state="held", kept_ns=fact.at_ns, segments=fact.body["segments"])
-
-
-def _hold_over(how: str) -> "_Change":
-    def change(state: State, fact: _Fact) -> None:
-        was = state.holds.get(fact.body["hold"])
-        if was is None or was.over_ns is None:
-            _change_hold(state, fact, state=how, over_ns=fact.at_ns)
-
-    return change
-
-
-def _change_hold(state: State, fact: _Fact, /, **values: Any) -> None:
-    _change(state, state.holds, fact.body["hold"], **values)
-
-
-def _received(state: State, fact: _Fact) -> None:
-    body, about = fact.body, (tuple(fact.body["cameras"]), fact.ns("from"), fact.ns("until"))
-    state.requests[body["request"]] = PublicRequest(body["request"], "received", fact.actor, *about, fact.at_ns)
-
-
-def _verified(state: State, fact: _Fact) -> None:
-    _change_request(state, fact, state="verified", verified_ns=fact.at_ns, segments=fact.body["segments"])
-
-
-def _graced(state: State, fact: _Fact) -> None:
-    _change_request(state, fact, state="graced", segments=fact.body["segments"])
-
-
-def _request_over(how: str) -> "_Change":
-    def change(state: State, fact: _Fact) -> None:
-        was = state.requests.get(fact.body["request"])
-        ended_ns, now = (None, "") if was is None else (was.over_ns, was.state)
-        _change_request(state, fact, state=how or now, over_ns=ended_ns or fact.at_ns)
-
-    return change
-
-
-def _change_request(state: State, fact: _Fact, /, **values: Any) -> None:
-    _change(state, state.requests, fact.body["request"], **values)
-
-
-# --- access requests --------------------------------------------------------------------------------------------------
-
-
-def _access_opened(state: State, fact: _Fact) -> None:
-    body = fact.body
-    state.access[body["access"]] = AccessRequest(
-        access=body["access"],
-        state="opened",
-        opened_by=body["opened_by"],
-        cameras=tuple(body["cameras"]),
-        from_ns=fact.ns("from"),
-        until_ns=fact.ns("until"),
-        document=body["document"],
-        opened_ns=fact.at_ns,
-        due_ns=fact.ns("due"),
-    )
-
-
-def _access_approved(state: State, fact: _Fact) -> None:
-    _change_access(state, fact, state="approved", approved_ns=fact.at_ns)
-
-
-def _access_over(how: str) -> "_Change":
-    def change(state: State, fact: _Fact) -> None:
-        _change_access(state, fact, state=how, closed_ns=fact.at_ns)
-
-    return change
-
-
-def _access_destroyed(state: State, fact: _Fact) -> None:
-    _change_access(state, fact, destroyed_ns=fact.at_ns)
-
-
-def _change_access(state: State, fact: _Fact, /, **values: Any) -> None:
-    _change(state, state.access, fact.body["access"], **values)
 
 
 # --- the installation -------------------------------------------------------------------------------------------------
 
 
-def _epoch(state: State, fact: _Fact) -> None:
+def _epoch(state: State, fact: Fact) -> None:
     body = fact.body
     state.epochs[body["number"]] = Epoch(body["number"], body["origin"], body["vkey"], body["first_seq"], body["prior"])
 
 
-def _started(state: State, _fact: _Fact) -> None:
+def _started(state: State, _fact: Fact) -> None:
     state.running = True
 
 
-def _stopped(state: State, _fact: _Fact) -> None:
+def _stopped(state: State, _fact: Fact) -> None:
     state.running = False
 
 
-_Change = Callable[[State, _Fact], None]
-_CHANGES: Final[Mapping[str, _Change]] = {
-    "access.approved": _access_approved,
-    "access.closed": _access_over("closed"),
-    "access.destroyed": _access_destroyed,
-    "access.opened": _access_opened,
-    "access.refused": _access_over("refused"),
+_CHANGES: Final[Mapping[str, Change]] = {
+    **OF_FOOTAGE,
     "account.added": _account_added,
     "account.forgotten": _account_forgotten,
     "account.credential-set": _credential_set,
@@ -581,14 +434,7 @@ _CHANGES: Final[Mapping[str, _Change]] = {
     "camera.added": _camera_added,
     "camera.counted": _camera_counted,
     "camera.removed": _camera_removed,
-    _RESTORED: _restored,
-    "hold.approved": _hold_approved,
-    "hold.ended": _hold_over("ended"),
-    "hold.kept": _hold_kept,
-    "hold.lapsed": _hold_over("lapsed"),
-    "hold.proposed": _hold_proposed,
-    "hold.refused": _hold_over("refused"),
-    "hold.released": _hold_over("released"),
+    RESTORED: _restored,
     "log.epoch": _epoch,
     "node.started": _started,
     "node.stopped": _stopped,
@@ -599,12 +445,6 @@ _CHANGES: Final[Mapping[str, _Change]] = {
     "policy.first": _policy_first,
     "policy.proposed": _policy_proposed,
     "policy.void": _policy_void,
-    "request.destroyed": _request_over(""),
-    "request.graced": _graced,
-    "request.lapsed": _request_over("lapsed"),
-    "request.received": _received,
-    "request.refused": _request_over("refused"),
-    "request.verified": _verified,
     "role.granted": _role_granted,
     "role.granted-first": _role_granted_first,
     "role.proposed": _role_proposed,

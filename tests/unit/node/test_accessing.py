@@ -312,6 +312,23 @@ def test_a_search_that_did_not_end_finds_nothing_twice(asking: Asking) -> None:
     assert len(asking.place.look(Finding)) == 1
 
 
+@pytest.mark.rule("X3")
+def test_two_side_by_side_are_two_findings(asking: Asking) -> None:
+    """Whoever walks beside them and looks like them keeps nobody out."""
+    row = asking.approved()
+    seen = asking.seen
+
+    def beside(reel: Reel, looking: Looking) -> Iterator[Screened]:
+        for one in seen(reel, looking):
+            yield one
+            if isinstance(one, Probe):
+                there = np.array([101, 2, 130, 40], np.float32)
+                yield dataclasses.replace(one, track_id=2, box_xyxy_px=there)
+
+    asking.script = beside
+    assert asking.search(row).found == 2
+
+
 # --- findings ---------------------------------------------------------------------------------------------------------
 
 
