@@ -137,7 +137,7 @@ def answered(node: RunningNode, asked: str) -> None:
     told = node.run("access", "listed", asked, "--from=-90d", "--until", "now", who="pia").row
     assert told["listings"] == []
     assert told["deferred"]
-    assert "in 30 days" in node.text("access", "list", who="aud")
+    assert "in 27 days" in node.text("access", "list", who="aud")
     assert node.run("status", who="pia").row["access_overdue"] == []
     assert node.run("access", "close", asked, who="pia").row["state"] == "closed"
     assert node.run("access", "show", asked, who="pia").error["rule"] == "state"

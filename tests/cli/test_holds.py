@@ -122,7 +122,7 @@ def test_a_hold_by_the_commands(node: RunningNode) -> None:
 def exported(node: RunningNode, name: str) -> None:
     """Redact it, propose it for a key, approve it twice, fetch it, and open it as its recipient does."""
     assert node.run("footage", "redact", name, who="ann").error["rule"] == "role"
-    made = node.run("footage", "redact", name, who="rita").row
+    made = node.run("footage", "redact", name, "--follow", who="rita").row
     export, identity = made["export"], new_identity()
     assert (made["state"], made["films"]) == ("ready", len(made["list"])), made
     assert made["films"] >= 1

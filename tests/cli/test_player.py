@@ -85,3 +85,36 @@ def test_it_ends_when_nothing_was_asked_for_in_ten_minutes(clock: ManualClock) -
         clock.advance(1)
         until(player.is_idle)
         player.play(browser=False)
+
+
+def test_a_page_that_plays_a_long_film_keeps_it_alive(clock: ManualClock) -> None:
+    with Player(SEGMENTS, fetched, clock) as player, httpx.Client(base_url=player.address) as client:
+        page = client.get("")
+        (asked,) = re.findall(r'setInterval\(.*video\.paused.*fetch\("(\w+)"\).*, (\d+)\);', page.text)
+        assert "connect-src 'self'" in page.headers["content-security-policy"]
+        assert int(asked[1]) * 1_000_000 < IDLE_NS
+        clock.advance(IDLE_NS - 1)
+        assert (client.get(asked[0]).status_code, client.get(asked[0]).content) == (200, b"")
+        clock.advance(IDLE_NS - 1)
+        assert not player.is_idle()
+        assert httpx.get(player.address + asked[0]).status_code == 404, "another browser keeps nothing alive"
+        clock.advance(1)
+        until(player.is_idle)
+
+
+def test_idle_time_counts_from_the_end_of_a_fetch(clock: ManualClock) -> None:
+    idle_meanwhile: list[bool] = []
+
+    def fetch(_number: int) -> bytes:
+        clock.advance(2 * IDLE_NS)
+        idle_meanwhile.append(player.is_idle())
+        return b"moov"
+
+    with Player(SEGMENTS, fetch, clock) as player, httpx.Client(base_url=player.address) as client:
+        client.get("")
+        assert client.get("0").content == b"moov"
+        assert idle_meanwhile == [False]
+        clock.advance(IDLE_NS - 1)
+        assert not player.is_idle()
+        clock.advance(1)
+        assert player.is_idle()

@@ -1,7 +1,6 @@
 """`habeas access`: somebody asks for the footage of themself."""
 
 import base64
-import time
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -11,7 +10,8 @@ from habeas.cli.binding import Hash, Yes, confirmed_hash
 from habeas.cli.client import ANSWER_S, Client, Json, connected
 from habeas.cli.faces import drop, keep_for_now, side_by_side
 from habeas.cli.files import file_text
-from habeas.cli.output import bar, note, say
+from habeas.cli.following import Follow, follow
+from habeas.cli.output import bar, say
 from habeas.cli.parsing import Commands
 from habeas.cli.places import From, Until
 from habeas.cli.subjects import say_images
@@ -26,7 +26,6 @@ app = typer.Typer(
 )
 Id = Annotated[str, typer.Argument(help="As `habeas access list` shows it.")]
 FindingId = Annotated[str, typer.Argument(help="As `habeas access findings` shows it.")]
-_LOOK_S: Final = 1.0
 _DAY_S: Final = 86_400
 _IMAGE_S: Final = 30.0
 _RUNNING: Final = "running"
@@ -93,8 +92,9 @@ def list_requests(client: Client) -> None:
 def _left(told: Json) -> str:
     if told["left_s"] is None:
         return "-"
-    days = abs(told["left_s"]) / _DAY_S
-    return f"OVERDUE by {days:.0f} days" if told["overdue"] else f"in {days:.0f} days"
+    days = int(abs(told["left_s"]) // _DAY_S)  # whole ones: nobody is told of more time than there is
+    text = "less than a day" if days < 1 else "1 day" if days == 1 else f"{days} days"
+    return f"OVERDUE by {text}" if told["overdue"] else f"in {text}"
 
 
 @app.command(epilog="Example: `habeas access show acr-0123456789abcdef`")
@@ -175,25 +175,13 @@ def close(client: Client, access_id: Id) -> None:
 def search(
     client: Client,
     access_id: Id,
-    follow: Annotated[bool, typer.Option("--follow/--no-follow", help="Wait until it is over.")] = True,
+    wait: Follow = None,
 ) -> None:
     """Search the footage of an approved request, once. The node does it: Ctrl-C leaves it running."""
     told: Json = client.post("access", access_id, "search")
-    if follow and not client.as_json:
-        told = _followed(client, told)
+    path = ("access", access_id, "search")
+    told = follow(client, told, *path, while_state=_RUNNING, what="searching footage, seconds", asked=wait)
     client.tell(told, lambda: _say_search(told))
-
-
-def _followed(client: Client, told: Json) -> Json:
-    try:
-        with bar("searching footage, seconds", round(told["of_s"])) as progress:
-            while told["state"] == _RUNNING:
-                time.sleep(_LOOK_S)
-                told = client.get("access", told["access"], "search")
-                progress.update(progress.task_ids[0], completed=min(told["done_s"], told["of_s"]))
-    except KeyboardInterrupt:
-        note("it goes on; the same command shows how far it is")
-    return told
 
 
 def _say_search(told: Json) -> None:

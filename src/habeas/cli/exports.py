@@ -1,6 +1,5 @@
 """`habeas footage redact|exports|export|open`: footage for somebody outside, everybody else unrecognisable in it."""
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -10,14 +9,16 @@ from habeas.cli.audit import Keys, Known, Quorum, given_keys, given_policy, read
 from habeas.cli.binding import confirmed_hash
 from habeas.cli.client import Client, Json, connected
 from habeas.cli.files import file_text
+from habeas.cli.following import Follow, follow
 from habeas.cli.options import AsJson, Debug
-from habeas.cli.output import bar, check_writable, note, put, reporting, say
+from habeas.cli.output import check_writable, note, put, reporting, say
 from habeas.cli.places import Cameras
 from habeas.cli.player import Player
 from habeas.cli.tables import facts, table
-from habeas.cli.times import parse_moment, show_told
+from habeas.cli.times import parse_moment, show_moment, show_told
 from habeas.clock import SystemClock
-from habeas.errors import HabeasError, UsageError
+from habeas.errors import DiskError, InputError, UsageError
+from habeas.types import NS_PER_S
 
 if TYPE_CHECKING:
     from habeas.audit.parcel import Parcel
@@ -26,11 +27,13 @@ app = typer.Typer()
 PREFIX: Final = "exp-"
 """Ids of exports begin so."""
 Id = Annotated[str, typer.Argument(help="As `habeas footage exports` shows it.")]
-_LOOK_S: Final = 1.0
 _FETCH_S: Final = 600.0
 _REDACTING: Final = "redacting"
+_FAILED: Final = "failed"
+_READY: Final = "ready"
 _BOX_PARTS: Final = 7
 _SHOWN: Final = 20
+_NS_PER_MS: Final = 1_000_000
 
 
 @app.command(
@@ -54,7 +57,7 @@ def redact(
     decision: Annotated[
         Path | None, typer.Option("--decision", help="A court document: nobody is made unrecognisable.")
     ] = None,
-    follow: Annotated[bool, typer.Option("--follow/--no-follow", help="Wait until it is made.")] = True,
+    wait: Follow = None,
 ) -> None:
     """Make everybody but the person concerned unrecognisable in footage of a hold or access request, for an export.
 
@@ -66,6 +69,11 @@ def redact(
         _box(one, now_ns, spare=True) for one in spare or []
     ]
     if about.startswith(PREFIX):
+        if camera or from_text or until or decision is not None:
+            raise UsageError(
+                "an export that is made gets boxes, and nothing else changes",
+                remedy="leave --camera, --from, --until and --decision out, or have another made",
+            )
         told = client.post("exports", about, "boxes", body={"boxes": boxes})
     else:
         body: Json = {
@@ -77,8 +85,14 @@ def redact(
             "decision": file_text(decision) if decision is not None else None,
         }
         told = client.post("exports", body=body)
-    if follow:
-        told = _followed(client, told)
+    path = ("exports", str(told["export"]))
+    told = follow(client, told, *path, while_state=_REDACTING, what="redacting, seconds of footage", asked=wait)
+    if told["state"] == _FAILED:
+        look = "access findings" if str(told["about"]).startswith("acr-") else "footage show"
+        raise InputError(
+            f"{told['export']} could not be made: {told['failure']}",
+            remedy=f"see what there is of it: habeas {look} {told['about']}; then have another made",
+        )
     client.tell(told, lambda: _say_made(told))
 
 
@@ -94,27 +108,17 @@ def _box(text: str, now_ns: int, *, spare: bool) -> Json:
     return {"camera": camera, **times, "box": [left, top, right, bottom], "spare": spare}
 
 
-def _followed(client: Client, told: Json) -> Json:
-    try:
-        with bar("redacting, seconds of footage", None) as progress:
-            while told["state"] == _REDACTING:
-                time.sleep(_LOOK_S)
-                told = client.get("exports", told["export"])
-                progress.update(progress.task_ids[0], completed=told["done_s"])
-    except KeyboardInterrupt:
-        note("it goes on: `habeas footage exports` shows how far it is")
-    return told
-
-
 def _say_made(told: Json) -> None:
-    if told["state"] == "failed":
-        say(f"{told['export']} could not be made: {told['failure']}")
+    export_id = told["export"]
+    if told["state"] == _REDACTING:
+        say(f"{export_id} is redacting: habeas footage show {export_id} says when it is ready")
         return
-    say(f"{told['export']} is {told['state']}, {told['films']} films")
+    say(f"{export_id} is {told['state']}, {told['films']} films")
     doubts = sum(int(one["doubts_in_all"]) for one in told.get("reports", {}).values())
     if doubts:
-        say(f"{doubts} places to look at: habeas footage show {told['export']}")
-    say(f"look at it: habeas footage play {told['export']}; then: habeas footage export {told['export']} --to age1...")
+        say(f"{doubts} places to look at: habeas footage show {export_id}")
+    if told["state"] == _READY:
+        say(f"look at it: habeas footage play {export_id}; then: habeas footage export {export_id} --to age1...")
 
 
 @app.command("exports", epilog="Example: `habeas footage exports --all`")
@@ -143,11 +147,14 @@ def _say_export(told: Json) -> None:
         ("from", show_told(told["from"])),
         ("until", show_told(told["until"])),
         ("whole", "yes, by court document" if told["unredacted"] else "no: others are unrecognisable"),
+        ("document", told.get("decision")),
         ("recipient", told.get("recipient")),
         ("proposed by", told.get("requester")),
         ("approved by", [one["name"] for one in told.get("approvals", ())]),
         ("gone at", show_told(told["ends"])),
     ]
+    if told.get("failure"):
+        pairs.append(("failed", told["failure"]))
     if told.get("content_hash"):
         pairs.append(("hash", told["content_hash"]))
     facts(pairs)
@@ -156,14 +163,34 @@ def _say_export(told: Json) -> None:
 
 
 def _say_report(name: str, report: Json) -> None:
+    """Say what came of a film: who is spared, and what a person had better look at (docs/formats.md)."""
     shapes = sum(report["shapes"].values())
     kept = f"{len(report['kept'])} tracks spared"
     say(f"{name}: {report['pictures']} pictures, {shapes} shapes, {kept}, {report['doubts_in_all']} to look at")
-    rows = [
-        (one["what"], one["track_id"], one["from_ns"] // 10**9, one["box_xyxy_px"]) for one in report["doubts"][:20]
-    ]
-    if rows:
-        table(("what", "track", "second (Unix)", "box"), [(a, b, c, _edges(d)) for a, b, c, d in rows], none="")
+    if report["suspended"]:
+        say("  recognition was suspended in it: nobody is spared but by hand")
+    if any(report["seen_again"][-1:]):
+        say(f"  {report['seen_again'][-1]} faces are seen uncovered in it still")
+    for flaw in report["flaws"]:
+        say(f"  flaw: {flaw}")
+    spared = [("spared by hand", *_where(one)) for one in report["by_hand"] if one["spare"]]
+    doubts = [(f"{one['what']}, track {one['track_id']}", *_where(one)) for one in report["doubts"][:_SHOWN]]
+    if spared or doubts:
+        table(("what", "from", "until", "box"), [*spared, *doubts], none="")
+    if report["doubts_in_all"] > len(doubts):
+        say(f"  and {report['doubts_in_all'] - len(doubts)} more: --json")
+
+
+def _where(one: Json) -> tuple[str, str, str]:
+    """Return when and where something is: times that hold all of it, as --box takes them."""
+    until_ns = -(-int(one["until_ns"]) // _NS_PER_MS) * _NS_PER_MS
+    return _instant(int(one["from_ns"])), _instant(until_ns), _edges(one["box_xyxy_px"])
+
+
+def _instant(ns: int) -> str:
+    """Return a moment to the millisecond: `2026-05-01 10:00:00.250+02:00`."""
+    day, time, offset = show_moment(ns).split(" ")
+    return f"{day} {time}.{ns % NS_PER_S // _NS_PER_MS:03d}{offset}"
 
 
 def _edges(box: Any) -> str:
@@ -222,6 +249,8 @@ def export(
 
     What is written is encrypted to the recipient; `habeas footage open` opens and checks it, anywhere.
     """
+    if out is not None and to:
+        raise UsageError("--out fetches it for whom it was approved", remedy="leave --to out")
     if out is None:
         if bool(to) is passphrase:
             raise UsageError("an export has one recipient", remedy="give --to age1..., or --passphrase")
@@ -251,8 +280,8 @@ def open_export(
 ) -> None:
     """Open an export that you were given, and check it, anywhere: no network, no installation.
 
-    Every film is what two people approved, as an entry of the log says; with --key that entry is proven. Exit status 7:
-    it does not hold.
+    With --key it is proven that the films are what two people approved, as the log says. Without it they only fit an
+    entry that came with them, and whoever makes up films can make up that, too. Exit status 7: it does not hold.
     """
     with reporting(as_json=as_json, debug=debug):
         from habeas.audit.parcel import MAX_BYTES, check  # noqa: PLC0415 - loads cryptography
@@ -281,7 +310,7 @@ def _save(parcel: "Parcel", out: Path) -> None:
     try:
         out.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise HabeasError(f"{out}: cannot be made ({error.strerror})", remedy="give another --out") from None
+        raise DiskError(f"{out}: cannot be made ({error.strerror})", remedy="give another --out") from None
     for name, data in parcel.films.items():
         write_file(out / name, data)
 
@@ -293,10 +322,13 @@ def _told(parcel: "Parcel") -> dict[str, Any]:
 
 
 def _say_parcel(parcel: "Parcel", out: Path) -> None:
-    say(f"holds: {len(parcel.films)} films in {out}")
+    """Say what was opened; that it holds is said only where a key of the log has proven it."""
+    films = f"{len(parcel.films)} films in {out}"
+    say(f"holds: {films}, which two approved, as the log says" if parcel.proven else f"not proven: {films}")
     rows = [
         (one["name"], one["camera"], show_told(one["from"]), show_told(one["until"])) for one in parcel.content["films"]
     ]
     table(("film", "camera", "from", "until"), rows, none="no films")
     if not parcel.proven:
-        note("that its approval is in the log was not checked: give the log's key, --key")
+        note("an entry that came with them says that two approved them; that the log holds it was not proven", "bold")
+        note("  prove it: --key, the log's key from another place than this file", "default")

@@ -1,15 +1,14 @@
 """`habeas footage search`: the one search of footage that an authorisation permits, followed to its end."""
 
-import time
 from typing import Annotated, Final
 
 import typer
 
 from habeas.cli.client import Client, Json, connected
-from habeas.cli.output import bar, note, say
+from habeas.cli.following import Follow, follow
+from habeas.cli.output import say
 from habeas.errors import InputError
 
-_LOOK_S: Final = 1.0
 _RUNNING: Final = "running"
 
 
@@ -17,15 +16,15 @@ _RUNNING: Final = "running"
 def search(
     client: Client,
     authorisation_id: Annotated[str, typer.Argument(help="Of an authorisation of --kind retrospective.")],
-    follow: Annotated[bool, typer.Option("--follow/--no-follow", help="Wait until it is over.")] = True,
+    wait: Follow = None,
 ) -> None:
     """Search the footage that an authorisation names, once; what is found are alerts, in `habeas review queue`.
 
     The node does it: Ctrl-C leaves it running, and the same command shows again how far it is, and what it came to.
     """
     told = _began(client, authorisation_id)
-    if follow and not client.as_json:
-        told = _followed(client, told)
+    path = ("authorisations", authorisation_id, "search")
+    told = follow(client, told, *path, while_state=_RUNNING, what="searching footage, seconds", asked=wait)
     client.tell(told, lambda: _say(told))
 
 
@@ -35,18 +34,6 @@ def _began(client: Client, authorisation_id: str) -> Json:
         told: Json = client.get("authorisations", authorisation_id, "search")
     except InputError:
         told = client.post("authorisations", authorisation_id, "search")
-    return told
-
-
-def _followed(client: Client, told: Json) -> Json:
-    try:
-        with bar("searching footage, seconds", round(told["of_s"])) as progress:
-            while told["state"] == _RUNNING:
-                time.sleep(_LOOK_S)
-                told = client.get("authorisations", told["authorisation"], "search")
-                progress.update(progress.task_ids[0], completed=min(told["done_s"], told["of_s"]))
-    except KeyboardInterrupt:
-        note("it goes on; the same command shows how far it is")
     return told
 
 

@@ -3,15 +3,16 @@
 Only this machine is answered, only under an address that nobody can guess, and only when it is asked for by that name:
 a page of somewhere else, open in the same browser, cannot reach it. Whoever opens the page first gets a cookie, and
 nobody is answered without it from then on: the address may be seen by other users of the machine, among the words that
-a browser was started with. Each segment is fetched when it is about to be played, and forgotten.
+a browser was started with. Each segment is fetched when it is about to be played, and forgotten. While one plays,
+however long it is, the page says so each minute.
 """
 
 import json
 import secrets
 import threading
 import webbrowser
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -27,6 +28,8 @@ IDLE_NS: Final = 600 * NS_PER_S
 _HERE: Final = "127.0.0.1"
 _POLL_S: Final = 0.5
 _COOKIE: Final = "habeas-player"
+_ALIVE: Final = "alive"
+"""What the page asks for while a video plays."""
 _PAGE: Final = """<!doctype html><meta charset="utf-8"><title>habeas footage</title>
 <style nonce="{nonce}">body{{margin:0;background:#111;color:#ddd;font:14px sans-serif}}
 video{{width:100vw;height:92vh}}p{{margin:.5em 1em}}</style>
@@ -43,6 +46,7 @@ function show() {{
 }}
 video.onended = () => {{ if (at + 1 < segments.length) {{ at += 1; show(); }} }};
 video.onerror = () => {{ line.textContent += " cannot be played here"; }};
+setInterval(() => {{ if (!video.paused && !video.ended) fetch("{alive}").catch(() => {{}}); }}, 60000);
 show();
 </script>
 """
@@ -86,8 +90,9 @@ class Player:
         self._token = secrets.token_urlsafe(32)
         self._cookie = secrets.token_urlsafe(32)
         self._opened = False
-        self._opening = threading.Lock()
-        """Guards `_opened`: one browser is the first."""
+        self._lock = threading.Lock()
+        """Guards `_opened`, since one browser is the first, and what follows."""
+        self._answering = 0
         self._asked_ns = clock.monotonic_ns()
         self._server = ThreadingHTTPServer((_HERE, 0), self._handler())
         self._server.daemon_threads = True
@@ -106,7 +111,7 @@ class Player:
         return f"http://{self.host}/{self._token}/"
 
     def play(self, *, browser: bool) -> None:
-        """Serve until Ctrl-C, or until nothing was asked for in ten minutes.
+        """Serve until Ctrl-C, or until nothing was asked for, and nothing played, in ten minutes.
 
         Args:
             browser: open one.
@@ -118,8 +123,9 @@ class Player:
                 self._thread.join(_POLL_S)
 
     def is_idle(self) -> bool:
-        """Tell whether nothing was asked for in ten minutes."""
-        return self._clock.monotonic_ns() - self._asked_ns >= IDLE_NS
+        """Tell whether nothing was asked for since the last answer ended, ten minutes ago or longer."""
+        with self._lock:
+            return not self._answering and self._clock.monotonic_ns() - self._asked_ns >= IDLE_NS
 
     def answer(self, host: str, path: str, cookies: str) -> Answer:
         """Return what a request is answered with.
@@ -135,9 +141,14 @@ class Player:
             return _NOT_HERE
         if not (f"{_COOKIE}={self._cookie}" in cookies.split("; ") or (not name and self._is_first())):
             return _NOT_HERE
-        self._asked_ns = self._clock.monotonic_ns()
+        with self._busy():
+            return self._answer(name)
+
+    def _answer(self, name: str) -> Answer:
         if not name:
             return self._page()
+        if name == _ALIVE:
+            return Answer(HTTPStatus.OK, "text/plain", b"")
         if not (name.isascii() and name.isdigit() and int(name) < len(self._segments)):
             return _NOT_HERE
         try:
@@ -146,15 +157,27 @@ class Player:
             note(f"segment {int(name) + 1}: {error.message}")
             return Answer(HTTPStatus.BAD_GATEWAY, "text/plain", error.message.encode())
 
+    @contextmanager
+    def _busy(self) -> Iterator[None]:
+        """Be not idle meanwhile: fetching a long film takes minutes."""
+        with self._lock:
+            self._answering += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._answering -= 1
+                self._asked_ns = self._clock.monotonic_ns()
+
     def _is_first(self) -> bool:
-        with self._opening:
+        with self._lock:
             first, self._opened = not self._opened, True
         return first
 
     def _page(self) -> Answer:
         nonce = secrets.token_urlsafe(16)
         told = json.dumps([{name: one[name] for name in ("camera", "began", "skip_s")} for one in self._segments])
-        page = _PAGE.format(nonce=nonce, segments=told.replace("<", "\\u003c"))
+        page = _PAGE.format(nonce=nonce, alive=_ALIVE, segments=told.replace("<", "\\u003c"))
         cookie = f"{_COOKIE}={self._cookie}; Path=/{self._token}/; HttpOnly; SameSite=Strict"
         return Answer(HTTPStatus.OK, "text/html; charset=utf-8", page.encode(), nonce, cookie)
 
@@ -187,8 +210,9 @@ class Player:
 
 def _headers(answer: Answer) -> list[tuple[str, str]]:
     """Return the headers of an answer: it is kept nowhere, and a page loads nothing from elsewhere."""
-    nonce = answer.nonce
-    own = f"media-src 'self'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; " if nonce else ""
+    nonce, own = answer.nonce, ""
+    if nonce:
+        own = f"media-src 'self'; connect-src 'self'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; "
     return [
         ("Content-Type", answer.kind),
         ("Content-Length", str(len(answer.data))),

@@ -31,8 +31,8 @@ from habeas.store.footage_records import AccessPhoto, AccessRequest, Finding, Fo
 from habeas.types import DAY_NS, F32, HOUR_NS, seconds, utc
 
 APPROVE: Final = "access"
-MONTH_NS: Final = 30 * DAY_NS
-"""By when somebody who asks is answered (GDPR, Article 12(3)); no month is shorter but February."""
+MONTH_NS: Final = 28 * DAY_NS
+"""By when somebody who asks is answered: within a month (GDPR, Article 12(3)), and no month is shorter."""
 LONGEST_NS: Final = 92 * DAY_NS
 """After this it is closed by the clock: a month, and the two that it may be prolonged by."""
 MOST_NS: Final = 8 * HOUR_NS
