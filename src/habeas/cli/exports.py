@@ -37,7 +37,7 @@ _NS_PER_MS: Final = 1_000_000
 
 
 @app.command(
-    epilog="Examples: `habeas footage redact hold-0123456789abcdef`, `habeas footage redact exp-0123456789abcdef --box "
+    epilog="Example: `habeas footage redact hold-0123456789abcdef`, `habeas footage redact exp-0123456789abcdef --box "
     "'gate,2026-05-01 10:00:03,2026-05-01 10:00:09,400,120,480,220'`"
 )
 @connected
@@ -234,7 +234,7 @@ def refuse(client: Client, export_id: str) -> None:
 
 
 @app.command(
-    epilog="Examples: `habeas footage export exp-0123456789abcdef --to age1...`, `habeas footage export "
+    epilog="Example: `habeas footage export exp-0123456789abcdef --to age1...`, `habeas footage export "
     "exp-0123456789abcdef --out footage.age`"
 )
 @connected

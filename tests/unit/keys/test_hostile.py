@@ -168,7 +168,7 @@ def test_a_bucket_that_lies_inside_is_refused() -> None:
         with pytest.raises(InputError, match="count"):
             _unpack("x", wrong)
     with pytest.raises(InputError, match="unknown scope"):
-        _unpack("x", packed[:4] + b"\x09" + packed[5:])
+        _unpack("x", packed[:4] + b"\xfe" + packed[5:])
 
 
 def test_a_file_of_another_kind_is_refused() -> None:
