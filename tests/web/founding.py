@@ -78,9 +78,9 @@ def founded(folder: Path, settings: Settings, model_id: str, portrait: bytes) ->
             tx.add(Meta("workspace_id", "matrix"))
         node = stack.enter_context(Node(cast("Any", place), clock, model_id, lambda _error: None))
         node.log.beat()
-        node.accessing.stop()
-        node.exporting.stop()
-        node.retrospect.stop()  # a search that was begun stays as it is
+        node.footage.accessing.stop()
+        node.footage.exporting.stop()
+        node.footage.retrospect.stop()  # a search that was begun stays as it is
         node.log.close()  # its padding would come between any two looks at the database
         node._doing.acquire()
         stack.callback(node._doing.release)
@@ -315,7 +315,10 @@ def _footage(world: World) -> None:
         world.ids["request"] = pleas.receive(tx, node.keys, asker, plea).request_id
     world.ids["segment"] = segment = new_segment_id()
     records = [Record(Kind.PART, from_ns, 0, b"head"), Record(Kind.PART, from_ns, NS_PER_S, PICTURES)]
-    for folder, key_id in ((node.footage, row.key_id), (FootageFolder(node.held / made.hold_id), made.key_id)):
+    for folder, key_id in (
+        (node.footage.folder, row.key_id),
+        (FootageFolder(node.footage.held / made.hold_id), made.key_id),
+    ):
         header = Header("cam-north", row.hour_ns, row.deadline_ns, key_id, segment, "h264", (64, 48), from_ns)
         folder.put(node.keys, header, records)
 

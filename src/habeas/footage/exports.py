@@ -37,6 +37,8 @@ MOST_BOXES: Final = 300
 MOST_OF_ONE: Final = 5
 MOST_EXPORTS: Final = 50
 _TWO: Final = 2
+Reports = dict[str, dict[str, object]]
+"""What came of each redaction (docs/formats.md), by name of film."""
 _WISH: Final = b"export wish"
 _REPORTS: Final = b"export reports"
 
@@ -321,7 +323,7 @@ def note_made(
     keys: KeyStore,
     export_id: str,
     films: Sequence[tuple[str, str, int, int, str]],
-    reports: dict[str, Any],
+    reports: Reports,
     damaged: Sequence[str] = (),
 ) -> None:
     """Note that its films are made, and what came of it; `damaged` are segments that could not be read."""
@@ -330,7 +332,7 @@ def note_made(
         return
     sealed = keys.encrypt(row.key_id, json.dumps(reports).encode(), _REPORTS)
     tx.change(row, state=State.READY.value, films=tuple(films), damaged=tuple(damaged), reports_sealed=sealed)
-    doubts = sum(int(one.get("doubts_in_all", 0)) for one in reports.values())
+    doubts = sum(count for one in reports.values() if isinstance(count := one.get("doubts_in_all", 0), int))
     tx.entry("export.made", "redactor", {"doubts": doubts, "export": export_id, "films": len(films)})
 
 
@@ -342,7 +344,7 @@ def note_failed(tx: Tx, export_id: str, why: str) -> None:
         tx.entry("export.failed", "redactor", {"export": export_id})
 
 
-def reports_of(keys: KeyStore, row: Export) -> dict[str, Any]:
+def reports_of(keys: KeyStore, row: Export) -> Reports:
     """Return the reports of the redaction, by name of film; none before it was made.
 
     Raises:
@@ -350,11 +352,11 @@ def reports_of(keys: KeyStore, row: Export) -> dict[str, Any]:
     """
     if row.reports_sealed is None:
         return {}
-    told: dict[str, Any] = json.loads(keys.decrypt(row.key_id, row.reports_sealed, _REPORTS))
+    told: Reports = json.loads(keys.decrypt(row.key_id, row.reports_sealed, _REPORTS))
     return told
 
 
-def content(keys: KeyStore, row: Export) -> dict[str, Any]:
+def content(keys: KeyStore, row: Export) -> dict[str, object]:
     """Return exactly what an approval binds.
 
     Raises:
@@ -385,13 +387,13 @@ def _large_as_text(value: Any) -> Any:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 2**53 else value
 
 
-def told_reports(keys: KeyStore, row: Export) -> dict[str, Any]:
+def told_reports(keys: KeyStore, row: Export) -> Reports:
     """Return the reports as a parcel has them: large numbers as text.
 
     Raises:
         KeyDestroyed: it is over.
     """
-    told: dict[str, Any] = _large_as_text(reports_of(keys, row))
+    told: Reports = _large_as_text(reports_of(keys, row))
     return told
 
 

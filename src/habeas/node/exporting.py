@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
@@ -24,7 +24,7 @@ from habeas.engine.screening import Looking, Reel, reels_of
 from habeas.errors import HabeasError, InputError, KeyDestroyed, SourceError
 from habeas.footage import exports
 from habeas.footage.copying import Source, found_once
-from habeas.footage.exports import OVER, PASSPHRASE, State
+from habeas.footage.exports import OVER, PASSPHRASE, Reports, State
 from habeas.footage.files import FootageFolder, compact, new_segment_id
 from habeas.footage.findings import SAME, Found, found_of
 from habeas.footage.form import Header, Kind, Record
@@ -70,7 +70,7 @@ class _Film:
     from_ns: int
     until_ns: int
     data: bytes
-    report: dict[str, Any]
+    report: dict[str, object]
 
     @property
     def row(self) -> tuple[str, int, int, str]:
@@ -206,7 +206,7 @@ class Exporting:
 
     def _written(
         self, row: Export, folder: FootageFolder, damaged: list[str]
-    ) -> tuple[list[tuple[str, str, int, int, str]], dict[str, Any]]:
+    ) -> tuple[list[tuple[str, str, int, int, str]], Reports]:
         """Write each film as it is made, and return what they are, and the reports.
 
         Raises:
@@ -215,7 +215,7 @@ class Exporting:
             KeyDestroyed: it ended.
         """
         films: list[tuple[str, str, int, int, str]] = []
-        reports: dict[str, Any] = {}
+        reports: Reports = {}
         size = 0
         for film in (film for camera_id in row.cameras for film in self._of_camera(row, camera_id, damaged)):
             size += len(film.data)

@@ -25,33 +25,24 @@ from habeas.authority.jumps import MOVED_NS
 from habeas.comparison import load_calibration
 from habeas.comparison.calibration import calibration_digest
 from habeas.engine.orders import CameraOrder, CameraReport, CameraState, WorkerChange, WorkerNews
-from habeas.engine.redacting import Redacting
 from habeas.engine.relay import Relay
-from habeas.engine.screening import Screening
 from habeas.engine.supervisor import Supervisor
 from habeas.errors import HabeasError, InputError, UsageError
 from habeas.footage.access import overdue
-from habeas.footage.adopting import take_over
-from habeas.footage.files import ACCESS, EXPORTS, FOOTAGE, HELD, FootageFolder
-from habeas.footage.gracing import Gracing
-from habeas.footage.keeping import Keeping
 from habeas.footage.recorder import Recorder
-from habeas.footage.retention import Retention
 from habeas.footage.rows import kept_for_ns
-from habeas.node.accessing import Accessing
 from habeas.node.alerting import Means
 from habeas.node.build import build_digest
 from habeas.node.canaries import Canaries, told_canaries
 from habeas.node.counting import Counting, delivering, log_counts, write_counts
 from habeas.node.drifting import step_days, told_drift
-from habeas.node.exporting import Exporting
+from habeas.node.footage import FootageWork
 from habeas.node.inspecting import INSPECT_S, camera_facts
 from habeas.node.liveness import PAUSE_S, Liveness
 from habeas.node.matching import Matching
 from habeas.node.publishing import Publishing
 from habeas.node.refusals import Refusals
 from habeas.node.register import PUBLIC, Registering
-from habeas.node.retrospect import Retrospect
 from habeas.node.searching import Searching, write_searches
 from habeas.node.tick import tick
 from habeas.node.timekeeper import Timekeeper, last_beat, restored
@@ -72,7 +63,6 @@ if TYPE_CHECKING:
 
 _TICK_S: Final = 1.0
 _REAP_S: Final = 30.0
-_SWEEP_S: Final = 60.0
 _PATIENCE_S: Final = 10.0
 """The warden has the key store for as long as the database takes to open."""
 _BEAT_NS: Final = 10 * NS_PER_S
@@ -139,40 +129,16 @@ class Node:
             )
             matching = Matching(self.means, canary=canary, on_canary=self.canaries.answered)
             self.matching = stack.enter_context(matching)
-            self.footage = FootageFolder(workspace.folder / FOOTAGE)
-            for problem in take_over(self.store, self.keys, self.footage):
-                on_problem(InputError(f"footage: {problem}", remedy="see docs/operations.md, Footage"))
-            self.retention = Retention(self.store, self.keys, self.footage, self.time)
-            self.held = workspace.folder / HELD
-            self.keeping, self.gracing = self._preserving()
+            self.footage = FootageWork(self.means, workspace)
             self.recorder = stack.enter_context(
                 Recorder(
                     self.store,
                     self.keys,
                     self.time,
-                    self.footage,
+                    self.footage.folder,
                     reserve_bytes=workspace.settings.footage.reserve_bytes,
                     tell=on_problem,
                 )
-            )
-            self.retrospect = Retrospect(
-                self.means, self.footage, self.held, self._screening, workspace.settings.detect
-            )
-            self.accessing = Accessing(
-                self.means,
-                self.footage,
-                workspace.folder / ACCESS,
-                self._screening,
-                workspace.settings.detect,
-                reserve_bytes=workspace.settings.footage.reserve_bytes,
-            )
-            self.exporting = Exporting(
-                self.means,
-                self.held,
-                workspace.folder / ACCESS,
-                workspace.folder / EXPORTS,
-                self._redacting,
-                reserve_bytes=workspace.settings.footage.reserve_bytes,
             )
             self.supervisor = stack.enter_context(self._supervisor())
             self.log = stack.enter_context(self._publishing())
@@ -181,33 +147,12 @@ class Node:
             self._beside = [
                 self._repeating("liveness", self._liveness.step, PAUSE_S),
                 self._repeating("reaper", self._reap, _REAP_S),
-                self._repeating("footage", self.retention.step, _TICK_S),
-                self._repeating("sweeper", self.retention.sweep, _SWEEP_S),
-                self._repeating("retrospect", self.retrospect.step, _TICK_S),
-                self._repeating("access", self.accessing.step, _TICK_S),
-                self._repeating("access ends", self.accessing.end_due, _TICK_S),
-                self._repeating("exports", self.exporting.step, _TICK_S),
-                self._repeating("export ends", self.exporting.end_due, _TICK_S),
-                self._repeating("ends of holds", self.keeping.end_due, _TICK_S),
-                self._repeating("holds", self.keeping.copy_approved, _TICK_S),
-                self._repeating("graces", self.gracing.step, _TICK_S),
-                self._repeating("held", self.keeping.sweep, _SWEEP_S),
+                *(self._repeating(*each) for each in self.footage.repeated()),
             ]
             self._open = stack.pop_all()
         for thread in (self._thread, *self._beside):
             thread.start()
         self.log.start()
-
-    def _redacting(self) -> Redacting:
-        return Redacting(self.workspace.settings.models)
-
-    def _screening(self) -> Screening:
-        return Screening(self.workspace.settings.models)
-
-    def _preserving(self) -> tuple[Keeping, Gracing]:
-        about = self.store, self.keys, self.footage, self.held, self.time
-        reserve_bytes = self.workspace.settings.footage.reserve_bytes
-        return Keeping(*about, reserve_bytes=reserve_bytes), Gracing(*about, reserve_bytes=reserve_bytes)
 
     def _supervisor(self) -> Supervisor:
         return Supervisor(
@@ -537,9 +482,7 @@ class Node:
         with self._open:
             self.matching.stop_waiting()
             self.log.close()
-            self.retrospect.stop()
-            self.accessing.stop()
-            self.exporting.stop()
+            self.footage.stop()
             self.supervisor.close()  # and with it an inspection that runs
             for thread in self._beside:
                 thread.join(_TICK_S * 2)

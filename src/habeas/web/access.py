@@ -141,7 +141,7 @@ def show_search(call: Caller, access_id: str) -> dict[str, object]:
 def _searched(tx: Tx, node: Node, search: FootageSearch) -> dict[str, object]:
     row = tx.get(AccessRequest, search.about_id)
     done_ns = sum(searches.done_until_ns(search, one, row.from_ns) - row.from_ns for one in row.cameras)
-    now = node.accessing.progress(row.access_id)
+    now = node.footage.accessing.progress(row.access_id)
     return {
         "access": row.access_id,
         "state": search.state,
@@ -182,7 +182,7 @@ def judge(call: Caller, access_id: str, finding_id: str, body: JudgeBody) -> dic
         finding = _again(tx, actor, access_id, finding_id, same=body.same)
         if finding is None:
             finding = findings.judge(tx, actor, access_id, finding_id, same=body.same)
-    kept_s = call.node.accessing.keep(access_id, finding_id) if body.same else 0.0
+    kept_s = call.node.footage.accessing.keep(access_id, finding_id) if body.same else 0.0
     return {"finding": finding_id, "state": finding.state, "kept_s": kept_s}
 
 

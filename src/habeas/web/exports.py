@@ -38,7 +38,7 @@ def _box(body: BoxBody) -> Box:
 
 
 def _told(node: Node, row: Export) -> dict[str, object]:
-    return {**exports.summary(row), "done_s": node.exporting.progress(row.export_id)}
+    return {**exports.summary(row), "done_s": node.footage.exporting.progress(row.export_id)}
 
 
 @routes.get("/exports")
@@ -92,7 +92,7 @@ def play(call: Caller, export_id: str, number: int) -> Response:
     with call.look() as (tx, actor):
         call.node.time.require_trust()
         row = exports.playable(tx, actor, export_id)
-    data = call.node.exporting.film(row, number)
+    data = call.node.footage.exporting.film(row, number)
     with call.command(trusted=True) as (tx, actor):
         exports.playable(tx, actor, export_id)
         name, camera, from_ns, until_ns, _sha256 = row.films[number]
@@ -127,7 +127,7 @@ def fetch(call: Caller, export_id: str, body: FetchBody) -> Response:
     """Return an approved export, encrypted to its recipient."""
     with call.look() as (tx, actor):
         row = exports.fetchable(tx, call.node.keys, actor, export_id)
-    data = call.node.exporting.parcel(row, call.node.log_folder, body.passphrase)
+    data = call.node.footage.exporting.parcel(row, call.node.log_folder, body.passphrase)
     with call.command(trusted=True, witnessed=True) as (tx, actor):
         exports.fetchable(tx, call.node.keys, actor, export_id)
         tx.entry("export.fetched", actor.account_id, {"bytes": len(data), "export": export_id})

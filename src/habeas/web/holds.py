@@ -92,7 +92,7 @@ def play(call: Caller, hold_id: str, camera: str, segment: str) -> Response:
 
 
 def _held(node: Node) -> Held:
-    return Held(node.held, node.keys)
+    return Held(node.footage.held, node.keys)
 
 
 # --- requests of the public -------------------------------------------------------------------------------------------
@@ -117,7 +117,7 @@ def list_requests(call: Caller) -> list[dict[str, object]]:
 def verify(call: Caller, request_id: str) -> dict[str, object]:
     """Say that whoever asks can be reached: the footage can be held for a day after its deadline."""
     with call.command(trusted=True) as (tx, actor):
-        done = requests.verify(tx, call.node.keys, call.node.footage, actor, request_id)
+        done = requests.verify(tx, call.node.keys, call.node.footage.folder, actor, request_id)
         return {**requests.summary(done.request), "given_before": done.given}
 
 

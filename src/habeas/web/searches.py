@@ -35,7 +35,7 @@ def _told(tx: Tx, node: Node, search: FootageSearch) -> dict[str, object]:
     row = tx.get(Authorisation, search.about_id)
     cameras = [camera_id for camera_id, _digest in row.cameras]
     done_ns = sum(searches.done_until_ns(search, one, row.from_ns) - row.from_ns for one in cameras)
-    now = node.retrospect.progress(search.about_id)
+    now = node.footage.retrospect.progress(search.about_id)
     return {
         "authorisation": search.about_id,
         "state": search.state,

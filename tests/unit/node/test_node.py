@@ -198,7 +198,7 @@ def test_a_recorder_that_died_is_told_by_the_next_tick(node: Node, problems: lis
     def gone() -> int:
         raise SystemExit
 
-    node.footage.free_bytes = gone  # type: ignore[method-assign]
+    node.footage.folder.free_bytes = gone  # type: ignore[method-assign]
     node.recorder.take("gate", 1, Part(0, 0, 0, 0, "h264", (64, 48), b"x"))
     until(lambda: not node.recorder._thread.is_alive())
     node.tick()
