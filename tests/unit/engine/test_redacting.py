@@ -253,7 +253,7 @@ def test_what_is_told_of_a_film_fits_it(work: Work, street: Street) -> None:
     for seen in work.there.tracks.values():
         assert 1 <= len(seen.places) <= 9
         assert all(BEGAN_NS <= at_ns < BEGAN_NS + 3 * NS_PER_S for at_ns, _ in seen.places)
-    report = work.done.as_json()
+    report = work.done.as_json(work.there)
     assert report["schema"] == "habeas-redaction"
     assert report["kept"] == tuple(sorted(work.keep))
     assert report["size_bytes"] == len(work.data)
