@@ -9,12 +9,16 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.cli.conftest import Habeas
+from tests.unit.audit.parcels import FILM, NAME, packed
+from tests.unit.audit.signers import LOG, OTHER_LOG
 
 from habeas.cli import access, exports
 from habeas.cli.client import Asked, Client
 from habeas.cli.following import follow
 from habeas.cli.times import parse_moment
 from habeas.errors import InputError, UsageError
+from habeas.keys import new_identity, seal
 from habeas.types import NS_PER_S
 
 BEGAN_NS = 1_777_622_403 * NS_PER_S + 250_400_000
@@ -171,6 +175,42 @@ def test_fetching_names_no_recipient(ask: Ask, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="for whom it was approved"):
         ask(exports.export, {}, export_id="exp-1", to="age1x", out=tmp_path / "x.age")
     assert not (tmp_path / "x.age").exists()
+
+
+# --- opening ----------------------------------------------------------------------------------------------------------
+
+
+def open_words(tmp_path: Path) -> list[str | Path]:
+    """The words that open a parcel of one film, encrypted to a key of this recipient."""
+    me = new_identity()
+    (tmp_path / "key.txt").write_text(me.secret)
+    (tmp_path / "footage.age").write_bytes(seal(me.recipient, packed()))
+    words = ["footage", "open", tmp_path / "footage.age", "--identity", tmp_path / "key.txt"]
+    return [*words, "--out", tmp_path / "films"]
+
+
+@pytest.mark.rule("E9")
+def test_only_with_a_key_of_the_log_it_is_said_to_hold(habeas: Habeas, tmp_path: Path) -> None:
+    words = open_words(tmp_path)
+    unproven = habeas(*words)
+    assert unproven.status == 0
+    assert "not proven: 1 films" in unproven.out
+    assert "holds" not in unproven.out
+    assert "an entry that came with them says that two approved them" in unproven.err
+    assert not habeas(*words, "--json").events[0]["proven"]
+    key = f"--key={LOG.verifier.encode()}"
+    proven = habeas(*words, key)
+    assert "holds: 1 films" in proven.out
+    assert "not proven" not in proven.out + proven.err
+    assert habeas(*words, key, "--json").events[0]["proven"]
+    assert (tmp_path / "films" / NAME).read_bytes() == FILM
+    assert habeas(*words, f"--key={OTHER_LOG.verifier.encode()}").status == 7
+
+
+def test_films_are_put_into_a_folder_that_can_be_made(habeas: Habeas, tmp_path: Path) -> None:
+    *words, _out = open_words(tmp_path)
+    (tmp_path / "file").touch()
+    assert habeas(*words, tmp_path / "file").status == 6
 
 
 # --- waiting ----------------------------------------------------------------------------------------------------------

@@ -13,23 +13,27 @@ It is a ZIP archive. Checking it takes no network:
 2. *Approval.* The entry says that two approved an export whose content has the hash of what the manifest says.
 3. *Proof.* It leads from that entry to a checkpoint that the log's key signed, and a quorum of the known witnesses.
 
-Without keys of the log the third step is left out, and said to be.
+Without keys of the log the third step is left out, and said to be. Who made the archive is not trusted: whatever it is
+made of, it holds, or a `ProofError` says why not.
 """
 
 import hashlib
 import io
 import json
+import struct
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Annotated, Any, Final, cast
 
 import rfc8785
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from habeas.audit.bundle import UNREADABLE, Exhibit, prove_entry
 from habeas.audit.note import VerifierKey
 from habeas.audit.policy import WitnessPolicy
 from habeas.audit.proof import parse_proof
+from habeas.clock import ns_of_utc
 from habeas.errors import FormatError, InputError, ProofError
 
 KIND: Final = "habeas export"
@@ -41,6 +45,9 @@ _README: Final = "README.txt"
 _JSON: Final = "manifest.json"
 _PROOF: Final = "entry.tlog-proof"
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)
+_BROKEN: Final = (*UNREADABLE, OverflowError, struct.error)
+"""What reading an archive raises, where its offsets are made up, too."""
+_MAX_SEQ: Final = 2**53 - 1
 _COPY: Final = "ask for the export again; keep this one, it is evidence"
 
 
@@ -134,57 +141,149 @@ def check(data: bytes, keys: Sequence[VerifierKey], policy: WitnessPolicy) -> Pa
     for name, sha256 in named.items():
         if hashlib.sha256(films[name]).hexdigest() != sha256:
             raise ProofError(f"{name} was changed", remedy=_COPY)  # 1
-    if content["reports_sha256"] != content_of(reports):
+    if content["reports_sha256"] != _hash(reports):
         raise ProofError("the reports were changed", remedy=_COPY)  # 1
     _check_approval(entry["opening"], content)  # 2
-    seen = 0
-    if keys:
-        proof = parse_proof(files[_PROOF])
-        seen = prove_entry(proof, entry, told["epochs"], keys, policy)  # 3
+    seen = _prove(files[_PROOF], entry, told["epochs"], keys, policy) if keys else 0  # 3
     return Parcel(content, reports, films, bool(keys), seen)
 
 
+def _hash(value: Mapping[str, object]) -> str:
+    """Return the hash of what somebody sent.
+
+    Raises:
+        FormatError: it has no canonical form: numbers too large or not finite, half a character, too deep.
+    """
+    try:
+        return content_of(value)
+    except (ValueError, RecursionError):
+        raise _no_parcel("its manifest holds what canonical JSON does not") from None
+
+
 def _check_approval(opening: Any, content: Any) -> None:
-    body = opening.get("body", {})
-    fits = opening.get("type") == "export.approved" and body.get("export") == content.get("export")
-    if not fits or body.get("sha256") != content_of(content):
+    body = opening["body"]
+    fits = opening["type"] == "export.approved" and body.get("export") == content["export"]
+    if not fits or body.get("sha256") != _hash(content):
         raise ProofError("its entry approved something else", remedy=_COPY)
+
+
+def _prove(
+    proof: bytes,
+    entry: Mapping[str, Any],
+    epochs: Mapping[str, int],
+    keys: Sequence[VerifierKey],
+    policy: WitnessPolicy,
+) -> int:
+    """Return how many witnesses cosigned the checkpoint that holds its entry.
+
+    Raises:
+        ProofError: none that is believed holds it.
+    """
+    try:
+        return prove_entry(parse_proof(proof), entry, epochs, keys, policy)
+    except (InputError, RecursionError):
+        raise _no_parcel("its proof or its entry is not of the form that it should be") from None
 
 
 def _unzipped(data: bytes) -> dict[str, bytes]:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             infos = archive.infolist()
+            if any(one.compress_type != zipfile.ZIP_STORED for one in infos):
+                raise _no_parcel("it is compressed")
             too_much = sum(one.file_size for one in infos) > 2 * MAX_BYTES or len(infos) > MAX_FILMS + 3
             if too_much or len({one.filename for one in infos}) != len(infos):
                 raise _no_parcel("it holds too much, or a name twice")
             return {one.filename: archive.read(one) for one in infos}
-    except UNREADABLE as error:
+    except _BROKEN as error:
         raise _no_parcel(f"no archive that can be read ({type(error).__name__})") from None
 
 
+# --- the manifest's form ----------------------------------------------------------------------------------------------
+
+
+def _film_name(name: str) -> str:
+    """Let the name of a file in one folder pass, and nothing else."""
+    stem = name.removesuffix(".mp4")
+    if stem == name or not (name.isascii() and stem.replace("-", "").replace("_", "").isalnum()):
+        raise ValueError("no name of a film")
+    return name
+
+
+def _time(text: str) -> str:
+    try:
+        ns_of_utc(text)
+    except InputError as error:
+        raise ValueError(error.message) from None
+    return text
+
+
+class _Told(BaseModel):
+    """Keys that a later version adds are hashed, and not understood."""
+
+    model_config = ConfigDict(strict=True, extra="ignore")
+
+
+_Sha256 = Annotated[str, Field(pattern=r"\A[0-9a-f]{64}\z")]
+_Time = Annotated[str, AfterValidator(_time)]
+
+
+class _Film(_Told):
+    name: Annotated[str, Field(max_length=200), AfterValidator(_film_name)]
+    camera: str
+    from_time: Annotated[_Time, Field(alias="from")]
+    until: _Time
+    sha256: _Sha256
+
+
+class _Content(_Told):
+    about: str
+    decision: _Sha256 | None
+    export: str
+    films: Annotated[list[_Film], Field(max_length=MAX_FILMS)]
+    recipient: str
+    reports_sha256: _Sha256
+    unredacted: bool
+
+
+class _Opening(_Told):
+    type: str
+    body: dict[str, object]
+
+
+class _Entry(_Told):
+    seq: Annotated[int, Field(ge=0, le=_MAX_SEQ)]
+    opening: _Opening
+    hidden: None
+
+
+class _Manifest(_Told):
+    content: _Content
+    reports: dict[str, dict[str, object]]
+    entry: _Entry
+    epochs: dict[str, Annotated[int, Field(ge=0, le=_MAX_SEQ)]]
+
+
 def _manifest(files: Mapping[str, bytes]) -> Any:
+    """Return the manifest as it was sent, which is what was hashed; it has the form of `_Manifest`.
+
+    Raises:
+        FormatError: it has not, or is of another kind or version.
+    """
     try:
         told = json.loads(files[_JSON])
-        if told["kind"] != KIND or told["v"] != VERSION:
-            raise _no_parcel("of another kind or version")
-        films = told["content"]["films"]
-        fits = all(_plain(one["name"]) and isinstance(one["sha256"], str) for one in films)
-        parts = (told["content"], told["reports"], told["entry"], told["entry"]["opening"], told["epochs"])
-        fits = fits and all(isinstance(one, dict) for one in parts) and type(told["entry"]["seq"]) is int
-        fits = fits and isinstance(told["content"]["reports_sha256"], str) and isinstance(films, list)
+        known = told["kind"] == KIND and told["v"] == VERSION
     except (KeyError, TypeError, ValueError, RecursionError):
         raise _no_parcel(f"it has no {_JSON} that can be read") from None
-    if not fits:
-        raise _no_parcel("its manifest is not of the form that it should be")
-    return dict(told)
-
-
-def _plain(name: object) -> bool:
-    """Tell whether this names a file in one folder, and nothing else."""
-    if not isinstance(name, str) or not name.endswith(".mp4"):
-        return False
-    return name.isascii() and name.replace("-", "").replace("_", "").removesuffix(".mp4").isalnum()
+    if not known:
+        raise _no_parcel("of another kind or version")
+    try:
+        films = _Manifest.model_validate(told).content.films
+    except (ValidationError, RecursionError):
+        raise _no_parcel("its manifest is not of the form that it should be") from None
+    if len({film.name.lower() for film in films}) != len(films):
+        raise _no_parcel("it names a film twice")
+    return told
 
 
 def _no_parcel(what: str) -> FormatError:

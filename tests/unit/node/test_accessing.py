@@ -480,8 +480,8 @@ def test_refused_it_is_destroyed_too_and_nobody_refuses_their_own(asking: Asking
 def test_its_deadline_is_told_and_after_three_months_the_clock_closes_it(asking: Asking) -> None:
     row = asking.approved()
     told = access.summary(row, asking.place.clock.now_ns())
-    assert (told["overdue"], told["left_s"]) == (False, 30 * 86400.0)
-    late = access.summary(row, asking.place.clock.now_ns() + 31 * DAY)
+    assert (told["overdue"], told["left_s"]) == (False, 28 * 86400.0)
+    late = access.summary(row, asking.place.clock.now_ns() + 29 * DAY)
     assert (late["overdue"], late["left_s"]) == (True, -86400.0)
     asking.place.clock.advance(92 * DAY)
     assert rule_of(lambda: asking.search(row)) == "state"
