@@ -33,6 +33,7 @@ EXPORT = {
     "until": "2026-05-01T10:20:00Z",
     "unredacted": False,
     "films": 1,
+    "damaged": 0,
     "failure": None,
     "ends": "2026-05-21T10:00:00Z",
     "done_s": 0,
@@ -83,7 +84,7 @@ def ask(token: Path) -> Ask:
 def report(**changes: Any) -> dict[str, Any]:
     """A report of a redaction, as the node tells it."""
     usual = {"pictures": 25, "shapes": {"detected": 3, "by-hand": 1}, "kept": [7], "by_hand": [], "seen_again": [2, 0]}
-    return {**usual, "doubts": [], "doubts_in_all": 0, "flaws": [], "suspended": False, **changes}
+    return {**usual, "doubts": [], "doubts_in_all": 0, "flaws": 0, "suspended": False, **changes}
 
 
 def place(number: int = 0, **more: Any) -> dict[str, Any]:
@@ -111,18 +112,25 @@ def test_what_was_spared_by_hand_is_shown_with_its_times(ask: Ask, capsys: pytes
 
 def test_what_a_person_had_better_know_of_a_film_is_shown(ask: Ask, capsys: pytest.CaptureFixture[str]) -> None:
     doubts = [place(number, what="long-gap", track_id=number) for number in range(30)]
-    out = shown(ask, capsys, doubts=doubts, doubts_in_all=2100, seen_again=[3, 2], suspended=True, flaws=["3 damaged"])
+    out = shown(ask, capsys, doubts=doubts, doubts_in_all=2100, seen_again=[3, 2], suspended=True, flaws=3)
     assert out.count("long-gap, track") == 20
     assert "and 2080 more: --json" in out
     assert "2 faces are seen uncovered in it still" in out
     assert "nobody is spared but by hand" in out
-    assert "flaw: 3 damaged" in out
+    assert "3 flaws in the footage" in out
+
+
+def test_what_could_not_be_read_is_told(ask: Ask, capsys: pytest.CaptureFixture[str]) -> None:
+    told = {**EXPORT, "damaged": 3}
+    ask(exports.show, {"GET exports/exp-1": [told]}, export_id="exp-1")
+    ask(exports.redact, {"POST exports": [told]}, about="hold-1")
+    assert capsys.readouterr().out.count("3 segments of the footage could not be read") == 2
 
 
 def test_what_there_is_nothing_of_is_not_shown(ask: Ask, capsys: pytest.CaptureFixture[str]) -> None:
     out = shown(ask, capsys)
     assert "25 pictures, 4 shapes, 1 tracks spared, 0 to look at" in out
-    for word in ("more: --json", "uncovered", "by hand", "flaw"):
+    for word in ("more: --json", "uncovered", "by hand", "flaw", "could not be read"):
         assert word not in out
 
 
@@ -201,6 +209,7 @@ def test_only_with_a_key_of_the_log_it_is_said_to_hold(habeas: Habeas, tmp_path:
     key = f"--key={LOG.verifier.encode()}"
     proven = habeas(*words, key)
     assert "holds: 1 films" in proven.out
+    assert "1 segments of the footage could not be read" in proven.out
     assert "not proven" not in proven.out + proven.err
     assert habeas(*words, key, "--json").events[0]["proven"]
     assert (tmp_path / "films" / NAME).read_bytes() == FILM

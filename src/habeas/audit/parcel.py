@@ -238,6 +238,7 @@ class _Film(_Told):
 
 class _Content(_Told):
     about: str
+    damaged: list[str]
     decision: _Sha256 | None
     export: str
     films: Annotated[list[_Film], Field(max_length=MAX_FILMS)]
