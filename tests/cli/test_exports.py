@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -17,6 +17,8 @@ from habeas.cli import access, exports
 from habeas.cli.client import Asked, Client
 from habeas.cli.following import follow
 from habeas.cli.times import parse_moment
+from habeas.engine.redacting import Examination, Redacted
+from habeas.engine.screening import Looking
 from habeas.errors import InputError, UsageError
 from habeas.keys import new_identity, seal
 from habeas.types import NS_PER_S
@@ -83,8 +85,11 @@ def ask(token: Path) -> Ask:
 
 def report(**changes: Any) -> dict[str, Any]:
     """A report of a redaction, as the node tells it."""
-    usual = {"pictures": 25, "shapes": {"detected": 3, "by-hand": 1}, "kept": [7], "by_hand": [], "seen_again": [2, 0]}
-    return {**usual, "doubts": [], "doubts_in_all": 0, "flaws": 0, "suspended": False, **changes}
+    redacted = Redacted(25, 8, "ab" * 32, {"detected": 3, "by-hand": 1}, (2, 0), (7,), (), (), 0)
+    examination = Examination(1, cast("Looking", None), 25, (64, 48), {}, (), 0, ())
+    told = {**redacted.as_json(examination), "suspended": False}
+    assert changes.keys() <= told.keys()
+    return dict(json.loads(json.dumps({**told, **changes})))
 
 
 def place(number: int = 0, **more: Any) -> dict[str, Any]:
