@@ -169,7 +169,7 @@ def _check_approval(opening: Any, content: Any) -> None:
 
 def _prove(
     proof: bytes,
-    entry: Mapping[str, Any],
+    entry: Any,
     epochs: Mapping[str, int],
     keys: Sequence[VerifierKey],
     policy: WitnessPolicy,
