@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -17,6 +17,8 @@ from habeas.cli import access, exports
 from habeas.cli.client import Asked, Client
 from habeas.cli.following import follow
 from habeas.cli.times import parse_moment
+from habeas.engine.redacting import Examination, Redacted
+from habeas.engine.screening import Looking
 from habeas.errors import InputError, UsageError
 from habeas.keys import new_identity, seal
 from habeas.types import NS_PER_S
@@ -33,6 +35,7 @@ EXPORT = {
     "until": "2026-05-01T10:20:00Z",
     "unredacted": False,
     "films": 1,
+    "damaged": 0,
     "failure": None,
     "ends": "2026-05-21T10:00:00Z",
     "done_s": 0,
@@ -82,8 +85,11 @@ def ask(token: Path) -> Ask:
 
 def report(**changes: Any) -> dict[str, Any]:
     """A report of a redaction, as the node tells it."""
-    usual = {"pictures": 25, "shapes": {"detected": 3, "by-hand": 1}, "kept": [7], "by_hand": [], "seen_again": [2, 0]}
-    return {**usual, "doubts": [], "doubts_in_all": 0, "flaws": [], "suspended": False, **changes}
+    redacted = Redacted(25, 8, "ab" * 32, {"detected": 3, "by-hand": 1}, (2, 0), (7,), (), (), 0)
+    examination = Examination(1, cast("Looking", None), 25, (64, 48), {}, (), 0, ())
+    told = {**redacted.as_json(examination), "suspended": False}
+    assert changes.keys() <= told.keys()
+    return dict(json.loads(json.dumps({**told, **changes})))
 
 
 def place(number: int = 0, **more: Any) -> dict[str, Any]:
@@ -111,18 +117,25 @@ def test_what_was_spared_by_hand_is_shown_with_its_times(ask: Ask, capsys: pytes
 
 def test_what_a_person_had_better_know_of_a_film_is_shown(ask: Ask, capsys: pytest.CaptureFixture[str]) -> None:
     doubts = [place(number, what="long-gap", track_id=number) for number in range(30)]
-    out = shown(ask, capsys, doubts=doubts, doubts_in_all=2100, seen_again=[3, 2], suspended=True, flaws=["3 damaged"])
+    out = shown(ask, capsys, doubts=doubts, doubts_in_all=2100, seen_again=[3, 2], suspended=True, flaws=3)
     assert out.count("long-gap, track") == 20
     assert "and 2080 more: --json" in out
     assert "2 faces are seen uncovered in it still" in out
     assert "nobody is spared but by hand" in out
-    assert "flaw: 3 damaged" in out
+    assert "3 flaws in the footage" in out
+
+
+def test_what_could_not_be_read_is_told(ask: Ask, capsys: pytest.CaptureFixture[str]) -> None:
+    told = {**EXPORT, "damaged": 3}
+    ask(exports.show, {"GET exports/exp-1": [told]}, export_id="exp-1")
+    ask(exports.redact, {"POST exports": [told]}, about="hold-1")
+    assert capsys.readouterr().out.count("3 segments of the footage could not be read") == 2
 
 
 def test_what_there_is_nothing_of_is_not_shown(ask: Ask, capsys: pytest.CaptureFixture[str]) -> None:
     out = shown(ask, capsys)
     assert "25 pictures, 4 shapes, 1 tracks spared, 0 to look at" in out
-    for word in ("more: --json", "uncovered", "by hand", "flaw"):
+    for word in ("more: --json", "uncovered", "by hand", "flaw", "could not be read"):
         assert word not in out
 
 
@@ -201,6 +214,10 @@ def test_only_with_a_key_of_the_log_it_is_said_to_hold(habeas: Habeas, tmp_path:
     key = f"--key={LOG.verifier.encode()}"
     proven = habeas(*words, key)
     assert "holds: 1 films" in proven.out
+<<<<<<< HEAD
+=======
+    assert "1 segments of the footage could not be read" in proven.out
+>>>>>>> w-cli
     assert "not proven" not in proven.out + proven.err
     assert habeas(*words, key, "--json").events[0]["proven"]
     assert (tmp_path / "films" / NAME).read_bytes() == FILM

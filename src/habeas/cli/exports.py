@@ -114,11 +114,17 @@ def _say_made(told: Json) -> None:
         say(f"{export_id} is redacting: habeas footage show {export_id} says when it is ready")
         return
     say(f"{export_id} is {told['state']}, {told['films']} films")
+    _say_damaged(told["damaged"])
     doubts = sum(int(one["doubts_in_all"]) for one in told.get("reports", {}).values())
     if doubts:
         say(f"{doubts} places to look at: habeas footage show {export_id}")
     if told["state"] == _READY:
         say(f"look at it: habeas footage play {export_id}; then: habeas footage export {export_id} --to age1...")
+
+
+def _say_damaged(segments: int) -> None:
+    if segments:
+        say(f"{segments} segments of the footage could not be read, and are in no film")
 
 
 @app.command("exports", epilog="Example: `habeas footage exports --all`")
@@ -158,6 +164,7 @@ def _say_export(told: Json) -> None:
     if told.get("content_hash"):
         pairs.append(("hash", told["content_hash"]))
     facts(pairs)
+    _say_damaged(told["damaged"])
     for name, report in told.get("reports", {}).items():
         _say_report(name, report)
 
@@ -171,8 +178,8 @@ def _say_report(name: str, report: Json) -> None:
         say("  recognition was suspended in it: nobody is spared but by hand")
     if any(report["seen_again"][-1:]):
         say(f"  {report['seen_again'][-1]} faces are seen uncovered in it still")
-    for flaw in report["flaws"]:
-        say(f"  flaw: {flaw}")
+    if report["flaws"]:
+        say(f"  {report['flaws']} flaws in the footage: damaged packets, and the like")
     spared = [("spared by hand", *_where(one)) for one in report["by_hand"] if one["spare"]]
     doubts = [(f"{one['what']}, track {one['track_id']}", *_where(one)) for one in report["doubts"][:_SHOWN]]
     if spared or doubts:
@@ -317,7 +324,7 @@ def _save(parcel: "Parcel", out: Path) -> None:
 
 def _told(parcel: "Parcel") -> dict[str, Any]:
     content = parcel.content
-    names = ("export", "about", "films", "unredacted", "decision")
+    names = ("export", "about", "films", "damaged", "unredacted", "decision")
     return {**{name: content[name] for name in names}, "proven": parcel.proven, "witnesses": parcel.witnesses}
 
 
@@ -329,6 +336,7 @@ def _say_parcel(parcel: "Parcel", out: Path) -> None:
         (one["name"], one["camera"], show_told(one["from"]), show_told(one["until"])) for one in parcel.content["films"]
     ]
     table(("film", "camera", "from", "until"), rows, none="no films")
+    _say_damaged(len(parcel.content["damaged"]))
     if not parcel.proven:
         note("an entry that came with them says that two approved them; that the log holds it was not proven", "bold")
         note("  prove it: --key, the log's key from another place than this file", "default")

@@ -27,6 +27,7 @@ def content() -> dict[str, Any]:
     }
     return {
         "about": "hold-1",
+        "damaged": ["gate-segment"],
         "decision": None,
         "export": "exp-1",
         "films": [film],

@@ -1,6 +1,7 @@
 """Footage through a real sealed worker: who is in it arrives as probes at their time of capture; lies end the job."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -57,8 +58,13 @@ def screening(settings: Settings) -> Iterator[Screening]:
 
 
 def stretch(parts: list[Record], after_s: float = 0.0) -> Stretch:
-    began_ns = BEGAN_NS + round(after_s * NS_PER_S)
-    return Stretch(Header("gate", BEGAN_NS, BEGAN_NS, "footage-1", "s", "h264", (640, 360), began_ns), tuple(parts))
+    began_ns = at_ns = BEGAN_NS + round(after_s * NS_PER_S)
+    timed = []
+    for part in parts:
+        timed.append(replace(part, captured_at_ns=at_ns))
+        at_ns += part.lasts_ns
+    header = Header("gate", BEGAN_NS, BEGAN_NS, "footage-1", "s", "h264", (640, 360), began_ns)
+    return Stretch(header, tuple(timed))
 
 
 def searched(screening: Screening, stretches: list[Stretch], looking: Looking = LOOKING) -> list[Screened]:
