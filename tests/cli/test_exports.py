@@ -214,10 +214,7 @@ def test_only_with_a_key_of_the_log_it_is_said_to_hold(habeas: Habeas, tmp_path:
     key = f"--key={LOG.verifier.encode()}"
     proven = habeas(*words, key)
     assert "holds: 1 films" in proven.out
-<<<<<<< HEAD
-=======
     assert "1 segments of the footage could not be read" in proven.out
->>>>>>> w-cli
     assert "not proven" not in proven.out + proven.err
     assert habeas(*words, key, "--json").events[0]["proven"]
     assert (tmp_path / "films" / NAME).read_bytes() == FILM

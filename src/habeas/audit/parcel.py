@@ -169,11 +169,7 @@ def _check_approval(opening: Any, content: Any) -> None:
 
 def _prove(
     proof: bytes,
-<<<<<<< HEAD
     entry: Mapping[str, object],
-=======
-    entry: Any,
->>>>>>> w-cli
     epochs: Mapping[str, int],
     keys: Sequence[VerifierKey],
     policy: WitnessPolicy,
@@ -242,10 +238,7 @@ class _Film(_Told):
 
 class _Content(_Told):
     about: str
-<<<<<<< HEAD
-=======
     damaged: list[str]
->>>>>>> w-cli
     decision: _Sha256 | None
     export: str
     films: Annotated[list[_Film], Field(max_length=MAX_FILMS)]
@@ -291,11 +284,7 @@ def _manifest(files: Mapping[str, bytes]) -> Any:
         raise _no_parcel("its manifest is not of the form that it should be") from None
     if len({film.name.lower() for film in films}) != len(films):
         raise _no_parcel("it names a film twice")
-<<<<<<< HEAD
     return dict(told)
-=======
-    return told
->>>>>>> w-cli
 
 
 def _no_parcel(what: str) -> FormatError:
