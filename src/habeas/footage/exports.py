@@ -165,7 +165,7 @@ def begin(tx: Tx, keys: KeyStore, actor: Actor, asked: Asked) -> Export:
 
 def _check_number(tx: Tx, about: str) -> None:
     """Check that there are not too many already: each takes room, and hours of a core."""
-    there = tx.find(Export, state=[state.value for state in set(State) - OVER])
+    there = tx.find(Export, state=[state.value for state in set(State) - OVER - {State.FAILED}])
     if len(there) >= MOST_EXPORTS or sum(one.about == about for one in there) >= MOST_OF_ONE:
         raise RuleError(
             f"there are {len(there)} exports, {MOST_OF_ONE} at most of one hold or request and {MOST_EXPORTS} in all",
