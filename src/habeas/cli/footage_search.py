@@ -18,7 +18,7 @@ def search(
     authorisation_id: Annotated[str, typer.Argument(help="Of an authorisation of --kind retrospective.")],
     wait: Follow = None,
 ) -> None:
-    """Search the footage that an authorisation names, once; what is found are alerts, in `habeas review queue`.
+    """Search the footage that an authorisation names, once; what is found are alerts, in `habeas review list`.
 
     The node does it: Ctrl-C leaves it running, and the same command shows again how far it is, and what it came to.
     """
@@ -46,7 +46,7 @@ def _say(told: Json) -> None:
         say(f"  no footage      {_minutes(told['missing_s'])}")
     if told["damaged"]:
         say(f"  damaged         {told['damaged']} segments")
-    say(f"  alerts          {told['alerts']}: see `habeas review queue`")
+    say(f"  alerts          {told['alerts']}: see `habeas review list`")
 
 
 def _minutes(seconds: float) -> str:

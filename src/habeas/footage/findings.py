@@ -204,7 +204,7 @@ def judge(tx: Tx, actor: Actor, access_id: str, finding_id: str, *, same: bool) 
         raise RuleError("this finding was judged", rule="once-each", remedy="see `habeas access findings`")
     if actor.account_id not in finding.looked:
         raise RuleError(
-            "whoever judges has looked", rule="look-first", remedy=f"habeas access findings {access_id} --save DIR"
+            "whoever judges has looked", rule="look-first", remedy=f"habeas access look {access_id} {finding_id}"
         )
     changes = {} if same else {"found_sealed": None, "image_sealed": None}
     state = SAME if same else DIFFERENT
