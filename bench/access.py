@@ -34,6 +34,7 @@ from habeas.measure.scenes import Scene, draw_scene
 from habeas.measure.strangers import strangers
 from habeas.measure.walks import FaceTruth, Walk
 from habeas.models.pull import fetch
+from habeas.node.sweeping import LOOKS_HZ
 from habeas.pipeline import Matcher
 from habeas.settings import DetectSettings
 from habeas.types import NS_PER_S, U8, Alert, Basis, Frame, Probe
@@ -144,7 +145,7 @@ def _film(screening: Screening, people: dict[str, Head], names: Sequence[str], s
         Record(Kind.PART, _BEGAN_NS + part.captured_at_ns, part.lasts_ns, part.data) for part in remux_file(path)
     )
     header = Header("gate", _BEGAN_NS, _BEGAN_NS, "footage-1", f"s{seed}", "h264", scene.size_wh, _BEGAN_NS)
-    looking = Looking("gate", _BEGAN_NS, _BEGAN_NS + 600 * NS_PER_S, DetectSettings())
+    looking = Looking("gate", _BEGAN_NS, _BEGAN_NS + 600 * NS_PER_S, DetectSettings(rate_hz=LOOKS_HZ))
     found = [one for reel in reels_of([Stretch(header, parts)]) for one in _screened(screening, reel, looking)]
     return Film(tuple(names), tuple(found), truth)  # type: ignore[arg-type]  # what a search yields
 

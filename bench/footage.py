@@ -25,6 +25,7 @@ from habeas.measure.heads import cut_out
 from habeas.measure.portraits import PORTRAITS, load_portraits
 from habeas.measure.scenes import Scene, demo_scene, draw_scene, render_frames
 from habeas.models.pull import fetch
+from habeas.node.sweeping import LOOKS_HZ
 from habeas.settings import DetectSettings
 from habeas.types import NS_PER_S, Frame, Probe
 from habeas.video import ArrayPicture
@@ -81,7 +82,7 @@ def _searched(app: App, films: Sequence[tuple[Record, ...]]) -> dict[str, object
         header = Header("gate", began_ns, began_ns, "footage-1", f"s{len(stretches)}", "h264", FULL_HD, at_ns)
         stretches.append(Stretch(header, parts))
         at_ns += sum(part.lasts_ns for part in parts)
-    looking = Looking("gate", began_ns, began_ns + 600 * NS_PER_S, DetectSettings())
+    looking = Looking("gate", began_ns, began_ns + 600 * NS_PER_S, DetectSettings(rate_hz=LOOKS_HZ))
     with Screening(app.settings.models) as screening:
         loaded_s, began_s = cpu_s(screening.process.pid), time.monotonic()
         found = [one for reel in reels_of(stretches) for one in _screened(screening, reel, looking)]

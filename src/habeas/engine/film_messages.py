@@ -1,5 +1,6 @@
 """What a node and a worker that goes through footage say to each other; bounds and checks as in `engine.messages`."""
 
+import math
 from typing import Annotated, Final, Self
 
 from pydantic import Field, model_validator
@@ -40,6 +41,11 @@ class FilmOrder(Message):
         """One, of memory without a name."""
         return 1
 
+    @property
+    def looks_hz(self) -> float:
+        """At how many pictures a second is looked; all, if nothing else is said."""
+        return math.inf
+
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if self.until_ns <= self.from_ns or any(first + size > MAX_FILM_BYTES for first, size, _ in self.places):
@@ -60,6 +66,7 @@ class FilmOrder(Message):
             until_ns=self.until_ns,
             masks=tuple(Mask(*edges) for edges in self.masks),
             clock=clock,
+            looks_hz=self.looks_hz,
         )
 
 
@@ -72,3 +79,8 @@ class SearchFilm(FilmOrder):
 
     TYPE = 8
     detect: DetectSettings
+
+    @property
+    def looks_hz(self) -> float:
+        """At how many pictures a second is looked."""
+        return self.detect.rate_hz

@@ -3,6 +3,7 @@
 Each step is repeated in a thread of its own: none waits for another, and no end waits for work that takes hours.
 """
 
+import os
 from collections.abc import Callable, Iterator
 from typing import Final
 
@@ -24,6 +25,11 @@ _TICK_S: Final = 1.0
 _SWEEP_S: Final = 60.0
 Repeated = tuple[str, Callable[[], object], float]
 """A step, what it is called, and the seconds between two of it."""
+
+
+def _half_the_cores() -> int:
+    """Return how many workers may go through footage at the same time: cameras that are live have the other half."""
+    return max(1, len(os.sched_getaffinity(0)) // 2)
 
 
 class FootageWork:
@@ -54,7 +60,9 @@ class FootageWork:
         def redacting() -> Redacting:
             return Redacting(settings.models)
 
-        self.retrospect: Final = Retrospect(means, self.folder, self.held, screening, settings.detect)
+        self.retrospect: Final = Retrospect(
+            means, self.folder, self.held, screening, settings.detect, at_once=_half_the_cores()
+        )
         self.accessing: Final = Accessing(
             means, self.folder, copies, screening, settings.detect, reserve_bytes=reserve_bytes
         )

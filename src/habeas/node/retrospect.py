@@ -2,9 +2,11 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from habeas.engine.run import TrackEnd
 from habeas.engine.screening import Screening
@@ -20,12 +22,12 @@ from habeas.node.sweeping import Came, Job, Stop, Sweeper
 from habeas.review.alerts import runs
 from habeas.settings import DetectSettings
 from habeas.store.footage_records import FootageSearch, Hold
-from habeas.store.records import Authorisation
+from habeas.store.records import Authorisation, Camera
 from habeas.types import GalleryView, Origin, Probe
 
 
 class Retrospect:
-    """Runs the searches that were begun. `step` is called again and again by one thread.
+    """Runs the searches that were begun, several cameras of one at the same time. `step` is called by one thread.
 
     Args:
         means: to compare and raise alerts.
@@ -33,33 +35,40 @@ class Retrospect:
         held: where what is preserved lies: of holds that name the authorisation.
         worker: starts a worker that goes through footage.
         detect: how faces are looked for, but for the camera's smallest face.
+        at_once: so many cameras at most, a worker and a core each.
     """
 
     def __init__(
-        self, means: Means, footage: FootageFolder, held: Path, worker: Callable[[], Screening], detect: DetectSettings
+        self,
+        means: Means,
+        footage: FootageFolder,
+        held: Path,
+        worker: Callable[[], Screening],
+        detect: DetectSettings,
+        at_once: int,
     ) -> None:
         self._means = means
         self._places = _Places(means, footage, held)
         self._worker = worker
         self._detect = detect
+        self._at_once = at_once
         self._lock = threading.Lock()
         self._ending = False
-        self._sweeper: Sweeper | None = None
-        self._job: _Searching | None = None
-        self._now: dict[str, tuple[str, int]] = {}
+        self._runs: dict[_Searching, Sweeper] = {}
 
-    def progress(self, authorisation_id: str) -> tuple[str, int] | None:
-        """Return whose footage is searched at this moment, and for how long of the present reel, ns; None: none is."""
-        return self._now.get(authorisation_id)
+    def progress(self, authorisation_id: str) -> dict[str, int]:
+        """Return whose footage is searched at this moment: camera, and for how long of its present reel, ns."""
+        with self._lock:
+            now = [job.now for job in self._runs if job.authorisation_id == authorisation_id]
+        return dict(filter(None, now))
 
     def stop(self) -> None:
         """Stop soon, from any thread: after a restart each search goes on after its last reel."""
         with self._lock:
             self._ending = True
-            if self._sweeper is not None:
-                self._sweeper.stop()
-            if self._job is not None:
-                self._job.stop_waiting()
+            for job, sweeper in self._runs.items():
+                sweeper.stop()
+                job.stop_waiting()
 
     def step(self) -> None:
         """Go on with each search that was begun, until it is over or may not go on now.
@@ -73,29 +82,41 @@ class Retrospect:
             rows = tx.find(Authorisation, authorisation_id=begun)  # those of access requests are of `node.accessing`
         with ExitStack() as failures:  # one that fails keeps no other
             for row in rows:
-                failures.callback(self._begin, row)
+                failures.callback(self._search, row)
 
-    def _begin(self, row: Authorisation) -> None:
+    def _search(self, row: Authorisation) -> None:
+        """Go through the footage of its cameras; those that were removed have dropped out.
+
+        It is over when all of it was gone through, or with its authorisation; else it goes on with the next step.
+        """
+        named = (self._means.gallery.camera(camera_id) for camera_id in sorted(dict(row.cameras)))
+        cameras = [camera for camera in named if camera is not None]
+        with ThreadPoolExecutor(self._at_once, "retrospect") as pool:
+            sweeps = [pool.submit(self._sweep, row, camera) for camera in cameras]
+        through = [sweep.result() for sweep in sweeps]
+        with self._means.store.write() as tx:
+            if all(through):
+                searches.finish(tx, row.authorisation_id, searches.DONE)
+            elif not runs(tx.get(Authorisation, row.authorisation_id), tx.now_ns):
+                searches.finish(tx, row.authorisation_id, searches.ENDED)
+
+    def _sweep(self, row: Authorisation, camera: Camera) -> bool:
+        """Go through the footage of a camera; tell whether that came to its end."""
         means = self._means
+        job = _Searching(row, means, self._places)
         with Sweeper(means.gallery, means.keys, means.time, self._worker, self._detect) as sweeper:
-            self._search(row, sweeper)
-
-    def _search(self, row: Authorisation, sweeper: Sweeper) -> None:
-        job = _Searching(row, self._means, self._places, self._now)
-        with self._lock:
-            self._sweeper, self._job = sweeper, job
-            if self._ending:
-                return
-        try:
-            for camera_id in sorted(camera_id for camera_id, _digest in row.cameras):
-                camera = self._means.gallery.camera(camera_id)
-                if camera is not None:  # one that was removed has dropped out
-                    sweeper.sweep(job, camera, row.from_ns, row.until_ns)
-            job.finish()
-        except Stop:
-            job.finish_if_over()
-        finally:
-            self._now.pop(row.authorisation_id, None)
+            with self._lock:
+                if self._ending:
+                    return False
+                self._runs[job] = sweeper
+            try:
+                sweeper.sweep(job, camera, row.from_ns, row.until_ns)
+            except Stop:
+                return False
+            finally:
+                with self._lock:
+                    del self._runs[job]
+        return True
 
 
 @dataclass(frozen=True)
@@ -118,28 +139,27 @@ class _Places:
 
 
 class _Searching(Job):
-    """The search under one authorisation.
+    """The search of one camera's footage under an authorisation.
 
     Args:
         row: the authorisation.
         means: to compare and raise alerts.
         places: where footage is.
-        now: where it tells how far it is, by authorisation.
     """
 
-    def __init__(self, row: Authorisation, means: Means, places: _Places, now: dict[str, tuple[str, int]]) -> None:
-        self._row = row
-        self._id = row.authorisation_id
+    def __init__(self, row: Authorisation, means: Means, places: _Places) -> None:
+        self.authorisation_id: Final = row.authorisation_id
+        self.now: tuple[str, int] | None = None
+        """Its camera, and for how long of the present reel it was gone through, ns; None between two reels."""
         self._means = means
         self._places = places
-        self._now = now
         self._alerting = Alerting(means, self._view_of)
         self._alerts = 0
 
     def _view_of(self, origin: Origin) -> GalleryView:
         means = self._means
         means.time.require_trust()
-        view = means.gallery.footage_view(origin.camera_id, self._id, means.time.now_ns())
+        view = means.gallery.footage_view(origin.camera_id, self.authorisation_id, means.time.now_ns())
         if view is None:
             raise RuleError("nothing may be compared with this footage now", rule="scope", remedy="drop it")
         return view
@@ -150,13 +170,13 @@ class _Searching(Job):
 
     def check(self, camera_id: str) -> None:
         """Check that it may go on: its authorisation runs, and nothing else forbids comparing."""
-        means = self._means
-        if means.time.jumped or means.gallery.footage_view(camera_id, self._id, means.time.now_ns()) is None:
+        means, now_ns = self._means, self._means.time.now_ns()
+        if means.time.jumped or means.gallery.footage_view(camera_id, self.authorisation_id, now_ns) is None:
             raise Stop
 
     def footage(self, window: Window) -> Iterator[Stretch | Damage]:
         """Yield what there is of it that may be searched under this authorisation."""
-        return self._places.found(self._id, window)
+        return self._places.found(self.authorisation_id, window)
 
     def take(self, found: Probe | TrackEnd) -> None:
         """Compare, and raise an alert of what matches."""
@@ -172,7 +192,7 @@ class _Searching(Job):
     def begun(self, camera_id: str, from_ns: int) -> int:
         """Return from when on a camera's footage is still to be searched."""
         with self._means.store.read() as tx:
-            return searches.done_until_ns(searches.search_of(tx, self._id), camera_id, from_ns)
+            return searches.done_until_ns(searches.search_of(tx, self.authorisation_id), camera_id, from_ns)
 
     def note(self, camera_id: str, until_ns: int, came: Came, *, suspended_ns: int = 0, missing_ns: int = 0) -> None:
         """Note it, and how many alerts were raised since this was last done."""
@@ -180,7 +200,7 @@ class _Searching(Job):
         with self._means.store.write() as tx:
             searches.note_done(
                 tx,
-                self._id,
+                self.authorisation_id,
                 camera_id,
                 until_ns,
                 watched_ns=came.watched_ns,
@@ -191,19 +211,8 @@ class _Searching(Job):
                 tracks=came.tracks,
                 found=alerts,
             )
-        self._now.pop(self._id, None)
+        self.now = None
 
     def tell(self, camera_id: str, watched_ns: int) -> None:
         """Note for whoever looks how far it is."""
-        self._now[self._id] = camera_id, watched_ns
-
-    def finish(self) -> None:
-        """Note that all of it was searched."""
-        with self._means.store.write() as tx:
-            searches.finish(tx, self._id, searches.DONE)
-
-    def finish_if_over(self) -> None:
-        """Note that it ended with its authorisation; else it goes on with the next step."""
-        with self._means.store.write() as tx:
-            if not runs(tx.get(Authorisation, self._id), tx.now_ns):
-                searches.finish(tx, self._id, searches.ENDED)
+        self.now = camera_id, watched_ns

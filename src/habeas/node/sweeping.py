@@ -10,7 +10,7 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Self
+from typing import Final, Self
 
 from habeas.authority.gallery import Gallery
 from habeas.engine.messages import Counters
@@ -24,6 +24,9 @@ from habeas.settings import DetectSettings
 from habeas.store.records import Camera
 from habeas.types import Probe
 from habeas.video.masks import Mask
+
+LOOKS_HZ: Final = 3.125
+"""At most so many pictures a second are looked at: nobody waits for the first of a track (docs/decisions/0008)."""
 
 
 class Stop(Exception):
@@ -84,7 +87,7 @@ class Sweeper:
         keys: without its key footage is looked at no further, whatever lies in memory.
         clock: the store's; deadlines are asked of it.
         worker: starts one.
-        detect: how faces are looked for, but for the camera's smallest face.
+        detect: how faces are looked for, but for the camera's smallest face and `LOOKS_HZ`.
     """
 
     def __init__(
@@ -167,7 +170,8 @@ class Sweeper:
             came.damaged += 1
 
     def _looking(self, camera: Camera, window: Window) -> Looking:
-        detect = self._detect.model_copy(update={"min_face_px": camera.min_face_px})
+        rate_hz = min(LOOKS_HZ, self._detect.rate_hz)
+        detect = self._detect.model_copy(update={"min_face_px": camera.min_face_px, "rate_hz": rate_hz})
         masks = tuple(Mask(*box) for box in camera.masks)
         return Looking(window.camera_id, window.from_ns, window.until_ns, detect, masks)
 

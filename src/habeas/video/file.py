@@ -1,5 +1,6 @@
 """Recorded video: every frame in order, survived flaws noted."""
 
+import math
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -23,6 +24,7 @@ _MAX_SIDE_PX: Final = 8192
 """Larger pictures are refused: no camera makes them, and one frame would take 100 MB."""
 _GAP_STEPS: Final = 8
 """So many pictures missing in a row are worth a note: transport streams lose damaged parts without an error."""
+_PLENTY: Final = 4.0
 _LEAP_NS: Final = DAY_NS
 """Timestamps that leap further than this are damaged, and would overflow in the end."""
 
@@ -33,12 +35,14 @@ class VideoFile:
     Args:
         path: of the file.
         clock: tells when it was opened.
+        looks_hz: at so many pictures a second is looked. Where the file has `_PLENTY` times as many, those on which no
+            other depends are left out: of what many encoders write they are half, and half of the work.
 
     Raises:
         SourceError: missing, unreadable, or without video.
     """
 
-    def __init__(self, path: Path, clock: Clock) -> None:
+    def __init__(self, path: Path, clock: Clock, looks_hz: float = math.inf) -> None:
         quiet()
         name = str(path)
         self._path = path
@@ -52,6 +56,8 @@ class VideoFile:
             self._stream = video_stream(self._container, name)
             _check_size(name, self._stream.width, self._stream.height)
             self._rate_hz = float(self._stream.average_rate or self._stream.guessed_rate or _FALLBACK_RATE_HZ)
+            if self._rate_hz >= _PLENTY * looks_hz:
+                self._stream.codec_context.skip_frame = "NONREF"
             ticks = self._container.duration
             self._duration_ns = None if ticks is None or ticks <= 0 else ticks * (NS_PER_S // av.time_base)
             self._end_ns = (self._container.start_time or 0) * (NS_PER_S // av.time_base) + (self._duration_ns or 0)
@@ -78,7 +84,7 @@ class VideoFile:
         return self._flaws.noted()
 
     def frames(self) -> Iterator[Frame]:
-        """Yield every frame that can be decoded; damage is skipped and noted.
+        """Yield every frame that can be decoded and is not left out; damage is skipped and noted.
 
         Raises:
             SourceError: not one frame could be decoded.

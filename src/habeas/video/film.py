@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+import math
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -56,18 +57,19 @@ class _Segment:
         return self._name
 
 
-def video_of(name: str, data: bytes, clock: Clock) -> VideoFile:
+def video_of(name: str, data: bytes, clock: Clock, looks_hz: float = math.inf) -> VideoFile:
     """Return a video that is in memory.
 
     Args:
         name: for messages.
         data: the file's content.
         clock: for `VideoFile`.
+        looks_hz: for `VideoFile`.
 
     Raises:
         SourceError: it cannot be read as video.
     """
-    return VideoFile(cast("Path", _Segment(name, data)), clock)
+    return VideoFile(cast("Path", _Segment(name, data)), clock, looks_hz)
 
 
 class Film:
@@ -81,6 +83,7 @@ class Film:
         until_ns: and those from this one on.
         masks: what is covered in every picture.
         clock: for `VideoFile`.
+        looks_hz: for `VideoFile`.
     """
 
     def __init__(
@@ -93,6 +96,7 @@ class Film:
         until_ns: int,
         masks: Sequence[Mask],
         clock: Clock,
+        looks_hz: float = math.inf,
     ) -> None:
         if not places:
             raise InputError(f"there is no footage of {camera_id}", remedy="see: habeas footage list")
@@ -103,6 +107,7 @@ class Film:
         self._until_ns = until_ns
         self._masks = tuple(masks)
         self._clock = clock
+        self._looks_hz = looks_hz
         self._flaws = Flaws()
         self._closed = False
         self._last_ns: int | None = None
@@ -151,7 +156,7 @@ class Film:
 
     def _segment(self, place: Place) -> VideoFile:
         data = os.pread(self._file.fileno(), place.size_bytes, place.first_byte)
-        return video_of(self.origin.camera_id, data, self._clock)
+        return video_of(self.origin.camera_id, data, self._clock, self._looks_hz)
 
     def _timed(self, video: VideoFile, place: Place) -> Iterator[Frame]:
         zero_ns: int | None = None

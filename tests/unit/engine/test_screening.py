@@ -95,7 +95,8 @@ def test_who_is_in_footage_arrives_at_the_time_of_capture(
     assert {probe.track_id for probe in seen} <= set(ended)
     assert len(ended) == len(set(ended))
     total = [one for one in found if isinstance(one, Counters)][-1]
-    assert total.decoded == total.analysed + total.gated == 2 * LASTS_S * 25
+    assert total.decoded == total.analysed + total.gated
+    assert LASTS_S * 25 <= total.decoded <= 2 * LASTS_S * 25, "those on which no other depends may be left out"
     assert 2 * LASTS_S - 0.2 < total.analysed_ns / NS_PER_S < 2 * LASTS_S + 1.1  # the gap counts as a second
 
 
@@ -103,7 +104,7 @@ def test_pictures_outside_the_interval_are_not_looked_at(screening: Screening, s
     looking = Looking("gate", BEGAN_NS + NS_PER_S, BEGAN_NS + 2 * NS_PER_S, DetectSettings())
     found = searched(screening, [stretch(street)], looking)
     total = [one for one in found if isinstance(one, Counters)][-1]
-    assert total.decoded == 25
+    assert 8 <= total.decoded <= 25
     # The control of masks: the same footage, and nobody in it.
     hidden = Looking("gate", BEGAN_NS, LOOKING.until_ns, DetectSettings(), (Mask(0, 0, 1, 1),))
     assert probes(searched(screening, [stretch(street)], hidden)) == []

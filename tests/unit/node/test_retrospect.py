@@ -1,6 +1,7 @@
 """A search of footage: once, under its authorisation, on its cameras, in its interval, nothing from a suspension."""
 
 import json
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import cast
@@ -18,7 +19,7 @@ from habeas.clock import ManualClock
 from habeas.engine.messages import Counters
 from habeas.engine.run import TrackEnd
 from habeas.engine.screening import Looking, Reel, Screened, Screening
-from habeas.errors import HabeasError, InputError
+from habeas.errors import DiskError, HabeasError, InputError
 from habeas.footage import searches
 from habeas.footage.files import HELD
 from habeas.node.alerting import Means
@@ -29,7 +30,7 @@ from habeas.node.timekeeper import Timekeeper
 from habeas.settings import DetectSettings
 from habeas.store import Tx
 from habeas.store.footage_records import Footage, FootageSearch
-from habeas.store.records import Alert, Authorisation, Entry
+from habeas.store.records import Alert, Authorisation, Camera, Entry
 from habeas.types import HOUR_NS, NS_PER_S, ClosedTrack, OriginKind, Probe, Templates
 from habeas.video.edge import origin
 
@@ -87,7 +88,7 @@ class Search:
             on_alert=self.alerts.append,
         )
         worker = cast("Callable[[], Screening]", lambda: Scripted(self.script))
-        return Retrospect(means, self.bench.folder, self.place.folder / HELD, worker, DetectSettings())
+        return Retrospect(means, self.bench.folder, self.place.folder / HELD, worker, DetectSettings(), at_once=2)
 
     def seen(self, reel: Reel, looking: Looking, *, captured_ns: int | None = None) -> Iterator[Screened]:
         """Find one face in the middle of what is looked at, whose template is of this seed."""
@@ -318,6 +319,57 @@ def test_after_a_restart_it_goes_on_after_its_last_reel(search: Search) -> None:
     assert search.row(row).state == searches.DONE
     starts = [one.from_ns for one in search.looked]
     assert starts == [search.began_ns, until_ns]
+
+
+def two_cameras(search: Search) -> Authorisation:
+    search.began_ns = search.place.clock.now_ns()
+    search.bench.recorder = search.bench.begin()
+    for camera in ("c1", "c2"):
+        search.bench.record(7, 16, camera=camera)
+    search.bench.stop()
+    search.ended_ns = search.place.clock.now_ns()
+    search.place.gallery.refresh()
+    return search.authorise(cameras=tuple(search.place.look(Camera, camera_id=["c1", "c2"])))
+
+
+def test_cameras_are_searched_at_the_same_time(search: Search) -> None:
+    row = two_cameras(search)
+    together = threading.Barrier(2, timeout=30)
+    seen, told = search.seen, []
+
+    def waiting(reel: Reel, looking: Looking) -> Iterator[Screened]:
+        yield counted(looking, 5 * NS_PER_S)
+        together.wait()  # each waits for the other
+        told.append(search.retrospect.progress(row.authorisation_id))
+        together.wait()
+        yield from seen(reel, looking)
+
+    search.script = waiting
+    done = search.run(row)
+    assert done.state == searches.DONE
+    assert told == [{"c1": 5 * NS_PER_S, "c2": 5 * NS_PER_S}] * 2
+    assert {alert.camera_id for alert in search.place.look(Alert)} == {"c1", "c2"}
+    assert search.retrospect.progress(row.authorisation_id) == {}
+
+
+def test_a_camera_whose_search_fails_keeps_no_other(search: Search) -> None:
+    row = two_cameras(search)
+    seen = search.seen
+
+    def failing(reel: Reel, looking: Looking) -> Iterator[Screened]:
+        if looking.camera_id == "c1":
+            raise DiskError("it is full")
+        yield from seen(reel, looking)
+
+    search.script = failing
+    search.start(row)
+    with pytest.raises(DiskError):
+        search.retrospect.step()
+    assert [name for name, _until_ns in search.row(row).done] == ["c2"]
+    search.script = seen
+    search.retrospect.step()
+    assert search.row(row).state == searches.DONE
+    assert [one.camera_id for one in search.looked] == ["c2", "c1"]
 
 
 def test_what_was_not_recorded_and_what_is_damaged_is_said(search: Search) -> None:

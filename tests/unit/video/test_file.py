@@ -1,5 +1,6 @@
 """Video files, good and bad, made here; none comes from elsewhere."""
 
+import math
 import os
 import socket
 import struct
@@ -17,11 +18,12 @@ from tests.cameras import ScriptedServer, moving_pictures, write_video
 from tests.strategies import PROPERTY
 
 from habeas.app import App
+from habeas.clock import ManualClock
 from habeas.errors import SourceError, UsageError
 from habeas.types import I64, NS_PER_S, U8, Flaw, Frame, OriginKind
 from habeas.video import encode_h264, open_source
 from habeas.video.edge import Flaws, origin
-from habeas.video.file import FrameNumbering
+from habeas.video.file import FrameNumbering, VideoFile
 from habeas.watching import Watch
 
 SMALL_WH = (160, 120)
@@ -537,3 +539,31 @@ def test_a_file_is_closed_while_another_thread_decodes_it(tmp_path: Path) -> Non
         source.close()
         assert ended.wait(10)
         thread.join(10)
+
+
+# --- pictures that are not looked at ----------------------------------------------------------------------------------
+
+
+def decoded(path: Path, looks_hz: float) -> list[int]:
+    with VideoFile(path, ManualClock(), looks_hz) as video:
+        times = [frame.pts_ns for frame in video.frames()]
+        assert video.flaws == ()
+    return times
+
+
+def test_pictures_on_which_no_other_depends_are_left_out_where_there_are_plenty(tmp_path: Path) -> None:
+    path = tmp_path / "b.mp4"
+    write_video(path, moving_pictures(50, SMALL_WH), codec_options={"g": "25", "bf": "3", "b_strategy": "0"})
+    every = decoded(path, math.inf)
+    some = decoded(path, 25 / 4)
+    assert len(every) == 50
+    assert len(some) <= 30
+    assert set(some) <= set(every)
+    assert max(later - earlier for earlier, later in pairwise(some)) <= 4 * NS_PER_S // 25
+    assert decoded(path, 25 / 3) == every, "there are too few to leave any out"
+
+
+def test_where_each_picture_depends_on_the_one_before_none_is_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "p.mp4"
+    write_video(path, moving_pictures(50, SMALL_WH), codec_options=GOP)
+    assert decoded(path, 1) == decoded(path, math.inf)
