@@ -260,7 +260,7 @@ def test_what_searches_under_authorisations_leaves_requests_alone(asking: Asking
     asking.place.do("pia", lambda tx, actor: access.begin_search(tx, actor, row.access_id))
     worker = cast("Callable[[], Screening]", lambda: Scripted(asking.script))
     folder = asking.bench.folder
-    Retrospect(asking.means, folder, asking.place.folder / HELD, worker, DetectSettings()).step()
+    Retrospect(asking.means, folder, asking.place.folder / HELD, worker, DetectSettings(), at_once=1).step()
     assert asking.looked == []
     assert asking.place.look(FootageSearch)[0].state == "running"
 
