@@ -197,12 +197,14 @@ class Heard:
 
 
 def until(holds: Callable[[], bool], within_s: float = 15.0, told: Callable[[], object] = str) -> float:
-    """Wait until something holds, and return how long that took."""
+    """Wait until something holds, and return how long that took: looked at often at first, since most is soon so."""
     began = time.monotonic()
     pause = threading.Event()
+    next_s = 0.0005
     while not holds():
         assert time.monotonic() - began < within_s, f"not within {within_s} s: {told()}"
-        pause.wait(0.02)
+        pause.wait(next_s)
+        next_s = min(2 * next_s, 0.02)
     return time.monotonic() - began
 
 
