@@ -171,18 +171,20 @@ class Relay:
             return
         task = self._loop.create_task(self._pass(door, reader, writer))
         door.passing.add(task)
-        task.add_done_callback(door.passing.discard)
+
+        def leave(done: "asyncio.Task[None]") -> None:
+            door.passing.discard(done)
+            writer.transport.abort()  # here: a task cancelled before its first step runs nothing of its own
+
+        task.add_done_callback(leave)
 
     async def _pass(self, door: _Door, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection of the worker, from its beginning to its end."""
-        try:
-            camera = await self._connect(door)
-            if camera is not None:
-                door.count.connections += 1
-                await _join(door.count, (reader, writer), camera)
-            await _end(writer)
-        finally:
-            writer.transport.abort()  # at once, where the door is released
+        camera = await self._connect(door)
+        if camera is not None:
+            door.count.connections += 1
+            await _join(door.count, (reader, writer), camera)
+        await _end(writer)
 
     async def _connect(self, door: _Door) -> "_Side | None":
         try:

@@ -1,5 +1,6 @@
 """The relay against real sockets: cameras that work, hang, close, flood, or show a wrong certificate."""
 
+import asyncio
 import datetime as dt
 import ipaddress
 import socket
@@ -145,6 +146,19 @@ class Flood:
             except TimeoutError:
                 continue
         return b""
+
+
+def test_who_entered_as_the_door_was_released_is_put_out(relay: Relay, door: socket.socket) -> None:
+    async def enter_and_release(port: int) -> bool:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        relay._enter(relay._doors[door.fileno()], reader, writer)
+        await relay._release(door.fileno())  # before the connection's task took its first step
+        return writer.transport.is_closing()
+
+    with ScriptedServer(echo) as camera:
+        relay.serve(door, Target(camera_at(camera.port)))
+        entered = enter_and_release(camera.port)
+        assert asyncio.run_coroutine_threadsafe(entered, relay._loop).result(SOON_S)
 
 
 def standing_still(count: Count) -> bool:
