@@ -118,3 +118,27 @@ def test_idle_time_counts_from_the_end_of_a_fetch(clock: ManualClock) -> None:
         assert not player.is_idle()
         clock.advance(1)
         assert player.is_idle()
+
+
+@pytest.mark.rule("T13")
+def test_a_browser_that_seeks_gets_ranges_of_what_is_fetched_once(clock: ManualClock) -> None:
+    asked: list[int] = []
+
+    def fetch(number: int) -> bytes:
+        asked.append(number)
+        return bytes(range(10))
+
+    with Player(SEGMENTS, fetch, clock) as player, httpx.Client(base_url=player.address) as client:
+        client.get("")
+        for span, first, last in (("0-", 0, 9), ("3-5", 3, 5), ("8-99", 8, 9)):
+            part = client.get("0", headers={"Range": f"bytes={span}"})
+            assert (part.status_code, part.content) == (206, bytes(range(first, last + 1)))
+            assert part.headers["content-range"] == f"bytes {first}-{last}/10"
+        beyond = client.get("0", headers={"Range": "bytes=10-"})
+        assert (beyond.status_code, beyond.headers["content-range"]) == (416, "bytes */10")
+        for other in ("bytes=-3", "bytes=0-1,4-5", "lines=1-2", "bytes=5-2x"):
+            assert client.get("0", headers={"Range": other}).status_code == 200, "of another form: all of it"
+        assert asked == [0]
+        client.get("1")
+        client.get("0")
+        assert asked == [0, 1, 0], "it is forgotten with the next"

@@ -8,6 +8,7 @@ however long it is, the page says so each minute.
 """
 
 import json
+import re
 import secrets
 import threading
 import webbrowser
@@ -28,6 +29,7 @@ IDLE_NS: Final = 600 * NS_PER_S
 _HERE: Final = "127.0.0.1"
 _POLL_S: Final = 0.5
 _COOKIE: Final = "habeas-player"
+_RANGE: Final = re.compile(r"bytes=([0-9]{1,15})-([0-9]{0,15})")
 _ALIVE: Final = "alive"
 """What the page asks for while a video plays."""
 _PAGE: Final = """<!doctype html><meta charset="utf-8"><title>habeas footage</title>
@@ -62,6 +64,7 @@ class Answer:
         data: the bytes.
         nonce: of a page's own script and style; empty: it has none.
         cookie: that the browser is to send from now on; empty: none.
+        span: which bytes these are and of how many, for a range; empty: these are all.
     """
 
     status: HTTPStatus
@@ -69,6 +72,7 @@ class Answer:
     data: bytes
     nonce: str = ""
     cookie: str = ""
+    span: str = ""
 
 
 _NOT_HERE: Final = Answer(HTTPStatus.NOT_FOUND, "text/plain", b"not here")
@@ -92,6 +96,9 @@ class Player:
         self._opened = False
         self._lock = threading.Lock()
         """Guards `_opened`, since one browser is the first, and what follows."""
+        self._latest: tuple[int, bytes] | None = None
+        self._fetching = threading.Lock()
+        """Guards `_latest`: two ranges of a segment fetch it once."""
         self._answering = 0
         self._asked_ns = clock.monotonic_ns()
         self._server = ThreadingHTTPServer((_HERE, 0), self._handler())
@@ -127,13 +134,14 @@ class Player:
         with self._lock:
             return not self._answering and self._clock.monotonic_ns() - self._asked_ns >= IDLE_NS
 
-    def answer(self, host: str, path: str, cookies: str) -> Answer:
+    def answer(self, host: str, path: str, cookies: str, span: str = "") -> Answer:
         """Return what a request is answered with.
 
         Args:
             host: that it asks for.
             path: of what.
             cookies: that it has.
+            span: the range of bytes that it asks for; empty, or of another form: all.
         """
         _, _, rest = path.partition("/")
         token, _, name = rest.partition("/")
@@ -142,9 +150,9 @@ class Player:
         if not (f"{_COOKIE}={self._cookie}" in cookies.split("; ") or (not name and self._is_first())):
             return _NOT_HERE
         with self._busy():
-            return self._answer(name)
+            return self._answer(name, span)
 
-    def _answer(self, name: str) -> Answer:
+    def _answer(self, name: str, span: str) -> Answer:
         if not name:
             return self._page()
         if name == _ALIVE:
@@ -152,10 +160,18 @@ class Player:
         if not (name.isascii() and name.isdigit() and int(name) < len(self._segments)):
             return _NOT_HERE
         try:
-            return Answer(HTTPStatus.OK, "video/mp4", self._fetch(int(name)))
+            return _ranged(self._segment(int(name)), span)
         except HabeasError as error:
             note(f"segment {int(name) + 1}: {error.message}")
             return Answer(HTTPStatus.BAD_GATEWAY, "text/plain", error.message.encode())
+
+    def _segment(self, number: int) -> bytes:
+        """Return a segment, fetched once while it is the one that plays."""
+        with self._fetching:
+            if self._latest is None or self._latest[0] != number:
+                self._latest = None
+                self._latest = number, self._fetch(number)
+            return self._latest[1]
 
     @contextmanager
     def _busy(self) -> Iterator[None]:
@@ -186,7 +202,8 @@ class Player:
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                answer = player.answer(self.headers.get("Host", ""), self.path, self.headers.get("Cookie", ""))
+                host, cookies, span = (self.headers.get(name, "") for name in ("Host", "Cookie", "Range"))
+                answer = player.answer(host, self.path, cookies, span)
                 self.send_response(answer.status)
                 for name, value in _headers(answer):
                     self.send_header(name, value)
@@ -208,6 +225,19 @@ class Player:
         self._server.server_close()
 
 
+def _ranged(data: bytes, span: str) -> Answer:
+    """Return a segment, or the one range of it that is asked for."""
+    asked = _RANGE.fullmatch(span)
+    if asked is None:
+        return Answer(HTTPStatus.OK, "video/mp4", data)
+    first = int(asked[1])
+    last = min(int(asked[2] or len(data)), len(data) - 1)
+    if first > last:
+        return Answer(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, "text/plain", b"", span=f"bytes */{len(data)}")
+    told = f"bytes {first}-{last}/{len(data)}"
+    return Answer(HTTPStatus.PARTIAL_CONTENT, "video/mp4", data[first : last + 1], span=told)
+
+
 def _headers(answer: Answer) -> list[tuple[str, str]]:
     """Return the headers of an answer: it is kept nowhere, and a page loads nothing from elsewhere."""
     nonce, own = answer.nonce, ""
@@ -221,5 +251,7 @@ def _headers(answer: Answer) -> list[tuple[str, str]]:
         ("Cross-Origin-Resource-Policy", "same-origin"),
         ("Referrer-Policy", "no-referrer"),
         ("X-Content-Type-Options", "nosniff"),
+        ("Accept-Ranges", "bytes"),
         *([("Set-Cookie", answer.cookie)] if answer.cookie else []),
+        *([("Content-Range", answer.span)] if answer.span else []),
     ]
