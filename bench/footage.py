@@ -29,6 +29,7 @@ from habeas.node.sweeping import LOOKS_HZ
 from habeas.settings import DetectSettings
 from habeas.types import NS_PER_S, Frame, Probe
 from habeas.video import ArrayPicture
+from habeas.video.masks import Mask
 from habeas.video.remux import remux_file
 
 FULL_HD = (1920, 1080)
@@ -110,8 +111,20 @@ def _screened(screening: Screening, reel: object, looking: Looking) -> Iterator[
 # --- recording --------------------------------------------------------------------------------------------------------
 
 
-def recording(cameras: int = 4) -> dict[str, object]:
+def recording() -> dict[str, object]:
     """Record cameras of 1080p, 25 pictures a second, 4 Mbit/s, over RTSP: what worker and writer use of a core."""
+    with tempfile.TemporaryDirectory() as folder:
+        clip = Path(folder) / "clip.mp4"
+        _write_clip(clip)
+        return {
+            "size_wh": FULL_HD,
+            "as_it_comes": _kept(clip, cameras=4),
+            "encoded_anew": _kept(clip, cameras=1, masks=(Mask(0.0, 0.0, 0.5, 0.5),)),
+        }
+
+
+def _kept(clip: Path, cameras: int, masks: tuple[Mask, ...] = ()) -> dict[str, object]:
+    """Record cameras that send a clip; with masks, encoded anew."""
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # the camera is what the tests use
     from tests.cameras import RtspCamera
     from tests.installation import Installation
@@ -126,8 +139,6 @@ def recording(cameras: int = 4) -> dict[str, object]:
     from habeas.video.address import parse_address, rules_with
 
     folder = Path(tempfile.mkdtemp())
-    clip = folder / "clip.mp4"
-    _write_clip(clip)
     heard = Heard()
     with RtspCamera(clip) as camera, Installation(folder, SystemClock()) as place, Relay() as relay:  # type: ignore[arg-type]
         for number in range(cameras):
@@ -158,13 +169,15 @@ def recording(cameras: int = 4) -> dict[str, object]:
         with recorder, workers:
             for number in range(cameras):
                 address = parse_address(camera.url, rules)
-                workers.record(CameraOrder(f"c{number}", address, rules, DetectSettings(), LIVE))
+                order = CameraOrder(f"c{number}", address, rules, DetectSettings(), LIVE, masks)
+                workers.record(order, reencode=bool(masks))
             threading.Event().wait(10)
             pid = workers.workers()[-1].pid
             assert pid is not None
             before = cpu_s(pid), _own_s(), len(written), sum(written)
             threading.Event().wait(RECORDED_S)
             after = cpu_s(pid), _own_s(), len(written), sum(written)
+            told = [one.counters for one in workers.recordings().values() if one.counters]
     shutil.rmtree(folder)
     worker_s, node_s, parts, size = (late - early for late, early in zip(after, before, strict=True))
     return {
@@ -174,6 +187,7 @@ def recording(cameras: int = 4) -> dict[str, object]:
         "parts": parts,
         "worker_percent_of_a_core_a_camera": round(100 * worker_s / RECORDED_S / cameras, 2),
         "node_percent_of_a_core_a_camera": round(100 * node_s / RECORDED_S / cameras, 2),
+        "dropped": sum(one.dropped for one in told),
     }
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from habeas.accounts.roles import Actor, Role
-from habeas.authority.cameras import NewCamera, add_camera
+from habeas.authority.cameras import Box, NewCamera, add_camera
 from habeas.clock import ManualClock, SystemClock
 from habeas.node.founding import Founder, found
 from habeas.node.workspace import SETTINGS, Workspace, load_workspace
@@ -48,7 +48,16 @@ def founded(parent: Path, clock: Clock | None = None, *, database: str = "", set
     return load_workspace(folder)
 
 
-def with_camera(workspace: Workspace, name: str, url: str, *, min_face_px: int = 32, recorded: bool = False) -> Camera:
+def with_camera(
+    workspace: Workspace,
+    name: str,
+    url: str,
+    *,
+    min_face_px: int = 32,
+    recorded: bool = False,
+    masks: tuple[Box, ...] = (),
+    reencode: bool = False,
+) -> Camera:
     """Add a camera, as its admin would; one that is recorded is from the same address."""
     address = parse_address(url, workspace.address_rules())
     new = NewCamera(
@@ -57,8 +66,9 @@ def with_camera(workspace: Workspace, name: str, url: str, *, min_face_px: int =
         "Who walks through the test",
         (url, address),
         (url, address) if recorded else None,
-        (),
+        masks,
         min_face_px,
+        reencode,
     )
     with (
         workspace.open_keys() as keys,

@@ -124,6 +124,7 @@ def _camera(row: rows.Camera) -> said.Camera:
         row.masks,
         row.added_at_ns,
         row.removed_at_ns,
+        row.reencode,
     )
 
 

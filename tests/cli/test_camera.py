@@ -33,6 +33,34 @@ def test_masks_and_smallest_face_go_along(node: RunningNode) -> None:
     assert node.run(*words, who="adam").status == 0
     row = next(row for row in node.run("camera", "list", who="adam").rows if row["camera"] == "masked")
     assert (row["masks"], row["min_face_px"], row["records"]) == ([[0, 0, 0.5, 0.25], [0.5, 0.5, 1, 1]], 48, True)
+    assert row["reencode"] is False
+
+
+def test_masks_and_recording_without_encoding_anew_is_told(node: RunningNode) -> None:
+    words = ["--purpose", "Who walks by the gate", "--record", "rtsp://127.0.0.1/r", "--mask", "0,0,0.5,0.25"]
+    for name, more, told in (("bare", [], True), ("anew", ["--reencode"], False)):
+        said = node.run("camera", "add", name, f"rtsp://127.0.0.1/{name}", *words, *more, who="adam")
+        assert said.status == 0
+        assert ("masks do not apply to what is recorded" in said.err) is told
+    rows = {row["camera"]: row["reencode"] for row in node.run("camera", "list", who="adam").rows}
+    assert (rows["bare"], rows["anew"]) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "what", "remedy"),
+    [
+        (["--record", "rtsp://127.0.0.1/r"], "without masks it is recorded as it comes", "--mask x0,y0,x1,y1"),
+        (["--mask", "0,0,0.5,0.25"], "what is not recorded is not encoded anew", "--record"),
+    ],
+)
+def test_encoding_anew_is_for_masks_of_what_is_recorded(
+    node: RunningNode, words: list[str], what: str, remedy: str
+) -> None:
+    purpose = ["--purpose", "Who walks by the gate", "--reencode"]
+    said = node.run("camera", "add", "vain", "rtsp://127.0.0.1/vain", *purpose, *words, who="adam")
+    assert said.status == 4
+    assert what in said.error["message"]
+    assert remedy in said.error["remedy"]
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,13 @@
 """Footage of a real camera, recorded by a running node: encrypted, listed, and whole after it is stopped or killed."""
 
+import io
 import signal
 import threading
 import time
 from pathlib import Path
 
+import av
+import numpy as np
 import pytest
 from tests.cameras import RtspCamera
 from tests.cli.nodes import RunningNode, new_workspace
@@ -18,14 +21,14 @@ pytestmark = pytest.mark.timeout(300)
 _SOON_S = 90
 
 
-def recorded(node: RunningNode, parts: int) -> Path:
+def recorded(node: RunningNode, parts: int, camera_id: str = "gate") -> Path:
     """Wait until a segment is so many records long, and return its file."""
     deadline = time.monotonic() + _SOON_S
     while True:
         assert time.monotonic() < deadline, (node.run("footage", "list", who="pia").out, node.log.read_text())
-        for path in sorted((node.folder / "footage").glob("gate/*/*.habf"), reverse=True):
+        for path in sorted((node.folder / "footage").glob(f"{camera_id}/*/*.habf"), reverse=True):
             hour_ns = int(time.time_ns()) // HOUR_NS * HOUR_NS
-            if len(read_segment(path, "gate", hour_ns).records) >= parts:
+            if len(read_segment(path, camera_id, hour_ns).records) >= parts:
                 return path
         threading.Event().wait(0.2)
 
@@ -97,3 +100,46 @@ def test_a_camera_is_recorded_with_nobody_looked_for_and_searched_later(
             boxes = [record.data for record in stored.parts(keys, time.time_ns())]
             assert boxes[0][4:8] == b"ftyp"
             assert all(data[4:8] == b"moof" for data in boxes[1:])
+
+
+@pytest.mark.rule("T14")
+def test_the_masks_of_a_camera_are_in_every_picture_of_its_footage_even_if_the_node_is_killed(
+    app: App, tmp_path: Path
+) -> None:
+    folder, codes = new_workspace(tmp_path)
+    with RtspCamera() as camera:
+        settings = (folder / SETTINGS).read_text().replace("cameras: {", f"cameras: {{ports: [{camera.port}], ")
+        (folder / SETTINGS).write_text(settings)
+        node = RunningNode(folder, tmp_path, app.settings)
+        try:
+            node.wait_ready()
+            node.login({name: codes[name] for name in ("adam", "pia")})
+            words = ["camera", "add", "--url-stdin", "--purpose", "Who walks through the test", "--record", camera.url]
+            words += ["--mask", "0,0,0.5,0.75"]
+            for name, more in (("gate", ["--reencode"]), ("plain", [])):
+                assert node.run(*words, name, *more, who="adam", stdin=camera.url + "\n").status == 0
+            for name in ("plain", "gate"):
+                recorded(node, 5, name)
+            told = node.run("footage", "list", who="pia").row
+            assert told["recording"] == {"gate": "running", "plain": "running"}
+            assert told["dropped"] == {"gate": 0, "plain": 0}
+        finally:
+            node.stop(signal.SIGKILL)
+    assert max(under_the_mask(folder, "gate")) <= 4
+    assert min(under_the_mask(folder, "plain")) > 40, "the control: as it comes, all is to be seen"
+
+
+def under_the_mask(folder: Path, camera_id: str) -> list[int]:
+    """Return how much differs under the mask, of each picture of a camera's footage."""
+    workspace, spreads = load_workspace(folder), []
+    with workspace.open_keys() as keys:
+        for path in sorted((folder / "footage").glob(f"{camera_id}/*/*.habf")):
+            stored = read_segment(path, camera_id, time.time_ns() // HOUR_NS * HOUR_NS)
+            boxes = b"".join(record.data for record in stored.parts(keys, time.time_ns()))
+            with av.open(io.BytesIO(boxes)) as container:
+                frames = [frame.to_ndarray(format="gray") for frame in container.decode(video=0)]
+            spreads += [
+                int(np.ptp(frame[: int(frame.shape[0] * 0.7), : int(frame.shape[1] * 0.45)])) for frame in frames
+            ]
+    assert len(spreads) >= 70
+    return spreads

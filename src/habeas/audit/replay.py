@@ -206,7 +206,14 @@ def _camera_added(state: State, fact: Fact) -> None:
     body = fact.body
     masks = tuple(tuple(box) for box in json.loads(body["masks"]))
     camera = Camera(
-        body["camera"], body["zone"], body["purpose"], body["source"], body["min_face_px"], masks, fact.at_ns
+        camera=body["camera"],
+        zone=body["zone"],
+        purpose=body["purpose"],
+        source=body["source"],
+        min_face_px=body["min_face_px"],
+        masks=masks,
+        added_ns=fact.at_ns,
+        reencode=body.get("reencode", False),
     )
     state.cameras[camera.camera] = camera
     for name, one in state.suspensions.items():  # added anew in another zone, its source stays suspended

@@ -66,7 +66,7 @@ class Policy:
 
 @dataclass(frozen=True)
 class Camera:
-    """A camera. `source` is the digest of its address; `masks` are relative boxes."""
+    """A camera. `source` is the digest of its address; `masks` are relative boxes; `reencode`: its footage has them."""
 
     camera: str
     zone: str
@@ -76,6 +76,7 @@ class Camera:
     masks: tuple[tuple[float, ...], ...]
     added_ns: int
     removed_ns: int | None = None
+    reencode: bool = False
 
 
 @dataclass(frozen=True)

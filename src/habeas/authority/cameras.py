@@ -35,6 +35,7 @@ class NewCamera:
         record: the same for recording, where it differs.
         masks: parts never looked at, relative x0, y0, x1, y1.
         min_face_px: smallest face looked for.
+        reencode: what is recorded is encoded anew, with the masks in its pixels.
     """
 
     name: str
@@ -44,6 +45,7 @@ class NewCamera:
     record: tuple[str, CameraAddress] | None
     masks: tuple[Box, ...]
     min_face_px: int
+    reencode: bool = False
 
 
 def add_camera(tx: Tx, keys: KeyStore, actor: Actor, new: NewCamera) -> Camera:
@@ -51,7 +53,7 @@ def add_camera(tx: Tx, keys: KeyStore, actor: Actor, new: NewCamera) -> Camera:
 
     Raises:
         RuleError: not an admin.
-        InputError: a bad or taken name, no purpose, a bad mask.
+        InputError: a bad or taken name, no purpose, a bad mask, nothing to encode anew or no mask to do it for.
     """
     actor.require(Role.ADMIN)
     actor.require_scope("cameras")
@@ -78,6 +80,7 @@ def add_camera(tx: Tx, keys: KeyStore, actor: Actor, new: NewCamera) -> Camera:
         min_face_px=new.min_face_px,
         added_at_ns=tx.now_ns,
         added_by=actor.account_id,
+        reencode=new.reencode,
     )
     tx.add(camera)
     _bind(tx, camera)
@@ -95,6 +98,13 @@ def _bind(tx: Tx, camera: Camera) -> None:
 def _check(new: NewCamera) -> None:
     if new.record is not None and new.record[1].file is not None:
         raise InputError("a file is not recorded: it is there already", remedy="leave --record out, or give a stream")
+    if new.reencode and new.record is None:
+        raise InputError("what is not recorded is not encoded anew", remedy="give --record ADDRESS, or no --reencode")
+    if new.reencode and not new.masks:
+        raise InputError(
+            "without masks it is recorded as it comes, at a fraction of the cost",
+            remedy="leave --reencode out, or give what it is to cover: --mask x0,y0,x1,y1",
+        )
     for what, name in (("camera", new.name), ("zone", new.zone)):
         plain = name.replace("-", "").replace("_", "")
         if not (plain.isascii() and plain.isalnum() and len(name) <= _MAX_NAME and name[0] != "-"):
@@ -199,6 +209,7 @@ def _body(camera: Camera) -> dict[str, object]:
         "min_face_px": camera.min_face_px,
         "purpose": camera.purpose,
         "record": camera.record_digest,
+        "reencode": camera.reencode,
         "source": camera.source_digest,
         "zone": camera.zone,
     }

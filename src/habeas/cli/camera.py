@@ -57,6 +57,12 @@ def add(
         list[str] | None, typer.Option("--mask", help="x0,y0,x1,y1 from 0 to 1: a part never looked at; repeat it.")
     ] = None,
     min_face: Annotated[int, typer.Option("--min-face", help="Smallest face looked for, pixels wide.")] = 32,
+    reencode: Annotated[
+        bool,
+        typer.Option(
+            "--reencode", help="Record it encoded anew, masks in the pixels: each 1080p stream takes half a core."
+        ),
+    ] = False,
 ) -> None:
     """Add a camera. Its address is encrypted, and never shown again with its password."""
     body: Json = {
@@ -67,9 +73,12 @@ def add(
         "zone": zone,
         "masks": [parse_mask(text) for text in mask or []],
         "min_face_px": min_face,
+        "reencode": reencode,
     }
     done = client.post("cameras", body=body)
     client.tell(done, lambda: say(f"{done['camera']} is added to the zone {done['zone']}: {done['source']}"))
+    if record and mask and not reencode:
+        note("masks do not apply to what is recorded of it: --reencode paints them there, too", "default")
 
 
 def _one_url(given: list[str], *, url_stdin: bool) -> str:

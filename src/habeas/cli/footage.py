@@ -38,7 +38,9 @@ def _say(told: Json, hours: list[Json]) -> None:
     if told["stopped"]:
         say(f"nothing is recorded now: {told['stopped']}")
     for name, state in told["recording"].items():
-        say(f"{name}: recording is {state}")
+        dropped = told["dropped"].get(name, 0)
+        slow = f"; {dropped} pictures came faster than they were encoded, and are missing" if dropped else ""
+        say(f"{name}: recording is {state}{slow}")
     rows = [
         (
             one["camera"],

@@ -16,6 +16,7 @@ from habeas.video.file import VideoFile
 from habeas.video.live import LiveStream
 from habeas.video.masks import masked
 from habeas.video.parts import Part
+from habeas.video.reencode import Covered
 
 _T = TypeVar("_T")
 _LONGEST_STEP_NS: Final = NS_PER_S
@@ -119,11 +120,16 @@ class LiveCamera:
             yield self._pictures.given_out(frame, frame.captured_at_ns)
 
     def parts(self) -> Iterator[Part]:
-        """Yield what is recorded, instead of frames, until `close`: as the camera sends it, masks and all."""
+        """Yield what is recorded, instead of frames, until `close`: as the camera sends it, without its masks."""
         segment = -1
         for part in self._forever(LiveStream.parts):  # each stream counts its segments from 0
             segment += part.index == 0
             yield dataclasses.replace(part, segment=segment)
+
+    def covered(self) -> Iterator[Covered | None]:
+        """Yield pictures with the masks in their pixels, instead of frames, until `close`; None: a connection ended."""
+        masks = self.order.covers()
+        return self._forever(lambda stream: stream.covered(masks))
 
     def _forever(self, read: Callable[[LiveStream], Iterator[_T]]) -> Iterator[_T]:
         while not self._closed.is_set():

@@ -15,7 +15,7 @@ from habeas.errors import InputError
 from habeas.settings import DetectSettings, LiveSettings
 from habeas.types import F32, U8, unit_rows
 from habeas.video.masks import Mask
-from habeas.video.parts import MAX_PART_BYTES
+from habeas.video.parts import MAX_PART_BYTES, Lost
 
 MAX_DESCRIPTORS: Final = 64
 MAX_IMAGE: Final = 20 << 20
@@ -50,7 +50,7 @@ Number = Annotated[float, Field(ge=-_MAX_FAR_PX, le=_MAX_FAR_PX, allow_inf_nan=F
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Edges = tuple[Share, Share, Share, Share]
 Side = Annotated[int, Field(ge=0, le=1 << 20)]
-Task = Literal["watch", "enrol", "inspect", "record", "film"]
+Task = Literal["watch", "enrol", "inspect", "record", "reencode", "film"]
 Url = Annotated[str, Field(max_length=4096, repr=False), AfterValidator(_printable)]
 
 
@@ -103,8 +103,8 @@ class Configure(Message):
 
     Args:
         parent_pid: of the node.
-        task: watches cameras, examines images for enrolment, reads one camera's headers, records cameras, or goes
-            through recorded footage; the third and fourth without any model.
+        task: watches cameras, examines images for enrolment, reads one camera's headers, records cameras as they come
+            or encoded anew with their masks, or goes through recorded footage; the third to fifth without any model.
         doors: how many cameras it may have.
         models: folder of model files; read before the worker is sealed.
         detector_precision: as set.
@@ -491,6 +491,7 @@ class PartMade(Message):
         lasts_ns: the stream's time in it.
         codec: FFmpeg's name.
         size_wh: of the pictures.
+        lost: why pictures before it are missing.
     """
 
     TYPE = 45
@@ -502,6 +503,7 @@ class PartMade(Message):
     lasts_ns: Count
     codec: Literal["h264", "hevc"]
     size_wh: tuple[Side, Side]
+    lost: Lost = ""
 
     def _check_payload(self, payload: bytes) -> None:
         if not 0 < len(payload) <= MAX_PART_BYTES:

@@ -17,6 +17,7 @@ from habeas.video.parts import Part
 
 CAMERAS_PER_WORKER: Final = 48
 RECORDED_PER_WORKER: Final = 24
+REENCODED_PER_WORKER: Final = 8
 DOORS_PER_WORKER: Final = 64
 """More than cameras: one that was stopped holds its door until its worker has let it go."""
 

@@ -1,7 +1,11 @@
-"""A worker that records: it hands on what cameras send, in parts; nothing is decoded, and no model is loaded."""
+"""A worker that records, and loads no model: it hands on what cameras send, in parts, and decodes nothing.
+
+Or it encodes all of its cameras anew, with their masks in the pixels. Such a worker hands on nothing as it came.
+"""
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 import numpy as np
@@ -22,7 +26,10 @@ from habeas.engine.messages import (
 from habeas.engine.rehearsing import film_of
 from habeas.errors import HabeasError, InputError
 from habeas.ports import Clock
+from habeas.video.edge import Flaws
+from habeas.video.masks import Mask
 from habeas.video.parts import Part
+from habeas.video.reencode import Encoding, Waiting, reencode_file
 from habeas.video.remux import remux_file
 
 _PICTURES: Final = 12
@@ -32,9 +39,10 @@ NO_MODEL: Final = "none"
 
 
 def prepare() -> None:
-    """Record an invented video: nothing can be imported or found once the worker is sealed."""
+    """Record an invented video, both ways: nothing can be imported or found once the worker is sealed."""
     with film_of([np.zeros((64, 64, 3), np.uint8)] * _PICTURES) as film:
         list(remux_file(film))
+        list(reencode_file(film, [Mask(0.0, 0.0, 0.5, 0.5)]))
 
 
 class Recording:
@@ -43,11 +51,13 @@ class Recording:
     Args:
         channel: to the node. A thread that may not send yet waits, and so does its camera.
         clock: of this process.
+        reencodes: all of them are encoded anew.
     """
 
-    def __init__(self, channel: Channel, clock: Clock) -> None:
+    def __init__(self, channel: Channel, clock: Clock, *, reencodes: bool) -> None:
         self._channel = channel
         self._clock = clock
+        self._kind = _Reencoded if reencodes else _Recorded
         self._lock = threading.Lock()
         self._cameras: dict[int, _Recorded] = {}
         self._ended = threading.Event()
@@ -86,7 +96,7 @@ class Recording:
             self._channel.send(CameraEnded(camera_id=order.camera_id, epoch=order.epoch, failed=True))
             return
         self._channel.send(Listening(camera_id=order.camera_id, epoch=order.epoch))
-        recorded = _Recorded(order, camera, self._channel.send)
+        recorded = self._kind(order, camera, self._channel.send)
         with self._lock:
             self._cameras[order.epoch] = recorded
         threading.Thread(target=self._record, args=(recorded,), name=order.camera_id, daemon=True).start()
@@ -116,28 +126,81 @@ class Recording:
 
 
 class _Recorded:
-    """A camera that is recorded."""
+    """A camera that is recorded as it comes."""
 
     def __init__(self, order: StartCamera, camera: LiveCamera, send: Callable[[Message], None]) -> None:
         self.order = order
         self.camera = camera
         self._send = send
         self._parts = 0
-        self._told = 0
+        self._told = [0, 0]
 
     def run(self) -> None:
+        """Record until the camera is closed.
+
+        Raises:
+            HabeasError: it cannot be.
+        """
         with self.camera:
             for part in self.camera.parts():
-                self._send(_part_made(self.order, part))
-                self._parts += 1
+                self._hand_over(part)
+
+    def _hand_over(self, part: Part) -> None:
+        self._send(_part_made(self.order, part))
+        self._parts += 1
 
     def tell(self) -> None:
         """Tell how it goes on, and what went wrong since this was last told."""
-        flaws = self.camera.flaws
-        for what in flaws[self._told :]:
-            self._send(flaw_of(self.order, what.removeprefix(f"{self.camera.origin.camera_id}: ")))
-        self._told = len(flaws)
-        self._send(_counters(self.order, self._parts))
+        for number, flaws in enumerate(self._flaws()):
+            for what in flaws[self._told[number] :]:
+                self._send(flaw_of(self.order, what.removeprefix(f"{self.camera.origin.camera_id}: ")))
+            self._told[number] = len(flaws)
+        self._send(self._counters())
+
+    def _flaws(self) -> tuple[tuple[str, ...], ...]:
+        """Return what went wrong, as each of at most two threads noted it."""
+        return (self.camera.flaws,)
+
+    def _counters(self) -> Counters:
+        """Return that so many parts came: nothing is decoded."""
+        return _counters(self.order, self._parts, 0)
+
+
+class _Reencoded(_Recorded):
+    """A camera that is encoded anew: one thread reads, decodes and paints, another encodes what waits."""
+
+    def __init__(self, order: StartCamera, camera: LiveCamera, send: Callable[[Message], None]) -> None:
+        super().__init__(order, camera, send)
+        self._waiting = Waiting()
+        self._encoder_flaws = Flaws()
+
+    def run(self) -> None:
+        """Record until the camera is closed.
+
+        Raises:
+            HabeasError: it cannot be.
+        """
+        encoding = Encoding(self.order.camera_id, self._encoder_flaws)
+        with ThreadPoolExecutor(1, f"{self.order.camera_id}-reader") as pool, self.camera:
+            reading = pool.submit(self._read)
+            for picture in self._waiting:
+                for part in encoding.finish() if picture is None else encoding.take(picture):
+                    self._hand_over(part)
+        reading.result()
+
+    def _read(self) -> None:
+        try:
+            for picture in self.camera.covered():
+                self._waiting.put(picture)
+        finally:
+            self._waiting.put(None)
+            self._waiting.end()
+
+    def _flaws(self) -> tuple[tuple[str, ...], ...]:
+        return self.camera.flaws, self._encoder_flaws.noted()
+
+    def _counters(self) -> Counters:
+        return _counters(self.order, self._waiting.pictures, self._waiting.dropped)
 
 
 def _part_made(order: StartCamera, part: Part) -> PartMade:
@@ -150,18 +213,18 @@ def _part_made(order: StartCamera, part: Part) -> PartMade:
         lasts_ns=part.lasts_ns,
         codec=part.codec,  # type: ignore[arg-type]  # checked, as every field of a message
         size_wh=part.size_wh,
+        lost=part.lost,
     ).with_payload(part.data)
 
 
-def _counters(order: StartCamera, parts: int) -> Counters:
-    """Return that so many parts came: nothing is decoded."""
+def _counters(order: StartCamera, came: int, dropped: int) -> Counters:
     return Counters(
         camera_id=order.camera_id,
         epoch=order.epoch,
-        decoded=parts,
+        decoded=came,
         analysed=0,
         gated=0,
-        dropped=0,
+        dropped=dropped,
         faces=0,
         tracks=0,
         analysed_ns=0,

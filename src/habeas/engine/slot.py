@@ -43,7 +43,8 @@ from habeas.settings import ModelSettings
 from habeas.types import NS_PER_S
 
 _BOTH: Final = Listening | Counters | CameraFlaw | CameraEnded
-_SAYS: Final = {"watch": _BOTH | ProbeMade | TrackEnded | CanaryDone, "record": _BOTH | PartMade}
+_RECORDS: Final = _BOTH | PartMade
+_SAYS: Final = {"watch": _BOTH | ProbeMade | TrackEnded | CanaryDone, "record": _RECORDS, "reencode": _RECORDS}
 """What a worker says of cameras, by what it is for."""
 _REMEDY: Final = "it is started again; report this if it repeats"
 
@@ -78,14 +79,18 @@ class Slot:
         number: of the worker, from 0.
         wiring: what all slots share.
         next_epoch: never gives the same number twice.
-        task: watches cameras, or records them.
+        task: watches cameras, or records them, as they come or encoded anew.
     """
 
     def __init__(
-        self, number: int, wiring: Wiring, next_epoch: Callable[[], int], task: Literal["watch", "record"] = "watch"
+        self,
+        number: int,
+        wiring: Wiring,
+        next_epoch: Callable[[], int],
+        task: Literal["watch", "record", "reencode"] = "watch",
     ) -> None:
         self.number = number
-        self._task: Final = task
+        self.task: Final = task
         self.cameras: set[str] = set()
         self.kills = 0
         self.starts = 0
@@ -183,7 +188,7 @@ class Slot:
         change, why = WorkerChange.KILLED, ""
         try:
             process = spawn(
-                configure_for(self._wiring.models, self._task, doors=DOORS_PER_WORKER),
+                configure_for(self._wiring.models, self.task, doors=DOORS_PER_WORKER),
                 self._wiring.timing.message_s,
                 self._wiring.program,
             )
@@ -254,7 +259,7 @@ class Slot:
             session.greet(message, received)
             self.starts += 1
             self._tell(WorkerChange.STARTED, "", session.process.pid, message)
-        elif isinstance(message, _SAYS[self._task]) and session.greeted:
+        elif isinstance(message, _SAYS[self.task]) and session.greeted:
             ended = self._watches.hear(message, session.model_id)
             if ended is not None:
                 session.shut(ended.epoch)

@@ -18,6 +18,7 @@ from habeas.engine.messages import Counters
 from habeas.engine.orders import (
     CAMERAS_PER_WORKER,
     RECORDED_PER_WORKER,
+    REENCODED_PER_WORKER,
     CameraOrder,
     CameraReport,
     Hearers,
@@ -169,8 +170,12 @@ class Supervisor:
         if slot is not None:
             slot.show_canary(camera_id)
 
-    def record(self, order: CameraOrder) -> None:
+    def record(self, order: CameraOrder, *, reencode: bool = False) -> None:
         """Record a camera from now on, through every new start of it; the first of them starts a worker for that.
+
+        Args:
+            order: the camera.
+            reencode: encoded anew, with its masks in the pixels, by a worker that records nothing as it comes.
 
         Raises:
             InputError: it is recorded already, or is a file, or the workers have ended.
@@ -178,13 +183,20 @@ class Supervisor:
         with self._lock:
             if self._closed or order.camera_id in self._recorded or order.address.file is not None:
                 raise InputError(f"{order.camera_id} cannot be recorded", remedy="record a stream, once")
-            slot = min(self._recorders, key=lambda each: len(each.cameras), default=None)
-            if slot is None or len(slot.cameras) >= RECORDED_PER_WORKER:
-                number = len(self._slots) + len(self._recorders)
-                slot = Slot(number, self._recording, lambda: next(self._epochs), "record")
-                self._recorders.append(slot)
+            slot = self._recorder_for(reencode=reencode)
             self._recorded[order.camera_id] = slot
             slot.add(order)
+
+    def _recorder_for(self, *, reencode: bool) -> Slot:
+        """Return the worker with fewest cameras of those that record so, a new one where none has room."""
+        most = REENCODED_PER_WORKER if reencode else RECORDED_PER_WORKER
+        alike = [slot for slot in self._recorders if (slot.task == "reencode") == reencode]
+        slot = min(alike, key=lambda each: len(each.cameras), default=None)
+        if slot is None or len(slot.cameras) >= most:
+            number = len(self._slots) + len(self._recorders)
+            slot = Slot(number, self._recording, lambda: next(self._epochs), "reencode" if reencode else "record")
+            self._recorders.append(slot)
+        return slot
 
     def stop_recording(self, camera_id: str) -> None:
         """Record a camera no more; what was being handed over is still heard.

@@ -289,6 +289,7 @@ class Watches:
             codec=message.codec,
             size_wh=message.size_wh,
             data=message.payload,
+            lost=message.lost,
         )
         self._sayings.append(_Saying(watch, lambda: self._hearers.on_part(watch.order.camera_id, watch.epoch, part)))
 

@@ -102,10 +102,10 @@ def _serve(channel: Channel) -> None:
         _hello(channel, isolation, NO_MODEL, doors)
         _inspect(channel, clock)
         return
-    if configure.task == "record":
+    if configure.task in ("record", "reencode"):
         recording.prepare()
         _hello(channel, isolation, NO_MODEL, doors)
-        Recording(channel, clock).serve()
+        Recording(channel, clock, reencodes=configure.task == "reencode").serve()
         return
     pack = load_pack(_models(configure), before_pull=_never_pull)
     templater = Templater(pack.mobilefacenet, pack.fr_feature, pack.model_id)

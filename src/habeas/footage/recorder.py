@@ -239,7 +239,7 @@ class Recorder:
             row = row_of(tx, self._keys, camera_id, hour_ns)
             if row is None:
                 return
-            note_gap(tx, camera_id, part.captured_at_ns)
+            note_gap(tx, camera_id, part.captured_at_ns, part.lost)
         header = Header(
             camera=camera_id,
             hour_ns=hour_ns,

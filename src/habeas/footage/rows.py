@@ -11,6 +11,7 @@ from habeas.store.footage_records import Footage
 from habeas.store.queries import footage_last_of
 from habeas.store.records import Camera
 from habeas.types import HOUR_NS, NS_PER_S, utc
+from habeas.video.parts import Lost
 
 ACTOR: Final = "recorder"
 _GAP_NS: Final = 2 * NS_PER_S
@@ -52,12 +53,20 @@ def row_of(tx: Tx, keys: KeyStore, camera_id: str, hour_ns: int) -> Footage | No
     return row
 
 
-def note_gap(tx: Tx, camera_id: str, captured_at_ns: int) -> None:
-    """Write an entry where nothing was recorded since the last part of the camera of which there is footage."""
+def note_gap(tx: Tx, camera_id: str, captured_at_ns: int, lost: Lost) -> None:
+    """Write an entry where nothing was recorded since the last part of the camera of which there is footage.
+
+    Args:
+        tx: the transaction.
+        camera_id: of the camera.
+        captured_at_ns: of the first picture since, Unix ns.
+        lost: why, where what came was not recorded.
+    """
     last = footage_last_of(tx, camera_id)
     if last is not None and captured_at_ns - last.until_ns > _GAP_NS:
         body = {"camera": camera_id, "from": utc(last.until_ns), "until": utc(captured_at_ns)}
-        tx.entry("footage.gap", ACTOR, {**body, "zone": _zone(tx, camera_id)})
+        why = {"why": lost} if lost else {}
+        tx.entry("footage.gap", ACTOR, {**body, **why, "zone": _zone(tx, camera_id)})
 
 
 def count_segment(tx: Tx, file: SegmentFile) -> None:

@@ -319,7 +319,8 @@ class Node:
             self.supervisor.stop_recording(camera_id)
         for camera_id in sorted(wanted.keys() - recorded):
             try:
-                self.supervisor.record(self.order_of(wanted[camera_id], "record"))
+                camera = wanted[camera_id]
+                self.supervisor.record(self.order_of(camera, "record"), reencode=camera.reencode)
             except InputError as error:
                 self._heard_flaw(Flaw(camera_id, f"recording: {error.message}", 0))
 

@@ -1,7 +1,7 @@
 """What `habeas doctor` says of footage: whether recording goes on and has room, and who waits for an answer."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from habeas.footage.access import overdue
@@ -15,6 +15,7 @@ from habeas.types import utc
 
 _ACCESS: Final = "access requests"
 _CHECK: Final = "footage"
+_UNMASKED: Final = "to have them in it: habeas camera remove, then habeas camera add --reencode, under another name"
 _REMEDY: Final = "see that its disk has room and works, and that the clock is right; then look whether it goes on"
 
 
@@ -30,7 +31,9 @@ def check_access(tx: Tx) -> Iterator[Finding]:
 
 def check_footage(tx: Tx, workspace: Workspace) -> Iterator[Finding]:
     """Say how recording stands, as far as the database and the disk tell."""
-    recorded = sum(one.record_sealed is not None for one in tx.find(Camera, removed_at_ns=None))
+    cameras = [one for one in tx.find(Camera, removed_at_ns=None) if one.record_sealed is not None]
+    recorded = len(cameras)
+    yield from _unmasked(cameras)
     if not recorded:
         yield ok(_CHECK, "no camera is recorded", cameras=0)
         return
@@ -45,3 +48,11 @@ def check_footage(tx: Tx, workspace: Workspace) -> Iterator[Finding]:
         yield warn(_CHECK, text, "make room, or lower footage_h by policy", free_mb=free_mb)
     elif stopped is None:
         yield ok(_CHECK, f"{recorded} cameras are to be recorded; {free_mb} MB free", cameras=recorded, free_mb=free_mb)
+
+
+def _unmasked(cameras: Sequence[Camera]) -> Iterator[Finding]:
+    """Say whose masks are not in what is recorded of it."""
+    for one in cameras:
+        if one.masks and not one.reencode:
+            text = f"the masks of {one.camera_id} do not apply to its footage: it is recorded as it comes"
+            yield warn(_CHECK, text, _UNMASKED, camera=one.camera_id)

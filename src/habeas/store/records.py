@@ -178,6 +178,7 @@ class Camera:
     removed_at_ns: int | None = None
     delivered_at_ns: int | None = None
     record_digest: str | None = None
+    reencode: bool = False
 
 
 @dataclass(frozen=True)

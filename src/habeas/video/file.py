@@ -54,7 +54,7 @@ class VideoFile:
         with ExitStack() as stack, translated(name):
             self._container = _open(path, stack)
             self._stream = video_stream(self._container, name)
-            _check_size(name, self._stream.width, self._stream.height)
+            check_size(name, self._stream.width, self._stream.height)
             self._rate_hz = float(self._stream.average_rate or self._stream.guessed_rate or _FALLBACK_RATE_HZ)
             if self._rate_hz >= _PLENTY * looks_hz:
                 self._stream.codec_context.skip_frame = "NONREF"
@@ -165,7 +165,12 @@ def video_stream(container: "av.container.InputContainer", name: str) -> av.Vide
     return stream
 
 
-def _check_size(name: str, width: int, height: int) -> None:
+def check_size(name: str, width: int, height: int) -> None:
+    """Refuse pictures that no camera makes.
+
+    Raises:
+        SourceError: they are too large.
+    """
     if width > _MAX_SIDE_PX or height > _MAX_SIDE_PX:
         raise SourceError(f"{name}: {width}x{height} is over {_MAX_SIDE_PX} px a side", remedy="reduce the video")
 
@@ -246,7 +251,7 @@ class FrameNumbering:
 
     def _upright(self, decoded: av.VideoFrame) -> Picture:
         """Return the picture as it is meant to be seen: phones store a rotation beside the pixels."""
-        _check_size(self._origin.camera_id, decoded.width, decoded.height)
+        check_size(self._origin.camera_id, decoded.width, decoded.height)
         quarter_turns = round(decoded.rotation / 90) % 4
         if not quarter_turns:
             return DecodedPicture(planar(decoded, self._to_planar), self._to_rgb)

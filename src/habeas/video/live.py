@@ -7,7 +7,7 @@ that reads comes back by itself; it answers about twice the timeout after the la
 import itertools
 import random
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from typing import Final, Self, TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -22,7 +22,9 @@ from habeas.settings import LiveSettings
 from habeas.types import NS_PER_S, Frame, Origin, OriginKind
 from habeas.video.edge import Flaws, origin, quiet, translated
 from habeas.video.file import FrameNumbering, video_stream
+from habeas.video.masks import Mask
 from habeas.video.parts import Part
+from habeas.video.reencode import Covered, Covering
 from habeas.video.remux import Remux
 
 _T = TypeVar("_T")
@@ -122,6 +124,17 @@ class LiveStream:
         following = itertools.count()
         return self._reconnecting(lambda: self._parts_of_one(following))
 
+    def covered(self, masks: Sequence[Mask]) -> Iterator[Covered | None]:
+        """Yield pictures with masks in their pixels, instead of frames, and None where a connection ended.
+
+        Args:
+            masks: what is covered.
+
+        Raises:
+            SourceError: the first connections failed, or gave no picture, for as long as the stall limit.
+        """
+        return self._reconnecting(lambda: self._covered_of_one(masks))
+
     def _reconnecting(self, connection: Callable[[], Iterator[_T]]) -> Iterator[_T]:
         """Yield what one connection after another gives."""
         began_ns = self._clock.monotonic_ns()
@@ -164,6 +177,18 @@ class LiveStream:
                 yield from remux.finish()
                 raise
             yield from remux.finish()
+
+    def _covered_of_one(self, masks: Sequence[Mask]) -> Iterator[Covered | None]:
+        with ExitStack() as stack, translated(self._origin.camera_id):
+            stream, packets = self._connect(stack)
+            covering = Covering(stream, self._origin.camera_id, masks, self._flaws)
+            try:
+                for packet in packets:
+                    yield from covering.take(packet, self._clock.now_ns())
+            except (SourceError, av.error.FFmpegError):
+                yield from covering.finish()
+                raise
+            yield from covering.finish()
 
     def _connect(self, stack: ExitStack) -> tuple[VideoStream, Iterator["av.Packet[VideoStream]"]]:
         """Open the stream, and return it with its packets until `close`."""

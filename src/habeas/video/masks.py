@@ -1,8 +1,8 @@
 """Privacy masks: parts of a camera's picture that nobody and nothing may look at.
 
 A camera's purpose ends somewhere: a neighbour's window, a doorway. What is under a mask is grey before anything looks,
-so it moves no gate, shows no face and is in no crop. Masks cover what is analysed and shown; recorded packets stay as
-the camera sent them.
+so it moves no gate, shows no face and is in no crop. Masks cover what is analysed and shown, and what is recorded of a
+camera that is encoded anew (`video.reencode`); other recorded packets stay as the camera sent them.
 """
 
 import dataclasses

@@ -1,7 +1,7 @@
 """What is recorded of a camera: segments that play alone, in parts of at most about a second. No FFmpeg here."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 from habeas.types import NS_PER_S
 
@@ -11,6 +11,10 @@ PART_NS: Final = NS_PER_S
 MAX_PART_BYTES: Final = 4 << 20
 """Of one part: it ends before it is larger than half of this, and no picture of a camera is larger than the rest."""
 CODECS: Final = frozenset({"h264", "hevc"})
+Lost: TypeAlias = Literal["", "damaged", "overload"]
+"""Why pictures are missing that were to be encoded anew: they could not be decoded, or came faster than they were
+encoded. Empty: for no such reason.
+"""
 
 
 @dataclass(frozen=True, repr=False)
@@ -25,6 +29,7 @@ class Part:
         codec: FFmpeg's name.
         size_wh: of the pictures.
         data: the boxes.
+        lost: of a header, why pictures before the segment are missing.
     """
 
     segment: int
@@ -34,6 +39,7 @@ class Part:
     codec: str
     size_wh: tuple[int, int]
     data: bytes
+    lost: Lost = ""
 
     def __repr__(self) -> str:
         return f"Part(segment={self.segment}, index={self.index}, {len(self.data)} bytes)"

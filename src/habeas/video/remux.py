@@ -128,7 +128,7 @@ class Remux:
         self._stream = stream
         self._name = name
         self._flaws = flaws
-        self._codec = stream.codec_context.name
+        self._codec = stream.codec_context.codec.canonical_name
         if self._codec not in CODECS:
             raise SourceError(f"{name}: {self._codec} is not recorded", remedy="set the camera to H.264 or H.265")
         self._lengths = (stream.codec_context.extradata or b"").startswith(_MP4_PARAMETERS)
@@ -186,6 +186,11 @@ class Remux:
             self._flaws.note("it begins anew within seconds: some of it is not recorded")
         return True
 
+    def follow(self, stream: "VideoStream") -> Iterator[Part]:
+        """End the segment; yield its last part. The packets that come then are of another stream, of the same codec."""
+        yield from self.finish()
+        self._stream = stream
+
     def finish(self) -> Iterator[Part]:
         """End the segment; yield its last part."""
         segment, self._segment = self._segment, None
@@ -215,7 +220,7 @@ class _Segment:
         self._parameters = parameters
         self._number = number
         self._name = name
-        self._codec = stream.codec_context.name
+        self._codec = stream.codec_context.codec.canonical_name
         self._size_wh = stream.codec_context.width, stream.codec_context.height
         self._sink = _Sink()
         with translated(name):

@@ -80,6 +80,7 @@ class CameraBody(Body):
     zone: Name = "default"
     masks: list[Mask] = Field(default_factory=list, max_length=64)
     min_face_px: int = Field(default=32, ge=16, le=512)
+    reencode: bool = False
 
 
 class PolicyBody(Body):

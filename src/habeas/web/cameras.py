@@ -50,6 +50,7 @@ def _camera(node: Node, row: Camera, state: CameraReport | None, *, shows_source
         "purpose": row.purpose,
         "source": row.public_url if shows_source else None,
         "records": row.record_sealed is not None,
+        "reencode": row.reencode,
         "masks": [list(mask) for mask in row.masks],
         "min_face_px": row.min_face_px,
         "last_frames": utc(row.delivered_at_ns) if row.delivered_at_ns is not None else None,
@@ -74,6 +75,7 @@ def add_camera(call: Caller, body: CameraBody) -> dict[str, object]:
         record=(body.record_url, _address(call, body.record_url)) if body.record_url else None,
         masks=tuple(body.masks),
         min_face_px=body.min_face_px,
+        reencode=body.reencode,
     )
     with call.command() as (tx, actor):
         row = cameras.add_camera(tx, call.node.keys, actor, new)

@@ -24,6 +24,7 @@ def list_footage(call: Caller) -> dict[str, object]:
     return {
         "stopped": call.node.recorder.stopped or None,
         "recording": {name: report.state.value for name, report in sorted(states.items())},
+        "dropped": {name: one.dropped for name, report in sorted(states.items()) if (one := report.counters)},
         "hours": [
             {
                 "camera": row.camera_id,

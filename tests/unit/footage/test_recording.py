@@ -58,6 +58,16 @@ def test_a_gap_is_an_entry(bench: Bench) -> None:
     (gap,) = bench.entries("footage.gap")
     assert (gap["camera"], gap["from"]) == ("c1", utc(ended_ns))
     assert gap["until"] == utc(ended_ns + MINUTE)
+    assert "why" not in gap, "nothing came that was not recorded"
+
+
+@pytest.mark.rule("T14")
+def test_a_gap_says_why_what_came_was_not_recorded(bench: Bench) -> None:
+    bench.record(0, 3)
+    bench.place.clock.advance(MINUTE)
+    bench.recorder.take("c1", 1, Part(1, 0, bench.place.clock.now_ns(), 0, "h264", (64, 48), b"x", "damaged"))
+    bench.settle()
+    assert [gap["why"] for gap in bench.entries("footage.gap")] == ["damaged"]
 
 
 @pytest.mark.rule("T4")

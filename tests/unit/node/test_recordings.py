@@ -48,6 +48,23 @@ def test_a_disk_below_the_reserve_is_told(tmp_path: Path, clock: ManualClock) ->
     assert "less than footage.reserve_gb leaves" in little.text
 
 
+def test_cameras_are_told_whose_masks_do_not_apply_to_their_footage(tmp_path: Path, clock: ManualClock) -> None:
+    workspace, masks = with_reserve(tmp_path, clock, 0), ((0.0, 0.0, 0.5, 0.5),)
+    for name, recorded, covers, reencode in (
+        ("plain", True, (), False),
+        ("watched", False, masks, False),
+        ("covered", True, masks, True),
+        ("gate", True, masks, False),
+    ):
+        url = f"rtsp://10.1.1.1/{name}"
+        with_camera(workspace, name, url, recorded=recorded, masks=covers, reencode=reencode)
+    gate, well = told(workspace)
+    assert (gate.health, gate.facts["camera"]) == (Health.WARN, "gate")
+    assert gate.text == "the masks of gate do not apply to its footage: it is recorded as it comes"
+    assert "--reencode" in gate.remedy
+    assert well.health is Health.OK
+
+
 @pytest.mark.rule("X6")
 def test_access_requests_that_are_overdue_are_told_while_they_are_open(tmp_path: Path, clock: ManualClock) -> None:
     workspace = founded(tmp_path, clock)

@@ -169,6 +169,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a table and its indexes after the othe
         sa.Column("removed_at_ns", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.Column("delivered_at_ns", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.Column("record_digest", sa.Text(), autoincrement=False, nullable=True),
+        sa.Column("reencode", sa.Boolean(), autoincrement=False, nullable=False),
         sa.Column("detect_sealed", sa.LargeBinary(), autoincrement=False, nullable=False),
         sa.Column("record_sealed", sa.LargeBinary(), autoincrement=False, nullable=True),
         sa.PrimaryKeyConstraint("camera_id"),
