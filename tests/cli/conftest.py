@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -13,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from tests.cli.nodes import RunningNode, new_workspace
+from tests.cli.nodes import RunningNode, heed_ctrl_c, new_workspace
 from typer.testing import CliRunner
 
 from habeas.app import App
@@ -86,11 +85,6 @@ def environment(settings: Settings, tmp_path: Path) -> dict[str, str]:
     return {**kept, "HOME": str(tmp_path), "HABEAS_MODELS__FOLDER": str(settings.models.folder.resolve())}
 
 
-def _heed_ctrl_c() -> None:
-    """Undo what a shell does to what it runs in the background: Ctrl-C ignored, by all that is started from there."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 @pytest.fixture
 def program(environment: dict[str, str], tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Start commands in programs of their own; none outlives its test."""
@@ -104,7 +98,7 @@ def program(environment: dict[str, str], tmp_path: Path) -> Iterator[Callable[..
             cwd=tmp_path,
             env={**environment, **(env or {})},
             text=True,
-            preexec_fn=_heed_ctrl_c,  # noqa: PLW1509 - what runs before the program is one system call
+            preexec_fn=heed_ctrl_c,  # noqa: PLW1509 - what runs before the program is one system call
             **pipes,
         )
         started.append(done)

@@ -37,6 +37,8 @@ PEOPLE: Final[Mapping[str, Role | None]] = {
     "nora": None,
 }
 _READY_S: Final = 60
+_PAGE: Final = 4096
+"""Entries that are asked for at once."""
 _TYPED_S: Final = 30
 
 
@@ -165,6 +167,19 @@ class RunningNode:
         assert said.status == 0, said.out + said.err
         return said.out
 
+    def entries(self, who: str, first: int = 0) -> list[dict[str, Any]]:
+        """Return the openings of all entries from a number on: the longer a node has run, the more there are."""
+        found: list[dict[str, Any]] = []
+        while rows := self.run("audit", "show", "--from", str(first + len(found)), "--limit", str(_PAGE), who=who).rows:
+            found += [row["opening"] for row in rows]
+            if len(rows) < _PAGE:  # each look is an entry too: there is always one more
+                break
+        return found
+
+    def kinds(self, who: str, first: int = 0) -> list[str]:
+        """Return the types of all entries from a number on, in their order."""
+        return [opening["type"] for opening in self.entries(who, first)]
+
     def everything(self) -> str:
         """All that clients and the node printed."""
         return "".join(self._everything) + self.log.read_text()
@@ -175,6 +190,11 @@ class RunningNode:
         words = ["camera", "add", name, "--url-stdin", "--purpose", "Who walks through the test", "--zone", zone]
         assert self.run(*words, who="adam", stdin=url + "\n").row["camera"] == name
         return name
+
+
+def heed_ctrl_c() -> None:
+    """Undo what a shell does to what it runs in the background: Ctrl-C ignored, by all that is started from there."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _read(terminal: int) -> bytes:

@@ -144,7 +144,7 @@ def answered(node: RunningNode, asked: str) -> None:
     assert node.run("access", "findings", asked, who="pia").error["rule"] == "state"
     assert [one["state"] for one in node.run("access", "list", who="aud").rows] == ["closed"]
     wait(node, lambda: not (node.folder / ACCESS / asked).exists())
-    kinds = [row["opening"]["type"] for row in node.run("audit", "show", "--limit", "4000", who="aud").rows]
+    kinds = node.kinds("aud")
     order = ["opened", "approved", "search-began", "searched", "judged", "answered", "closed", "destroyed"]
     places = [kinds.index(f"access.{what}") for what in order]
     assert sorted(places) in (places, places[::-1])

@@ -14,7 +14,7 @@ import av
 import httpx
 import pytest
 from tests.cameras import RtspCamera
-from tests.cli.nodes import RunningNode, new_workspace
+from tests.cli.nodes import RunningNode, heed_ctrl_c, new_workspace
 
 from habeas.app import App
 from habeas.clock import SystemClock
@@ -113,7 +113,7 @@ def test_a_hold_by_the_commands(node: RunningNode) -> None:
     assert node.run("footage", "play", name, "--no-browser", who="rita").error["kind"] == "gone"
     assert node.run("footage", "holds", who="rita").rows == []
     assert [one["hold"] for one in node.run("footage", "holds", "--all", who="rita").rows] == [name]
-    kinds = [row["opening"]["type"] for row in node.run("audit", "show", "--limit", "4000", who="aud").rows]
+    kinds = node.kinds("aud")
     for kind in ("hold.proposed", "hold.approved", "hold.kept", "footage.played", "hold.released", "request.verified"):
         assert kind in kinds
     assert "26/117" not in node.log.read_text()
@@ -157,18 +157,31 @@ def play(node: RunningNode, name: str) -> None:
     words = [sys.executable, "-m", "habeas", "footage", "play", name, "--no-browser", "--json", "--as", "rita"]
     env = {**node.environment, "XDG_CONFIG_HOME": str(node.home / "config"), "XDG_RUNTIME_DIR": str(node.home)}
     before = set(node.home.rglob("*"))
-    with subprocess.Popen([*words, "-w", str(node.folder)], stdout=subprocess.PIPE, env=env) as player:
-        assert player.stdout is not None
-        told = json.loads(player.stdout.readline())
-        with httpx.Client() as browser:
-            assert "<video" in browser.get(told["address"]).text
-            first = browser.get(f"{told['address']}0").content
-        with av.open(io.BytesIO(first)) as video:
-            assert sum(1 for _ in video.decode(video=0)) > 20
-        player.send_signal(signal.SIGINT)
-        assert player.wait(20) == 0
+    with subprocess.Popen(
+        [*words, "-w", str(node.folder)],
+        stdout=subprocess.PIPE,
+        env=env,
+        preexec_fn=heed_ctrl_c,  # noqa: PLW1509 - what runs before the program is one system call
+    ) as player:
+        try:
+            watch(player)
+            player.send_signal(signal.SIGINT)
+            assert player.wait(20) == 0
+        finally:
+            player.kill()  # ended already, or nobody else ends it
     written = {path for path in set(node.home.rglob("*")) - before if path.suffix not in {".habf", ".part"}}
     assert not [path for path in written if path.suffix in {".mp4", ".html"}], "nothing is written"
+
+
+def watch(player: "subprocess.Popen[bytes]") -> None:
+    """Be the browser that is sent to its page."""
+    assert player.stdout is not None
+    told = json.loads(player.stdout.readline())
+    with httpx.Client() as browser:
+        assert "<video" in browser.get(told["address"]).text
+        first = browser.get(f"{told['address']}0").content
+    with av.open(io.BytesIO(first)) as video:
+        assert sum(1 for _ in video.decode(video=0)) > 20
 
 
 def request(node: RunningNode, words: list[str]) -> None:

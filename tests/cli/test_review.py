@@ -114,8 +114,7 @@ def test_the_canary_was_recognised_and_reviewers_have_none(node: RunningNode, al
     assert told["similarity"] > 0.8
     assert told["missed"] == 0
     assert "canary" in node.text("status", who="rita")
-    entries = node.run("audit", "show", "--limit", "4000", who="aud").rows
-    seen = [row["opening"]["body"] for row in entries if row["opening"]["type"] == "canary.seen"]
+    seen = [opening["body"] for opening in node.entries("aud") if opening["type"] == "canary.seen"]
     assert [one["camera"] for body in seen for one in body["cameras"]] == ["film"]
     assert alert in {row["alert_id"] for row in node.run("review", "search", who="pia").rows}
     assert "canary" not in node.run("review", "search", who="pia").out + node.run("review", "list", who="olga").out

@@ -8,11 +8,15 @@ from habeas.types import DAY_NS
 
 _LONGEST_NS: Final = 31 * DAY_NS
 _CHAIN_NS: Final = 93 * DAY_NS
+_BEGAN: Final = ("hold.approved", "hold.carried")
 _OVER: Final = ("hold.released", "hold.ended")
 
 
 def holds(history: History) -> int:
-    """8.16 Two approve a hold, for 31 days at most and 93 in all, and it goes at its end ("Footage")."""
+    """8.16 Two approve a hold, for 31 days at most and 93 in all, and it goes at its end ("Footage").
+
+    One that a restore carried over goes at its end, too. Who approved it is in what the restore lost: judged there.
+    """
     approved = history.all("hold.approved")
     for said in approved:
         proposed = _proposed(history, said)
@@ -24,7 +28,13 @@ def holds(history: History) -> int:
             raise said.broken(f"{len(persons)} of the 2 approvers that it takes had approved it")
         _check_term(history, said, proposed)
         _check_end(history, said)
-    return len(approved)
+    carried = history.all("hold.carried")
+    for said in carried:
+        if not any(one.seq > said.seq for one in history.all("database.restored")):
+            raise said.broken("no restore carried it over")
+        _check_longest(said, said)
+        _check_end(history, said)
+    return len(approved) + len(carried)
 
 
 def _proposed(history: History, said: Said) -> Said:
@@ -47,13 +57,18 @@ def _check_term(history: History, said: Said, proposed: Said) -> None:
     Raises:
         ProofError: it is too long, or said to have begun later than it did.
     """
-    ends_ns, since_ns = said.time_ns("ends"), said.time_ns("since")
+    others = history.all(*_BEGAN)
+    begun = [one.time_ns("since") for one in others if _runs_beside(history, one, said, proposed)]
+    if said.time_ns("since") > min([*begun, said.at_ns + SKEW_NS]):
+        raise said.broken("preserving of its footage began before it says")
+    _check_longest(said, proposed)
+
+
+def _check_longest(said: Said, proposed: Said) -> None:
+    ends_ns = said.time_ns("ends")
     if ends_ns > said.at_ns + _LONGEST_NS + SKEW_NS:
         raise said.broken("it lasts for more than 31 days")
-    begun = [one.time_ns("since") for one in history.all("hold.approved") if _runs_beside(history, one, said, proposed)]
-    if since_ns > min([*begun, said.at_ns + SKEW_NS]):
-        raise said.broken("preserving of its footage began before it says")
-    if ends_ns > since_ns + _CHAIN_NS and not isinstance(proposed.body.get("decision"), str):
+    if ends_ns > said.time_ns("since") + _CHAIN_NS and not isinstance(proposed.body.get("decision"), str):
         raise said.broken("its footage is held for more than 93 days without a court document")
 
 
@@ -63,7 +78,7 @@ def _runs_beside(history: History, other: Said, said: Said, proposed: Said) -> b
         return False
     if any(one.seq < said.seq for one in history.about(other.text("hold"), *_OVER)):
         return False
-    theirs = _proposed(history, other)
+    theirs = other if other.kind == "hold.carried" else _proposed(history, other)
     shared = {str(one) for one in theirs.items("cameras")} & {str(one) for one in proposed.items("cameras")}
     before, after = theirs.time_ns("from"), theirs.time_ns("until")
     return bool(shared) and before < proposed.time_ns("until") and proposed.time_ns("from") < after
@@ -89,10 +104,13 @@ def played(history: History) -> int:
     plays = history.all("footage.played")
     for said in plays:
         hold_id = said.text("hold")
-        if not any(one.seq < said.seq for one in history.about(hold_id, "hold.kept")):
+        kept = [
+            one for one in history.about(hold_id, "hold.kept", "hold.carried") if one.body.get("kept", True) is True
+        ]
+        if not any(one.seq < said.seq for one in kept):
             raise said.broken("it was not held")
         if any(one.seq < said.seq for one in history.about(hold_id, *_OVER)):
             raise said.broken("its hold was over")
-        if any(said.at_ns >= one.time_ns("ends") for one in history.about(hold_id, "hold.approved")):
+        if any(said.at_ns >= one.time_ns("ends") for one in history.about(hold_id, *_BEGAN)):
             raise said.broken("its hold had ended")
     return len(plays)

@@ -35,6 +35,13 @@ def _hold_approved(state: State, fact: Fact) -> None:
         state.requests[request.request] = replace(request, state="held")
 
 
+def _hold_carried(state: State, fact: Fact) -> None:
+    _hold_proposed(state, fact)
+    kept = fact.body["kept"] is True
+    told = {"approved_ns": fact.ns("approved"), "since_ns": fact.ns("since"), "segments": fact.body["segments"]}
+    _change_hold(state, fact, state="held" if kept else "approved", kept_ns=fact.at_ns if kept else None, **told)
+
+
 def _hold_kept(state: State, fact: Fact) -> None:
     _change_hold(state, fact, state="held", kept_ns=fact.at_ns, segments=fact.body["segments"])
 
@@ -122,6 +129,7 @@ OF_FOOTAGE: Final[Mapping[str, Change]] = {
     "access.opened": _access_opened,
     "access.refused": _access_over("refused"),
     "hold.approved": _hold_approved,
+    "hold.carried": _hold_carried,
     "hold.ended": _hold_over("ended"),
     "hold.kept": _hold_kept,
     "hold.lapsed": _hold_over("lapsed"),

@@ -566,9 +566,7 @@ def end(tx: Tx, keys: KeyStore, row: Authorisation, state: State, by: str, why: 
         ended_why=why,
         notify_due_ns=tx.now_ns + NOTIFY_NS if listed else None,
     )
-    due_ns = row.notify_due_ns
-    body = {"authorisation": row.authorisation_id, "notify_due": None if due_ns is None else utc(due_ns)}
-    tx.entry(f"authorisation.{state.value}", by, body)  # why: free text, not logged
+    note_end(tx, row, by)
     key_ids = [subject.key_id for subject in subjects_of(tx, row)]
     for subject in subjects_of(tx, row):
         tx.change(subject, identity_sealed=None)
@@ -577,6 +575,13 @@ def end(tx: Tx, keys: KeyStore, row: Authorisation, state: State, by: str, why: 
     key_ids += destroy_for_authorisation(tx, row.authorisation_id)
     tx.after_commit(lambda: keys.destroy(key_ids))
     return row
+
+
+def note_end(tx: Tx, row: Authorisation, by: str) -> None:
+    """Write the entry that an authorisation ended as its row says. Why is free text, and not logged."""
+    due_ns = row.notify_due_ns
+    body = {"authorisation": row.authorisation_id, "notify_due": None if due_ns is None else utc(due_ns)}
+    tx.entry(f"authorisation.{row.state}", by, body)
 
 
 def tag_today(tx: Tx, keys: KeyStore, subjects: Sequence[Subject]) -> None:

@@ -364,6 +364,18 @@ def end(tx: Tx, keys: KeyStore, hold: Hold, state: State, by: str) -> Hold:
     return hold
 
 
+def note_carried(tx: Tx, hold: Hold) -> None:
+    """Write that a hold which runs was carried over from a newer database: who approved it is in what the log lost."""
+    body = {
+        **_facts(hold),
+        "approved": utc(hold.approved_at_ns or tx.now_ns),
+        "kept": hold.state == State.HELD.value,
+        "segments": hold.segments,
+        "since": utc(hold.since_ns or tx.now_ns),
+    }
+    tx.entry("hold.carried", "restore", body)
+
+
 def _destroying(keys: KeyStore, key_id: str) -> Callable[[], None]:
     def destroy() -> None:
         with suppress(DiskError):  # unusable here already; `footage.keeping` tries again until it is done

@@ -1,4 +1,8 @@
-"""What a restore carries over of footage: holds, requests, and how far was searched. What is over stays over.
+"""What a restore carries over of footage: holds, requests, exports, how far was searched. What is over stays over.
+
+What the log that goes on knows ends in it, with an entry here: the entry of its end is lost. A hold that runs goes on,
+and the log says so: its copies are there. Of an export nothing but its end is carried over: one that lost its key, and
+a key that no row knows, are for the clock.
 
 An access request that was opened since the backup is in no entry of the log that goes on, so nobody could show who
 approved it: it is over, the clock destroys its key, and whoever asked is photographed again. One that is in both is
@@ -6,15 +10,23 @@ approved as the backup says. What was searched since is not searched again.
 """
 
 from dataclasses import dataclass, fields, replace
-from typing import Any, Self, TypeVar, cast
+from typing import Any, Final, Self, TypeVar, cast
 
 from habeas.footage.access import OVER, State, empty
+from habeas.footage.exports import OVER as EXPORT_OVER
+from habeas.footage.holding import OVER as HOLD_OVER
+from habeas.footage.holding import REQUEST_OVER, RequestState
+from habeas.footage.holding import RUNNING as HOLD_RUNNING
 from habeas.footage.holding import State as HoldState
+from habeas.footage.holds import note_carried
 from habeas.footage.searches import ENDED, RUNNING
 from habeas.store import Tx
-from habeas.store.footage_records import AccessRequest, Finding, FootageSearch, Hold, PublicRequest
+from habeas.store.footage_records import AccessRequest, Export, Finding, FootageSearch, Hold, PublicRequest
 
-_OVER = {state.value for state in OVER}
+ACTOR: Final = "restore"
+_OVER: Final = {state.value for state in OVER}
+_EXPORT_OVER: Final = {state.value for state in EXPORT_OVER}
+_LAPSED: Final = {HoldState.REFUSED.value, HoldState.LAPSED.value}
 _T = TypeVar("_T")
 
 
@@ -35,6 +47,7 @@ class OfFootage:
     """What the database in force says of footage that an older one may not take back."""
 
     access: list[AccessRequest]
+    exports: list[Export]
     findings: list[Finding]
     holds: list[Hold]
     requests: list[PublicRequest]
@@ -43,22 +56,50 @@ class OfFootage:
     @classmethod
     def read(cls, tx: Tx) -> Self:
         """Read it."""
-        kinds = AccessRequest, Finding, Hold, PublicRequest, FootageSearch
+        kinds = AccessRequest, Export, Finding, Hold, PublicRequest, FootageSearch
         return cls(*(cast("Any", tx.find(kind)) for kind in kinds))
 
     def carry(self, tx: Tx) -> dict[str, int]:
         """Carry it over into an older database; return how many records of each kind that changed."""
-        holds = {one.hold_id: one for one in tx.find(Hold)}
-        requests = {one.request_id: one for one in tx.find(PublicRequest)}
         before = {one.about_id: one for one in tx.find(FootageSearch)}
         searches = sum(put(tx, before.get(one.about_id), _searched(tx, before, one)) for one in self.searches)
-        approved = [one for one in self.holds if one.state != HoldState.PROPOSED.value]
         return {
             "access": self._carry_access(tx),
-            "holds": sum(put(tx, holds.get(one.hold_id), one) for one in approved),
-            "requests": sum(put(tx, requests.get(one.request_id), one) for one in self.requests),
+            "exports": self._carry_exports(tx),
+            "holds": self._carry_holds(tx),
+            "requests": self._carry_requests(tx),
             "searches": searches,
         }
+
+    def _carry_exports(self, tx: Tx) -> int:
+        over = {one.export_id: one.state for one in self.exports if one.state in _EXPORT_OVER}
+        before = [one for one in tx.find(Export, export_id=set(over)) if one.state not in _EXPORT_OVER]
+        for then in before:
+            state = over[then.export_id]
+            tx.change(then, state=state, wish_sealed=None, reports_sealed=None)
+            tx.entry(f"export.{state}", ACTOR, {"export": then.export_id})
+        return len(before)
+
+    def _carry_holds(self, tx: Tx) -> int:
+        before = {one.hold_id: one for one in tx.find(Hold)}
+        changed = 0
+        for now in (one for one in self.holds if one.state != HoldState.PROPOSED.value):
+            then = before.get(now.hold_id)
+            if put(tx, then, now):
+                changed += 1
+                _note_hold(tx, None if then is None else HoldState(then.state), now)
+        return changed
+
+    def _carry_requests(self, tx: Tx) -> int:
+        before = {one.request_id: one for one in tx.find(PublicRequest)}
+        changed = 0
+        for now in self.requests:
+            then = before.get(now.request_id)
+            if put(tx, then, now):
+                changed += 1
+                if then is not None:
+                    _note_request(tx, then, now)
+        return changed
 
     def _carry_access(self, tx: Tx) -> int:
         before = {one.access_id: one for one in tx.find(AccessRequest)}
@@ -69,12 +110,35 @@ class OfFootage:
             if then is None:
                 changed += put(tx, None, _closed(now, tx.now_ns))
             elif now.state in _OVER and then.state not in _OVER:
-                empty(tx, then, State(now.state), "restore")
+                empty(tx, then, State(now.state), ACTOR)
                 changed += 1
             elif now.state not in _OVER:
                 mine = [one for one in self.findings if one.access_id == now.access_id]
                 changed += sum(put(tx, found.get(one.finding_id), one) for one in mine) > 0
         return changed
+
+
+def _note_hold(tx: Tx, then: HoldState | None, now: Hold) -> None:
+    """Write what became of a hold since the backup, as far as it is in no entry."""
+    state = HoldState(now.state)
+    if state in HOLD_RUNNING:
+        if then is not state:
+            note_carried(tx, now)
+    elif then is not None and then not in HOLD_OVER:
+        if now.state in _LAPSED:
+            tx.entry(f"hold.{now.state}", ACTOR, {"hold": now.hold_id})
+        else:
+            tx.entry("hold.ended", ACTOR, {"hold": now.hold_id, "why": now.state})
+
+
+def _note_request(tx: Tx, then: PublicRequest, now: PublicRequest) -> None:
+    """Write that a request is over, or destroyed, since the backup."""
+    body: dict[str, object] = {"request": now.request_id}
+    if now.state != then.state and RequestState(now.state) in REQUEST_OVER:
+        lapsed = {"verified": now.verified_at_ns is not None} if now.state == RequestState.LAPSED.value else {}
+        tx.entry(f"request.{now.state}", ACTOR, {**body, **lapsed})
+    if then.destroyed_at_ns is None and now.destroyed_at_ns is not None and now.state != RequestState.LAPSED.value:
+        tx.entry("request.destroyed", ACTOR, {**body, "verified": now.verified_at_ns is not None})
 
 
 def _searched(tx: Tx, before: dict[str, FootageSearch], now: FootageSearch) -> FootageSearch:

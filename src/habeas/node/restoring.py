@@ -9,21 +9,23 @@ Settings stay as they are: those of a backup may name another database, and othe
 
 import os
 import socket
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from habeas.authority.authorisations import NOTIFY_NS
+from habeas.authority.authorisations import NOTIFY_NS, note_end
 from habeas.authority.policy import Ceilings, carry_policy, policy_now
 from habeas.authority.requests import OVER, State
 from habeas.errors import DiskError, InputError
-from habeas.node.carrying import OfFootage, put
+from habeas.node.carrying import ACTOR, OfFootage, put
 from habeas.node.comparing import OF_BACKUP, settings_difference
 from habeas.node.losing import keep_lost, lost_entries
 from habeas.node.timekeeper import Timekeeper, last_beat
 from habeas.node.trees import LOGS
 from habeas.node.workspace import SETTINGS, Workspace, socket_path
 from habeas.ports import Clock
+from habeas.review.ending import destroy_for_authorisation
 from habeas.store import Tx, open_store
 from habeas.store.archive import backup, on_disk
 from habeas.store.connection import database_file
@@ -91,7 +93,7 @@ def bring_back(workspace: Workspace, archive: Path, clock: Clock) -> Restored:
         carried = {} if present is None else _carry(tx, present)
         keep_lost(tx, [] if present is None else present.lost)
         _distrust(tx, clock)
-        tx.entry("database.restored", "restore", {"carried_over": present is not None, **carried})
+        tx.entry("database.restored", ACTOR, {"carried_over": present is not None, **carried})
 
     beside = workspace.folder / OF_BACKUP
     aside = restore(archive, workspace.database_url, beside, clock, first=distrust)
@@ -195,18 +197,28 @@ def _carry(tx: Tx, present: _Present) -> dict[str, int]:
     rows = {one.authorisation_id: one for one in tx.find(Authorisation)}
     ended = [row for one in present.authorisations if (row := _ended(rows.get(one.authorisation_id), one, tx.now_ns))]
     for row in ended:
-        put(tx, rows.get(row.authorisation_id), row)
+        _carry_end(tx, rows.get(row.authorisation_id), row)
     return {
         **present.footage.carry(tx),
         "accounts": sum(_carry_account(tx, accounts.get(one.account_id), one) for one in present.accounts),
         "authorisations": len(ended),
         "policies": int(_carry_policy(tx, present.policies)),
-        "grants": sum(_carry_grant(tx, grants.get(one.grant_id), one) for one in _replaced(present.grants, tx.now_ns)),
+        "grants": _carry_grants(tx, grants, _replaced(present.grants, tx.now_ns)),
         "subjects": _carry_subjects(tx, present.subjects, {row.authorisation_id for row in ended}),
         "suspensions": sum(
             _carry_suspension(tx, suspensions.get(one.suspension_id), one) for one in present.suspensions
         ),
     }
+
+
+def _carry_end(tx: Tx, then: Authorisation | None, now: Authorisation) -> None:
+    """End what the log that goes on knows, in it; what belongs to it is discarded by the clock, with an entry."""
+    if then is None:
+        put(tx, None, now)
+        return
+    put(tx, then, replace(now, discarded_at_ns=None))
+    note_end(tx, now, ACTOR)
+    destroy_for_authorisation(tx, now.authorisation_id)  # no row names these keys then: the clock destroys such
 
 
 def _carry_suspension(tx: Tx, then: Suspension | None, now: Suspension) -> bool:
@@ -236,6 +248,8 @@ def _carry_account(tx: Tx, then: Account | None, now: Account) -> bool:
         setup_until_ns=now.setup_until_ns,
         disabled_at_ns=min(closed, default=None),
     )
+    if closed and then.disabled_at_ns is None:
+        tx.entry("account.disabled", ACTOR, {"account": then.account_id})
     return put(tx, then, kept)
 
 
@@ -258,9 +272,15 @@ def _carry_policy(tx: Tx, present: list[Policy]) -> bool:
     return carry_policy(tx, then, Ceilings.load(newest.body), number)
 
 
-def _carry_grant(tx: Tx, then: Grant | None, now: Grant) -> bool:
-    """A role revoked since stays so. `then` is not revoked."""
-    return then is not None and put(tx, then, replace(then, revoked_at_ns=now.revoked_at_ns))
+def _carry_grants(tx: Tx, before: Mapping[str, Grant], present: Sequence[Grant]) -> int:
+    """Roles revoked since stay so; none of `before` is. Return how many there are."""
+    revoked = [one for one in present if one.revoked_at_ns is not None and one.grant_id in before]
+    for now in revoked:
+        tx.change(before[now.grant_id], revoked_at_ns=now.revoked_at_ns)
+    for account_id, role in sorted({(one.account_id, one.role) for one in revoked}):
+        if not tx.find(Grant, account_id=account_id, role=role, revoked_at_ns=None):
+            tx.entry("role.revoked", ACTOR, {"account": account_id, "role": role})
+    return len(revoked)
 
 
 def _ended(then: Authorisation | None, now: Authorisation, now_ns: int) -> Authorisation | None:

@@ -32,6 +32,7 @@ NEVER_CAME: Final = {
     "authorisation.revoked",
     "database.restored",
     "hold.approved",
+    "hold.carried",
     "hold.ended",
     "hold.kept",
     "hold.lapsed",
