@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 from habeas.app import App
 from habeas.clock import ManualClock
@@ -17,6 +18,9 @@ from habeas.types import U8, Frame
 from habeas.video import ArrayPicture
 
 ROOT = Path(__file__).resolve().parents[1]
+
+hypothesis_settings.register_profile("unhurried", deadline=None)  # no test asserts speed, on whatever machine it runs
+hypothesis_settings.load_profile("unhurried")
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,6 @@ NOW_NS = 1_700_000_000 * NS_PER_S
 FOREVER_NS = 1 << 62
 
 PROPERTY = settings(
-    deadline=None,
     max_examples=60,
     derandomize=True,
     database=None,

@@ -455,7 +455,7 @@ def one_transaction(store: Store, oracle: Oracle, steps: list[tuple[str, str, st
     oracle.now = dict(oracle.kept)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=STEPS)
 def test_any_sequence_of_steps_leaves_what_two_dictionaries_would(
     store: Store, steps: list[tuple[str, str, str]]

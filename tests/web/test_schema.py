@@ -29,7 +29,6 @@ def test_no_request_made_from_the_document_makes_the_node_fail(
 
     @settings(
         max_examples=10,
-        deadline=None,
         derandomize=True,
         database=None,
         phases=[Phase.generate],

@@ -54,7 +54,7 @@ def files_of(path: Path) -> dict[str, bytes]:
     return {str(file.relative_to(path)): file.read_bytes() for file in path.rglob("*") if file.is_file()}
 
 
-@settings(deadline=None, max_examples=40)  # files, synced
+@settings(max_examples=40)  # files, synced
 @given(st.lists(st.integers(0, 600), max_size=6))
 def test_however_it_grew_the_tree_is_that_of_its_leaves(
     tmp_path_factory: pytest.TempPathFactory, steps: list[int]

@@ -72,7 +72,7 @@ def test_the_tiles_of_a_tree_are_all_that_the_definition_names(size: int) -> Non
 
 
 @given(st.integers(0, 1400), st.integers(0, 900))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_growing_writes_what_is_new_and_reads_only_partial_tiles(old: int, added: int) -> None:
     files = Files(naive_files(entries(old)))
     written = list(grow(old, BIG_HASHES[old : old + added], files))
@@ -159,7 +159,7 @@ def test_an_untouched_log_is_read_whole(size: int) -> None:
 
 
 @given(st.data(), st.integers(1, BIG))
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 def test_proofs_from_verified_tiles_hold_and_read_few_files(data: st.DataObject, size: int) -> None:
     index = data.draw(st.integers(0, size - 1))
     whole = Files(BIG_FILES | naive_files(entries(size)))

@@ -59,7 +59,7 @@ def test_the_form_of_a_request() -> None:
 
 
 @given(st.integers(0, 300), st.integers(0, 300))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_log_that_grew_is_cosigned(one: int, other: int) -> None:
     old, size = min(one, other), max(one, other)
     assert decide(request(old, size), known(old)) == Cosign(head(HASHES[:size]))

@@ -488,7 +488,6 @@ class Life(RuleBasedStateMachine):
 SHORT: Final = settings(
     max_examples=40,
     stateful_step_count=40,
-    deadline=None,
     derandomize=True,
     database=None,
     suppress_health_check=list(HealthCheck),

@@ -327,9 +327,7 @@ class Life(RuleBasedStateMachine):
                 assert self.now_ns < self.recorded[number].deadline_ns + DAY_NS
 
 
-SHORT = settings(
-    max_examples=12, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True
-)
+SHORT = settings(max_examples=12, stateful_step_count=25, suppress_health_check=list(HealthCheck), derandomize=True)
 
 
 @pytest.mark.rule("T5")

@@ -238,6 +238,4 @@ class Reviews(RuleBasedStateMachine):
 
 
 TestAnyOrder = Reviews.TestCase
-TestAnyOrder.settings = settings(
-    max_examples=45, stateful_step_count=30, deadline=None, derandomize=True, database=None
-)
+TestAnyOrder.settings = settings(max_examples=45, stateful_step_count=30, derandomize=True, database=None)
