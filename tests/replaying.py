@@ -84,6 +84,7 @@ def state_of_database(tx: Tx, keys: KeyStore) -> State:
         alerts={row.alert_id: _alert(row) for row in tx.find(rows.Alert)},
         holds={row.hold_id: _hold(row) for row in tx.find(footage.Hold)},
         requests={row.request_id: _request(row) for row in tx.find(footage.PublicRequest)},
+        evidence={row.evidence_id: _evidence(row) for row in tx.find(footage.Evidence)},
         access={row.access_id: _access(row) for row in tx.find(footage.AccessRequest)},
         verdicts={commitment(row) for row in tx.find(rows.Verdict)},
         epochs={row.number: _epoch(row) for row in tx.find(rows.Epoch)},
@@ -254,6 +255,22 @@ def _access(row: footage.AccessRequest) -> said.AccessRequest:
         due_ns=row.due_ns,
         approved_ns=row.approved_at_ns,
         closed_ns=row.closed_at_ns,
+        destroyed_ns=row.destroyed_at_ns,
+    )
+
+
+def _evidence(row: footage.Evidence) -> said.Evidence:
+    return said.Evidence(
+        evidence=row.evidence_id,
+        uploader=row.uploader,
+        from_ns=row.from_ns,
+        until_ns=row.until_ns,
+        sha256=row.sha256,
+        size_bytes=row.size_bytes,
+        deadline_ns=row.deadline_ns,
+        uploaded_ns=row.uploaded_at_ns,
+        authorisation=row.authorisation_id,
+        why="" if row.destroyed_at_ns is None else row.why,
         destroyed_ns=row.destroyed_at_ns,
     )
 

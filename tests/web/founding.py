@@ -23,6 +23,7 @@ from tests.web.world import (
     HOUR_NS,
     NAME,
     NORTH,
+    NOTE,
     PASSWORD,
     PICTURES,
     ROLES,
@@ -37,7 +38,7 @@ from tests.web.world import (
 from habeas.accounts import grants, people, sessions, tokens
 from habeas.accounts.credentials import digest, new_secret
 from habeas.accounts.roles import Role
-from habeas.authority import authorisations, policy, requests, suspensions
+from habeas.authority import authorisations, evidence, policy, requests, suspensions
 from habeas.authority.cameras import NewCamera, add_camera, camera_named
 from habeas.authority.purposes import Purpose
 from habeas.clock import ManualClock
@@ -52,7 +53,7 @@ from habeas.node.node import Node
 from habeas.review.images import image_context
 from habeas.settings import Settings, WorkerSettings
 from habeas.store import Tx, open_store
-from habeas.store.footage_records import Hold
+from habeas.store.footage_records import Evidence, Hold
 from habeas.store.records import Account, Alert, Canary, Entry, Meta, Reference, Session, Token
 from habeas.store.upgrade import upgrade
 from habeas.types import NS_PER_S
@@ -245,6 +246,24 @@ def _objects(world: World, model_id: str) -> None:
     _footage(world)
     _access(world, model_id)
     _exports(world)
+    _evidence(world)
+
+
+def _evidence(world: World) -> None:
+    """Evidence that is kept, that a request names, and that is gone; what comes is not read by a worker."""
+    node = world.node
+    node.footage.evidence._measure = lambda _descriptor: NS_PER_S
+    with node.store.write() as tx:
+        asker = world.actor(tx, "requester1")
+        for number, name in enumerate(("evidence", "evidence named", "evidence gone")):
+            ends_ns = tx.now_ns + 24 * HOUR_NS
+            key_id = node.keys.new(Scope.EVIDENCE, ends_ns)
+            about = f"{number}" * 64, 9, tx.now_ns - HOUR_NS, NS_PER_S, NOTE
+            row = evidence.add(tx, node.keys, asker, evidence.Given(f"evd-{number}", key_id, ends_ns, *about))
+            world.ids[name] = row.evidence_id
+        tx.change(tx.get(Evidence, world.ids["evidence named"]), authorisation_id=world.ids["footage"])
+        gone = evidence.discard(tx, node.keys, asker, world.ids["evidence gone"])
+        evidence.note_destroyed(tx, gone, evidence.Why.DISCARDED)  # else the clock would, at any time
 
 
 def _exports(world: World) -> None:

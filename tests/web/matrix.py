@@ -94,7 +94,8 @@ def _call(world: World, client: httpx.Client, row: Row, case: Case, who: Who) ->
     headers = {"authorization": f"Bearer {secret}"} if secret is not None else {}
     url = PREFIX + row.path.format(**case.path(world, who)) + case.query
     body = case.body(world, who) if case.body is not None else None
-    return client.request(row.method, url, headers=headers, json=body)
+    sent = {"content": body} if isinstance(body, bytes) else {"json": body}
+    return client.request(row.method, url, headers=headers, **sent)
 
 
 def _rule(answer: httpx.Response) -> str:

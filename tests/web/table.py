@@ -99,6 +99,7 @@ from tests.web.cases import (
     unless,
     zone,
 )
+from tests.web.evidence import DRAFTS, EVIDENCE_ROWS
 from tests.web.world import HOLD_ASKER, NORTH, PASSWORD, Who, World
 
 approver = both(holds("approver"), login)
@@ -387,7 +388,7 @@ LOG_ROWS = (
 
 SEEN = {"hidden": _no_hints}
 AUTHORISATION_ROWS = (
-    Row("POST", "/authorisations", ASKER, (Case("new", body=a_draft),)),
+    Row("POST", "/authorisations", ASKER, (Case("new", body=a_draft), *DRAFTS)),
     Row(
         "GET",
         "/authorisations",
@@ -1124,4 +1125,5 @@ TABLE = (
     *HOLD_ROWS,
     *ACCESS_ROWS,
     *EXPORT_ROWS,
+    *EVIDENCE_ROWS,
 )

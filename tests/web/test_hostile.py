@@ -266,7 +266,9 @@ def test_a_body_that_grows_too_large_is_refused(world: World, client: httpx.Clie
     headers = {**JSON, **bearer(world, "admin")}
     answer = client.post(f"{PREFIX}/users", content=growing(MAX_BODY_BYTES + (1 << 16)), headers=headers)
     assert answer.status_code == 413
-    assert problem(answer)["remedy"] == "send fewer or smaller images; anything else fits in 1 MiB"
+    assert (
+        problem(answer)["remedy"] == "send fewer or smaller images, evidence of 512 MB at most; all else fits in 1 MiB"
+    )
 
 
 @pytest.mark.parametrize("path", [LOGIN, f"{PREFIX}/authorisations"])

@@ -48,6 +48,7 @@ FACE = b"\xff\xd8\xff\xe0" + b"FACE-MARK" * 40
 ALERT_FACE = b"\xff\xd8\xff\xe1" + b"LIVE-MARK" * 40
 HOLD_ASKER, CONTACT, PICTURES = "Hold-asker-mark", "Contact-mark", b"PICTURES-MARK"
 ACCESS_ASKER = "Access-asker-mark"
+NOTE = "Evidence-note-mark"
 SCOPES = ("cameras", "draft", "read")
 
 

@@ -12,6 +12,7 @@ from typing import Final
 from habeas.audit.claims_access import access
 from habeas.audit.claims_alerts import alerts, closed, destroyed, verdicts
 from habeas.audit.claims_canary import canaries
+from habeas.audit.claims_evidence import evidence
 from habeas.audit.claims_footage import exported, footage, searched
 from habeas.audit.claims_holds import holds, played
 from habeas.audit.claims_house import combined, lifted, roles
@@ -43,6 +44,7 @@ CLAIMS: Final[Mapping[str, Claim]] = {
     "8.18 footage is searched once, under what permits it": searched,
     "8.19 access requests were approved by two, searched once, and ended": access,
     "8.20 exports were approved by two, as they were proposed": exported,
+    "8.21 evidence is searched under one authorisation, and goes with it": evidence,
 }
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from habeas.audit.claims_shared import DISCARD_NS, ENDS, TWO, asked_of, check_done, digest_of
+from habeas.audit.claims_shared import DISCARD_NS, ENDS, TWO, asked_of, check_done, digest_of, is_evidence, names_of
 from habeas.audit.claims_staff import link_is_due
 from habeas.audit.history import History, Said
 
@@ -88,17 +88,22 @@ def _check_runs(history: History, said: Said, captured_ns: int) -> None:
         raise said.broken("it is of footage, and its authorisation is not; or the other way round")
     if said.body.get("footage") is True and not history.about(object_id, "footage.search-began"):
         raise said.broken("nobody searched that footage")
-    if said.text("camera") not in {str(pair[0]) for pair in asked.items("cameras") if isinstance(pair, list) and pair}:
+    if said.text("camera") not in names_of(asked):
         raise said.broken("its authorisation does not name this camera")
 
 
 def suspends(history: History, imposed: Said, said: Said, captured_ns: int, *, lifts: bool) -> bool:
-    """Tell whether a suspension, or what is left of it after a lift, binds what an alert was captured of."""
+    """Tell whether a suspension, or what is left of it after a lift, binds what an alert was captured of.
+
+    Each binds all evidence: where that was taken is only what somebody says.
+    """
     ends = history.about(imposed.text("suspension"), "suspension.lifted") if lifts else ()
     until_ns = min([imposed.time_ns("until"), *(one.time_ns("from") for one in ends)])
     if not imposed.time_ns("from") <= captured_ns < until_ns:
         return False
     camera, before_seq = said.text("camera"), max(imposed.seq, said.seq)
+    if is_evidence(camera):
+        return True
     mine = {added.text("source") for added in history.about(camera, "camera.added")}
     return camera in imposed.items("cameras") or bool(mine & _bound(history, imposed, before_seq))
 

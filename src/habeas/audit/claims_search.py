@@ -4,7 +4,17 @@ from collections.abc import Mapping
 from typing import Final
 
 from habeas.audit.claims_policy import MAXIMA, PURPOSES, in_force
-from habeas.audit.claims_shared import DISCARD_NS, ENDS, SKEW_NS, TWO, approvers, asked_of, check_done
+from habeas.audit.claims_shared import (
+    DISCARD_NS,
+    ENDS,
+    SKEW_NS,
+    TWO,
+    approvers,
+    asked_of,
+    check_done,
+    is_evidence,
+    names_of,
+)
 from habeas.audit.history import History, Said
 from habeas.types import DAY_NS, HOUR_NS, NS_PER_S
 
@@ -137,7 +147,8 @@ def _check_live(history: History, said: Said, asked: Said, ceilings: Mapping[str
 
 def _check_retrospective(said: Said, asked: Said) -> None:
     from_ns, until_ns = asked.time_ns("from"), asked.time_ns("until")
-    if not said.at_ns - _FOOTAGE_NS - SKEW_NS <= from_ns < until_ns <= said.at_ns + SKEW_NS:
+    since_ns = 0 if any(map(is_evidence, names_of(asked))) else said.at_ns - _FOOTAGE_NS - SKEW_NS
+    if not since_ns <= from_ns < until_ns <= said.at_ns + SKEW_NS:
         raise said.broken("it searches what is not of the last 120 h")
     if said.time_ns("ends") - said.at_ns > _OPEN_NS:
         raise said.broken("it waits for longer than 72 h to be run")

@@ -61,3 +61,17 @@ def digest_of(value: object) -> str:
         return hashlib.sha256(canonical(value)).hexdigest()
     except (ValueError, RecursionError):
         return ""
+
+
+def is_evidence(name: str) -> bool:
+    """Tell whether what stands in a camera's place was handed in."""
+    return name.startswith("evd-")
+
+
+def names_of(asked: Said) -> list[str]:
+    """Return what an authorisation names: cameras, or evidence.
+
+    Raises:
+        ProofError: it does not say.
+    """
+    return [str(pair[0]) for pair in asked.items("cameras") if isinstance(pair, list) and pair]

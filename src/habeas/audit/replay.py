@@ -264,7 +264,10 @@ def _asked(fact: Fact) -> Authorisation:
 
 
 def _drafted(state: State, fact: Fact) -> None:
-    state.authorisations[fact.body["authorisation"]] = _asked(fact)
+    asked = _asked(fact)
+    state.authorisations[asked.authorisation] = asked
+    for name in (name for name, _digest in asked.cameras if name in state.evidence):
+        state.evidence[name] = replace(state.evidence[name], authorisation=asked.authorisation)
 
 
 def _amended(state: State, fact: Fact) -> None:

@@ -1,11 +1,11 @@
-"""Replaying what entries say of footage: holds, requests of the public, access requests. See `audit.replay`."""
+"""Replaying what entries say of footage: holds, requests of the public and for access, evidence; see `audit.replay`."""
 
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
 from habeas.audit.facts import Change, Fact, change
-from habeas.audit.state import AccessRequest, Hold, PublicRequest, State
+from habeas.audit.state import AccessRequest, Evidence, Hold, PublicRequest, State
 
 # --- holds, requests of the public ------------------------------------------------------------------------------------
 
@@ -122,12 +122,40 @@ def _change_access(state: State, fact: Fact, /, **values: Any) -> None:
     change(state, state.access, fact.body["access"], **values)
 
 
+# --- evidence ---------------------------------------------------------------------------------------------------------
+
+
+def _uploaded(state: State, fact: Fact) -> None:
+    body = fact.body
+    state.evidence[body["evidence"]] = Evidence(
+        evidence=body["evidence"],
+        uploader=fact.actor,
+        from_ns=fact.ns("from"),
+        until_ns=fact.ns("until"),
+        sha256=body["sha256"],
+        size_bytes=body["bytes"],
+        deadline_ns=fact.ns("deadline"),
+        uploaded_ns=fact.at_ns,
+    )
+
+
+def _shortened(state: State, fact: Fact) -> None:
+    change(state, state.evidence, fact.body["evidence"], deadline_ns=fact.ns("deadline"))
+
+
+def _evidence_destroyed(state: State, fact: Fact) -> None:
+    change(state, state.evidence, fact.body["evidence"], why=fact.body["why"], destroyed_ns=fact.at_ns)
+
+
 OF_FOOTAGE: Final[Mapping[str, Change]] = {
     "access.approved": _access_approved,
     "access.closed": _access_over("closed"),
     "access.destroyed": _access_destroyed,
     "access.opened": _access_opened,
     "access.refused": _access_over("refused"),
+    "evidence.destroyed": _evidence_destroyed,
+    "evidence.shortened": _shortened,
+    "evidence.uploaded": _uploaded,
     "hold.approved": _hold_approved,
     "hold.carried": _hold_carried,
     "hold.ended": _hold_over("ended"),

@@ -206,6 +206,23 @@ class AccessRequest:
 
 
 @dataclass(frozen=True)
+class Evidence:
+    """A video file that was handed in. `authorisation` names it, `why` says why its key is gone."""
+
+    evidence: str
+    uploader: str
+    from_ns: int
+    until_ns: int
+    sha256: str
+    size_bytes: int
+    deadline_ns: int
+    uploaded_ns: int
+    authorisation: str | None = None
+    why: str = ""
+    destroyed_ns: int | None = None
+
+
+@dataclass(frozen=True)
 class PublicRequest:
     """A request of the public. `segments` is how many last a day longer for it."""
 
@@ -271,6 +288,7 @@ class State:
     holds: dict[str, Hold] = field(default_factory=dict)
     requests: dict[str, PublicRequest] = field(default_factory=dict)
     access: dict[str, AccessRequest] = field(default_factory=dict)
+    evidence: dict[str, Evidence] = field(default_factory=dict)
     verdicts: set[str] = field(default_factory=set)
     epochs: dict[int, Epoch] = field(default_factory=dict)
     counts: dict[tuple[str, str], Count] = field(default_factory=dict)

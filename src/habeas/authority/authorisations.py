@@ -17,6 +17,7 @@ from habeas.accounts.credentials import code_digest, new_code, new_id
 from habeas.accounts.roles import Actor, Role
 from habeas.authority.approvals import approvals_of, approve_object
 from habeas.authority.cameras import delivering
+from habeas.authority.evidence import check_named, end_for, is_evidence, named_by, take
 from habeas.authority.listing import (
     all_tags,
     check_born,
@@ -129,6 +130,7 @@ def draft(
         renews=renews,
     )
     tx.add(row)
+    take(tx, actor, row)
     for person in asked.people:
         _add_subject(tx, keys, row, person)
     tx.entry("authorisation.drafted", actor.account_id, _facts(tx, row))
@@ -164,6 +166,7 @@ def check_draft(tx: Tx, actor: Actor, asked: Draft) -> int:
         minors=minors,
         subjects=len(asked.people),
         has_decision=asked.decision is not None,
+        evidence=any(is_evidence(camera.camera_id) for camera in asked.cameras),
     )
     _check_alone(tx, ask, [camera.source_digest for camera in asked.cameras], tx.now_ns)
     return minors
@@ -245,11 +248,13 @@ def content(tx: Tx, row: Authorisation) -> dict[str, object]:
     """Return exactly what an approval binds."""
     subjects = subjects_of(tx, row)
     references = tx.find(Reference, subject_id={subject.subject_id for subject in subjects})
+    evidence = named_by(tx, row)
     return {
         "authorisation": row.authorisation_id,
         "authority": row.authority,
         "cameras": [list(pair) for pair in row.cameras],
         "decision": row.decision_sha256,
+        "evidence": None if evidence is None else evidence.commitment,
         "from": utc(row.from_ns),
         "kind": row.kind,
         "minor": row.minor,
@@ -293,6 +298,7 @@ def _ask(row: Authorisation, subjects: int, minors: int) -> Ask:
         minors=minors,
         subjects=subjects,
         has_decision=row.decision_sha256 is not None,
+        evidence=any(is_evidence(name) for name, _digest in row.cameras),
     )
 
 
@@ -339,6 +345,8 @@ def amend(tx: Tx, actor: Actor, authorisation_id: str, *, until_ns: int, cameras
     row = _own(tx, actor, authorisation_id, State.DRAFT, State.SUBMITTED)
     if row.state == State.SUBMITTED.value:
         actor.require_login()  # a token is for drafts
+    if named_by(tx, row) is not None:
+        raise InputError("evidence is searched whole, by itself", remedy="revoke this, and draft another request")
     pairs = tuple((camera.camera_id, camera.source_digest) for camera in cameras)
     row = tx.change(row, until_ns=until_ns, cameras=pairs, revision=row.revision + 1)
     _check_alone(tx, ask_of(tx, row), [digest for _camera, digest in pairs], row.created_at_ns)
@@ -368,6 +376,7 @@ def _check_now(tx: Tx, keys: KeyStore, row: Authorisation) -> int:
     ask = _ask(row, len(people), sum(is_minor(born, tx.now_ns) for _name, born in people))
     ceilings = ceilings_now(tx)
     check_ask(ask, ceilings, tx.now_ns, asked_at_ns=row.created_at_ns)
+    check_named(tx, row)
     check_ceilings(ask, ceilings, _others(tx, row))
     chained, consented = False, Consented(0, 0)
     for name, born in people:
@@ -572,7 +581,7 @@ def end(tx: Tx, keys: KeyStore, row: Authorisation, state: State, by: str, why: 
         tx.change(subject, identity_sealed=None)
         for reference in tx.find(Reference, subject_id=subject.subject_id):
             tx.change(reference, image_sealed=None, template_sealed=None, report="{}")
-    key_ids += destroy_for_authorisation(tx, row.authorisation_id)
+    key_ids += destroy_for_authorisation(tx, row.authorisation_id) + end_for(tx, row.authorisation_id)
     tx.after_commit(lambda: keys.destroy(key_ids))
     return row
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from habeas.accounts.roles import Actor, Role
+from habeas.authority.evidence import ZONE, is_evidence
 from habeas.errors import InputError
 from habeas.keys import KeyStore, Scope
 from habeas.store import Tx, queries
@@ -109,6 +110,8 @@ def _check(new: NewCamera) -> None:
         plain = name.replace("-", "").replace("_", "")
         if not (plain.isascii() and plain.isalnum() and len(name) <= _MAX_NAME and name[0] != "-"):
             raise InputError(f"{name!r} is no {what} name", remedy="letters, digits, hyphens and underscores")
+    if is_evidence(new.name) or new.zone == ZONE:
+        raise InputError("a camera is not called like evidence", remedy="choose another name and zone")
     if len(new.purpose.strip()) < _MIN_PURPOSE:
         raise InputError(
             f"a camera has a written purpose of at least {_MIN_PURPOSE} characters",
@@ -137,6 +140,9 @@ def camera_named(tx: Tx, camera_id: str) -> Camera:
     Raises:
         InputError: there is none.
     """
+    if is_evidence(camera_id):
+        what = f"{camera_id} is evidence, no camera: what names it is neither amended nor renewed"
+        raise InputError(what, remedy="draft another request: habeas authorise new --evidence ID")
     found = tx.find(Camera, camera_id=camera_id, removed_at_ns=None)
     if not found:
         raise InputError(f"no such camera: {camera_id}", remedy="see `habeas camera list`")

@@ -139,7 +139,8 @@ class Gallery:
             return None
         near = known.covered[camera_id] if live else rows
         edges = [moment for one in near for moment in self._window(one)]
-        camera = known.cameras[camera_id]
+        camera = known.place(camera_id)
+        assert camera is not None  # else no listing names it
         edges += [next_change_ns(known.suspensions.of(camera), camera, now_ns) or NEVER_NS, known.policy_until_ns]
         return build_view(
             vectors=np.concatenate([one.vectors for one in rows]),
@@ -207,19 +208,19 @@ class Gallery:
         return frozenset(self._known.cameras)
 
     def camera(self, camera_id: str) -> Camera | None:
-        """Return a camera, as of the last refresh."""
-        return self._known.cameras.get(camera_id)
+        """Return a camera, or evidence in its place, as of the last refresh."""
+        return self._known.place(camera_id)
 
     def captured_freely(self, camera_id: str, captured_at_ns: int) -> bool:
         """Tell whether what was captured then may be searched: no suspension binds that instant."""
         known = self._known
-        camera = known.cameras.get(camera_id)
+        camera = known.place(camera_id)
         return camera is not None and not suspended(known.suspensions.of(camera), camera, captured_at_ns)
 
     def free(self, camera_id: str, from_ns: int, until_ns: int) -> tuple[tuple[int, int], ...]:
         """Return the parts of an interval of capture that no suspension of a camera binds; none of one not there."""
         known = self._known
-        camera = known.cameras.get(camera_id)
+        camera = known.place(camera_id)
         if camera is None:
             return ()
         bound = [(one.from_ns, end_ns(one)) for one in known.suspensions.of(camera)]

@@ -12,12 +12,15 @@ from typing import Final
 
 import numpy as np
 
+from habeas.authority.evidence import State as EvidenceState
+from habeas.authority.evidence import is_evidence, stand_in
 from habeas.authority.opened import open_template
 from habeas.authority.policy import Ceilings, ceilings_now
 from habeas.authority.requests import State
 from habeas.errors import InputError, KeyDestroyed
 from habeas.keys import KeyStore
 from habeas.store import Store, Tx
+from habeas.store.footage_records import Evidence
 from habeas.store.records import Authorisation, Camera, Policy, Reference, Subject, Suspension
 from habeas.types import F32, HOUR_NS, Str
 
@@ -83,7 +86,9 @@ class Suspensions:
                 self._by[key].append(number)
 
     def of(self, camera: Camera) -> tuple[Suspension, ...]:
-        """Return those that are about a camera (`suspensions.covers`)."""
+        """Return those that are about a camera, or about evidence in its place (`suspensions.covers`)."""
+        if is_evidence(camera.camera_id):
+            return self._rows
         keys = [("zone", camera.zone), ("camera", camera.camera_id), ("source", camera.source_digest)]
         keys += [("source", camera.record_digest)] if camera.record_digest else []
         return tuple(self._rows[number] for number in sorted({n for key in keys for n in self._by.get(key, ())}))
@@ -100,6 +105,7 @@ class Known:
         suspensions: all of them.
         ceilings: of the policy in force.
         policy_until_ns: when another policy is.
+        evidence: that is kept, by id, as the cameras in whose places it stands.
     """
 
     listings: tuple[Listing, ...] = ()
@@ -108,6 +114,11 @@ class Known:
     suspensions: Suspensions = field(default_factory=Suspensions)
     ceilings: Ceilings = field(default_factory=Ceilings)
     policy_until_ns: int = NEVER_NS
+    evidence: Mapping[str, Camera] = field(default_factory=dict)
+
+    def place(self, camera_id: str) -> Camera | None:
+        """Return a camera, or evidence in its place; None: it is neither."""
+        return self.evidence.get(camera_id) if is_evidence(camera_id) else self.cameras.get(camera_id)
 
     @cached_property
     def covered(self) -> Mapping[str, tuple[Listing, ...]]:
@@ -119,8 +130,8 @@ class Known:
         return {camera_id: tuple(listings) for camera_id, listings in found.items()}
 
     def named_by(self, listing: Listing) -> tuple[str, ...]:
-        """Return the cameras that a listing names with the source that they have."""
-        there = ((camera_id, digest, self.cameras.get(camera_id)) for camera_id, digest in sorted(listing.cameras))
+        """Return the cameras, or evidence, that a listing names with the source that they have."""
+        there = ((camera_id, digest, self.place(camera_id)) for camera_id, digest in sorted(listing.cameras))
         return tuple(name for name, digest, one in there if one is not None and one.source_digest == digest)
 
     def searching(self, camera_id: str, authorisation_id: str) -> Listing | None:
@@ -137,7 +148,7 @@ class Known:
             camera_id: its camera.
             authorisation_id: under which footage is searched; empty: the camera is watched.
         """
-        camera = self.cameras.get(camera_id)
+        camera = self.place(camera_id)
         if camera is None:
             return ()
         if authorisation_id:
@@ -146,7 +157,7 @@ class Known:
 
     def without_anybody(self) -> "Known":
         """Return the same with nobody listed."""
-        return Known((), {}, self.cameras, self.suspensions, self.ceilings, self.policy_until_ns)
+        return Known((), {}, self.cameras, self.suspensions, self.ceilings, self.policy_until_ns, self.evidence)
 
 
 class Reading:
@@ -186,6 +197,7 @@ class Reading:
                 old.suspensions if Suspension in same else Suspensions(tx.find(Suspension)),
                 ceilings,
                 policy_until_ns,
+                old.evidence if Evidence in same else _evidence(tx),
             )
         self._commits = commits
         return self._known
@@ -234,7 +246,12 @@ class Reading:
 
 
 _LISTED: Final = (Authorisation, Subject, Reference)
-_KINDS: Final = (*_LISTED, Camera, Suspension)
+_KINDS: Final = (*_LISTED, Camera, Suspension, Evidence)
+
+
+def _evidence(tx: Tx) -> dict[str, Camera]:
+    rows = tx.find(Evidence, without=("note_sealed",), state=EvidenceState.KEPT.value)
+    return {row.evidence_id: stand_in(row) for row in rows}
 
 
 def _next_policy_ns(tx: Tx) -> int:

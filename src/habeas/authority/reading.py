@@ -16,6 +16,7 @@ import numpy as np
 
 from habeas.accounts.roles import Actor, Role
 from habeas.accounts.staff import names_of
+from habeas.authority import evidence
 from habeas.authority.approvals import approvals_of
 from habeas.authority.authorisations import hash_of, identity, subjects_of
 from habeas.authority.opened import open_image, open_template
@@ -109,6 +110,7 @@ def shown(tx: Tx, keys: KeyStore, actor: Actor, row: Authorisation) -> dict[str,
         "minor": row.minor,
         "content_hash": hash_of(tx, row),
         "approvals": _approvals(tx, row, names),
+        "evidence": _evidence(tx, keys, actor, row),
     }
     if sees_people(actor, row) and State(row.state) not in OVER:
         told["people"] = _people(tx, keys, row)
@@ -117,6 +119,14 @@ def shown(tx: Tx, keys: KeyStore, actor: Actor, row: Authorisation) -> dict[str,
     if judges and sees_people(actor, row) and State(row.state) not in OVER:
         told["look_alikes"] = [_as_json(found) for found in look_alikes(tx, keys, row)]
     return told
+
+
+def _evidence(tx: Tx, keys: KeyStore, actor: Actor, row: Authorisation) -> dict[str, object] | None:
+    """Return what is searched instead of cameras; where it comes from, to whoever sees the people."""
+    named = evidence.named_by(tx, row)
+    if named is None:
+        return None
+    return {**evidence.summary(named), "note": evidence.note_of(keys, named) if sees_people(actor, row) else None}
 
 
 def _approvals(tx: Tx, row: Authorisation, names: Mapping[str, str]) -> list[dict[str, object]]:

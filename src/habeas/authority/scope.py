@@ -45,6 +45,7 @@ class Ask:
         minors: how many subjects are under age.
         subjects: how many subjects.
         has_decision: the document of a court or authority was given.
+        evidence: what is searched was handed in, and was taken when its requester says.
     """
 
     live: bool
@@ -56,6 +57,7 @@ class Ask:
     minors: int
     subjects: int
     has_decision: bool
+    evidence: bool = False
 
     @property
     def lasts_ns(self) -> int:
@@ -78,6 +80,8 @@ def check_ask(ask: Ask, ceilings: Ceilings, now_ns: int, *, asked_at_ns: int) ->
     """
     if ask.subjects < 1 or ask.cameras < 1:
         raise InputError("this names nobody, or no camera", remedy="there is no `everywhere`: name whom and where")
+    if ask.evidence and (ask.live or ask.cameras > 1):
+        raise InputError("evidence is searched once, by itself", remedy="name no camera: --kind retrospective")
     _check_window(ask, now_ns, asked_at_ns)
     if ask.purpose.value not in ceilings.purposes:
         raise RuleError(
@@ -112,7 +116,8 @@ def _check_window(ask: Ask, now_ns: int, asked_at_ns: int) -> None:
         raise InputError("this window lies in the past", remedy="live recognition looks ahead: give a later --until")
     if ask.live and ask.from_ns < asked_at_ns - _LATE_NS:
         raise InputError("this window begins in the past", remedy="give --from now, or later")
-    if not ask.live and not now_ns - RETROSPECT_NS <= ask.from_ns < ask.until_ns <= now_ns:
+    since_ns = 0 if ask.evidence else now_ns - RETROSPECT_NS
+    if not ask.live and not since_ns <= ask.from_ns < ask.until_ns <= now_ns:
         raise InputError("this interval holds no footage", remedy="footage is of the last 120 h at most")
 
 

@@ -10,10 +10,12 @@ from habeas.accounts.credentials import new_id
 from habeas.accounts.roles import Actor, Role
 from habeas.accounts.sessions import usable_roles
 from habeas.authority.cameras import sources_of
+from habeas.authority.evidence import is_evidence
 from habeas.errors import InputError, RuleError
 from habeas.keys import KeyStore
 from habeas.review.ending import destroy_captured
 from habeas.store import Tx
+from habeas.store.footage_records import Evidence
 from habeas.store.records import Camera, Suspension
 from habeas.types import DAY_NS, HOUR_NS, utc
 
@@ -141,9 +143,13 @@ def end_ns(suspension: Suspension) -> int:
 
 
 def covers(suspension: Suspension, camera: Camera) -> bool:
-    """Tell whether it is about this camera, also where that was added anew under another name or zone."""
+    """Tell whether it is about this camera, also where that was added anew under another name or zone.
+
+    It is about all evidence: where that was taken is only what somebody says.
+    """
     return (
-        camera.zone in suspension.zones
+        is_evidence(camera.camera_id)
+        or camera.zone in suspension.zones
         or camera.camera_id in suspension.cameras
         or camera.source_digest in suspension.sources
         or camera.record_digest in suspension.sources
@@ -177,8 +183,9 @@ def next_change_ns(suspensions: Iterable[Suspension], camera: Camera, now_ns: in
 
 
 def covered_cameras(tx: Tx, suspension: Suspension) -> list[str]:
-    """Return the names of the cameras it is about, removed ones too."""
-    return [camera.camera_id for camera in tx.find(Camera) if covers(suspension, camera)]
+    """Return the names of the cameras it is about, removed ones too, and of all evidence."""
+    cameras = [camera.camera_id for camera in tx.find(Camera) if covers(suspension, camera)]
+    return cameras + [row.evidence_id for row in tx.find(Evidence, without=("note_sealed",))]
 
 
 def _body(suspension: Suspension) -> dict[str, object]:

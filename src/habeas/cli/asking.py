@@ -33,7 +33,7 @@ def _what(told: Json) -> list[tuple[str, object]]:
         ("state", _state(told)),
         ("purpose", told["purpose"] + (", urgent" if told["urgent"] else "")),
         ("kind", told["kind"]),
-        ("cameras", f"{len(told['cameras'])}: {', '.join(told['cameras'])}"),
+        ("cameras" if told.get("evidence") is None else "evidence", _where(told["cameras"])),
         ("from", show_told(told["from"])),
         ("until", f"{show_told(told['until'])} ({length(told)})"),
         ("subjects", told["subjects"]),
@@ -42,7 +42,23 @@ def _what(told: Json) -> list[tuple[str, object]]:
         pairs.append(("ends", show_told(told["ends"])))
     if told["notice_due"] is not None:
         pairs.append(("notice due", show_told(told["notice_due"])))
-    return pairs + (_why(told) if "authority" in told else [])
+    return pairs + _evidence(told.get("evidence")) + (_why(told) if "authority" in told else [])
+
+
+def _where(cameras: Sequence[str]) -> str:
+    return f"{len(cameras)}: {', '.join(cameras)}"
+
+
+def _evidence(told: Json | None) -> list[tuple[str, object]]:
+    """Return what there is to say of evidence: when it was taken is only stated."""
+    if told is None:
+        return []
+    pairs: list[tuple[str, object]] = [
+        ("SHA-256", told["sha256"]),
+        ("time", "as stated by whoever handed it in; not checked"),
+        ("gone at", show_told(told["deadline"])),
+    ]
+    return pairs + ([("comes from", told["note"])] if told["note"] is not None else [])
 
 
 def _why(told: Json) -> list[tuple[str, object]]:

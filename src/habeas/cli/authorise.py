@@ -10,7 +10,7 @@ from habeas.cli.binding import Hash, Yes, confirmed_hash
 from habeas.cli.client import ANSWER_S, Client, Json, connected
 from habeas.cli.files import file_text, save_private, say_copies
 from habeas.cli.output import bar, say
-from habeas.cli.places import Cameras, From, Until, Why, Zones
+from habeas.cli.places import Cameras, Until, Why, Zones
 from habeas.cli.subjects import images_of, say_images, subjects_body
 from habeas.cli.tables import table
 from habeas.cli.times import ns_of, parse_moment, show_told, window
@@ -23,6 +23,8 @@ app = typer.Typer(
 )
 Id = Annotated[str, typer.Argument(help="As `habeas authorise list` shows it.")]
 Because = Annotated[str, typer.Option("--why", help="The reason, in a sentence.")]
+FromUnless = Annotated[str, typer.Option("--from", help="As `now`, +2h, '2026-05-01 10:00'. Not of evidence.")]
+UntilUnless = Annotated[str, typer.Option("--until", help="First instant after, written as --from.")]
 _IMAGE_S: Final = 35.0
 """What the node may take for one image, beside `ANSWER_S` for the rest."""
 _CODE: Final = "habeas authorise end --code CODE"
@@ -43,8 +45,8 @@ def new(
     ],
     authority: Annotated[str, typer.Option("--authority", help="Who issued it.")],
     reference: Annotated[str, typer.Option("--reference", help="Their reference number.")],
-    from_text: From,
-    until: Until,
+    from_text: FromUnless = "",
+    until: UntilUnless = "",
     subject: Annotated[
         list[str] | None, typer.Option("--subject", help="NAME=IMAGE[,IMAGE...]; repeat it for each person.")
     ] = None,
@@ -54,8 +56,14 @@ def new(
     ] = None,
     zone: Zones = None,
     camera: Cameras = None,
+    evidence: Annotated[
+        str | None, typer.Option("--evidence", help="Search this evidence once, whole, instead of cameras.")
+    ] = None,
     decision: Annotated[Path | None, typer.Option("--decision", help="The decision of a court or authority.")] = None,
-    kind: Annotated[str, typer.Option("--kind", help="live, or retrospective: search footage once.")] = "live",
+    kind: Annotated[
+        str,
+        typer.Option("--kind", help="live, or retrospective: search footage once. Default: live; for evidence not."),
+    ] = "",
     urgent: Annotated[bool, typer.Option("--urgent", help="One approver starts it, for 24 h at most.")] = False,
     minor: Annotated[bool, typer.Option("--minor", help="Somebody named is under age.")] = False,
     skip_refused: Annotated[
@@ -63,12 +71,10 @@ def new(
     ] = False,
 ) -> None:
     """Draft a request. Every image is examined first, and gets a line. Nobody is looked for yet."""
-    if not (zone or camera):
-        raise UsageError("there is no `everywhere`", remedy="name where to look: --zone or --camera")
-    ends = window(from_text, until, client.now_ns())
+    ends = _interval(client, from_text, until, evidence=evidence is not None, places=bool(zone or camera))
     people = subjects_body(subject or [], born or [], subjects)
     body: Json = {
-        "kind": kind,
+        "kind": kind or ("live" if evidence is None else "retrospective"),
         "purpose": purpose,
         "authority": authority,
         "reference": reference,
@@ -76,6 +82,7 @@ def new(
         "subjects": people,
         "zones": zone or [],
         "cameras": camera or [],
+        "evidence": evidence,
         "from_ns": ends[0],
         "until_ns": ends[1],
         "urgent": urgent,
@@ -83,6 +90,27 @@ def new(
         "skip_refused": skip_refused,
     }
     _say_drafted(client, _drafted(client, body, images_of(people)))
+
+
+def _interval(
+    client: Client, from_text: str, until: str, *, evidence: bool, places: bool
+) -> tuple[int, int] | tuple[None, None]:
+    """Return both ends of the interval; evidence has its own, and stands for itself.
+
+    Raises:
+        UsageError: it says where and when twice, or not at all.
+    """
+    if evidence:
+        if places or from_text or until:
+            raise UsageError(
+                "evidence is searched whole, by itself", remedy="leave --zone, --camera, --from and --until out"
+            )
+        return None, None
+    if not places:
+        raise UsageError("there is no `everywhere`", remedy="name where to look: --zone or --camera")
+    if not (from_text and until):
+        raise UsageError("a request says an interval", remedy="give --from and --until")
+    return window(from_text, until, client.now_ns())
 
 
 def _drafted(client: Client, body: Json, images: int) -> Json:

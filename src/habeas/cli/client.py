@@ -226,6 +226,24 @@ class Client:
         done: Json = self._as_somebody("POST", path, json=body, timeout=_timeout(within_s)).json()
         return done
 
+    def upload(self, *path: str, content: Iterator[bytes], size: int, within_s: float, **query: str | int) -> Json:
+        """Send a file as it is read, and return what the node answers.
+
+        Args:
+            path: parts; each is quoted.
+            content: of the file.
+            size: of the file, bytes.
+            within_s: how long to wait for the answer, once it is sent.
+            query: parameters.
+
+        Raises:
+            HabeasError: as for `get`.
+        """
+        head = {"Content-Length": str(size), "Content-Type": "application/octet-stream"}
+        more: dict[str, Any] = {"params": query, "content": content, "timeout": _timeout(within_s)}
+        done: Json = self._as_somebody("POST", path, head=head, **more).json()
+        return done
+
     def without_login(self, method: str, path: str, body: Json | None = None) -> Json:
         """Ask what takes no login.
 
@@ -243,11 +261,15 @@ class Client:
         """
         return self._ask("POST", path, {}, json=body).content
 
-    def _as_somebody(self, method: str, path: tuple[str, ...], **more: Any) -> httpx.Response:
+    def _as_somebody(
+        self, method: str, path: tuple[str, ...], *, head: Mapping[str, str] | None = None, **more: Any
+    ) -> httpx.Response:
+        where, headers = (
+            "/" + "/".join(quote(part, safe="") for part in path),
+            {**self._authorisation(), **(head or {})},
+        )
         try:
-            return self._ask(
-                method, "/" + "/".join(quote(part, safe="") for part in path), self._authorisation(), **more
-            )
+            return self._ask(method, where, headers, **more)
         except RuleError as error:
             if error.rule == "not-logged-in" and self._kept is not None:
                 self.logins.forget(self._kept.name)  # ended: idle, or at its limit

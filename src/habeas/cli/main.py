@@ -16,6 +16,7 @@ from habeas.cli.clock import app as clock
 from habeas.cli.demo import demo
 from habeas.cli.doctor import doctor
 from habeas.cli.evaluate import app as evaluate
+from habeas.cli.evidence import app as evidence
 from habeas.cli.exports import app as exports
 from habeas.cli.footage import app as footage
 from habeas.cli.holds import app as holds
@@ -68,6 +69,7 @@ app.add_typer(review, name="review")
 footage.add_typer(holds)
 footage.add_typer(exports)
 footage.add_typer(requests, name="request")
+footage.add_typer(evidence, name="evidence")
 app.add_typer(footage, name="footage")
 app.add_typer(access, name="access")
 app.add_typer(receipt, name="receipt")

@@ -19,6 +19,8 @@ app = typer.Typer(
     rich_markup_mode="markdown",
 )
 AlertId = Annotated[str, typer.Argument(help="As `habeas review list` shows it.")]
+_EVIDENCE = "evidence"
+"""The zone of alerts from evidence, in which no camera is."""
 _COLUMNS = ("id", "state", "camera", "captured", "seen", "similarity", "false a day")
 
 
@@ -56,7 +58,14 @@ def _rows(alerts: list[Json]) -> list[tuple[Any, ...]]:
 
 
 def _captured(told: Json) -> str:
-    return show_told(told["captured_at"]) + (", from footage" if told["from_footage"] else "")
+    return show_told(told["captured_at"]) + _origin(told)
+
+
+def _origin(told: Json) -> str:
+    """Say what an alert is from, but for live cameras: the time of evidence is only stated."""
+    if not told["from_footage"]:
+        return ""
+    return ", from evidence, as stated" if told["zone"] == _EVIDENCE else ", from footage"
 
 
 def _number(value: float | None) -> str:

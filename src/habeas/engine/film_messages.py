@@ -5,7 +5,7 @@ from typing import Annotated, Final, Self
 
 from pydantic import Field, model_validator
 
-from habeas.engine.messages import MAX_MASKS, Count, Edges, Message, Name
+from habeas.engine.messages import MAX_MASKS, Count, Edges, Message, Name, Text
 from habeas.errors import InputError
 from habeas.ports import Clock
 from habeas.settings import DetectSettings
@@ -84,3 +84,36 @@ class SearchFilm(FilmOrder):
     def looks_hz(self) -> float:
         """At how many pictures a second is looked."""
         return self.detect.rate_hz
+
+
+class MeasureFilm(Message):
+    """Say how long a video file is, whose descriptor comes along: memory without a name, at its beginning.
+
+    Args:
+        request_id: comes back with the answer.
+        within_s: for reading all of it.
+    """
+
+    TYPE = 11
+    request_id: Count
+    within_s: Annotated[float, Field(gt=0, le=600, allow_inf_nan=False)]
+
+    @property
+    def descriptors(self) -> int:
+        """One."""
+        return 1
+
+
+class FilmMeasured(Message):
+    """How long a video file is.
+
+    Args:
+        request_id: of the order.
+        lasts_ns: as its pictures' times say; 0 where it cannot be read.
+        flaw: why it cannot be; empty: it can.
+    """
+
+    TYPE = 51
+    request_id: Count
+    lasts_ns: Count
+    flaw: Text

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from habeas.engine.film_messages import SearchFilm
+from habeas.engine.film_messages import FilmMeasured, MeasureFilm, SearchFilm
 from habeas.engine.messages import (
     CameraEnded,
     CameraFlaw,
@@ -43,7 +43,7 @@ def _by_type(*messages: type[Message]) -> dict[int, type[Message]]:
 
 TO_WORKER: Final = _by_type(
     *(Configure, StartCamera, StopCamera, EnrolImage, Shutdown, InspectCamera, ShowCanary),
-    *(SearchFilm, ExamineFilm, PaintFilm),
+    *(SearchFilm, ExamineFilm, PaintFilm, MeasureFilm),
 )
 TO_NODE: Final = _by_type(
     *(
@@ -65,5 +65,6 @@ TO_NODE: Final = _by_type(
         FilmExamined,
         FilmBytes,
         FilmDone,
+        FilmMeasured,
     )
 )

@@ -2,7 +2,7 @@
 
     1. Read what it is to be.  2. Cut network and privileges.  3. Open doors, load the models, and run everything once,
     since nothing can be imported or opened later.  4. Seal.  5. Say hello.  6. Watch cameras, or examine images, or
-    read a camera's headers, for which no model is loaded.
+    read a camera's headers or a file's length, for which no model is loaded.
 
 It has no database, no key, no gallery and no disk. The thread that analyses is the one that tells: where the node does
 not read, it waits, and the cameras' queues drop their oldest frames and count them. Nothing is told out of order.
@@ -22,7 +22,8 @@ from habeas.engine import filming, recording
 from habeas.engine.cameras import Camera, FileCamera, LiveCamera, flaw_of, source_name
 from habeas.engine.channel import Channel, Received
 from habeas.engine.enrolling import Examiner
-from habeas.engine.inspecting import inspect, prepare
+from habeas.engine.film_messages import MeasureFilm
+from habeas.engine.inspecting import inspect, measure, prepare
 from habeas.engine.messages import (
     CameraEnded,
     CanaryDone,
@@ -147,10 +148,13 @@ def _examine(channel: Channel, examiner: Examiner) -> None:
 
 def _inspect(channel: Channel, clock: Clock) -> None:
     while (received := channel.receive()) is not None and not isinstance(received.message, Shutdown):
-        if not isinstance(received.message, InspectCamera):
+        if isinstance(received.message, InspectCamera):
+            channel.send(inspect(received.message, received.descriptors, clock))
+        elif isinstance(received.message, MeasureFilm):
+            channel.send(measure(received.message, received.descriptors[0], clock))
+        else:
             received.close()
             raise _unexpected(received.message)
-        channel.send(inspect(received.message, received.descriptors, clock))
 
 
 def _unexpected(message: Message) -> InputError:

@@ -25,6 +25,7 @@ from habeas.footage.form import (
     is_cut_header,
     open_record,
     read_header,
+    read_records,
     seal_record,
     split_records,
 )
@@ -41,6 +42,8 @@ EXPORTS: Final = "exports"
 """The folder of films of exports: a folder each, with folders as of footage."""
 ACCESS: Final = "access"
 """The folder of copies for access requests: a folder each, with folders as of footage."""
+EVIDENCE: Final = "evidence"
+"""The folder of video files that requesters handed in: a folder each, with folders as of footage."""
 _HOUR_TEXT: Final = 11
 _SECOND_TEXT: Final = 15
 _MAX_FILE_BYTES: Final = 1 << 30
@@ -282,6 +285,36 @@ class SegmentFile:
     def close(self) -> None:
         """Close the file as it is."""
         self._file.close()
+
+
+def stream_parts(path: Path, keys: KeyStore, now_ns: int) -> Iterator[Record]:
+    """Yield the parts of a segment that was ended, as of `Stored.parts`, with one of them in memory.
+
+    Args:
+        path: of the file.
+        keys: the key store.
+        now_ns: Unix ns, of a clock that cannot be set back.
+
+    Raises:
+        FormatError: it is no segment, or of an unknown version.
+        KeyDestroyed: its deadline has passed.
+        InputError: a part was changed, belongs elsewhere, or some are missing.
+        DiskError: it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            header, begin = read_header(file.read(MAX_HEADER_BYTES))
+            if keys.expires_at_ns(header.key) <= now_ns:
+                raise KeyDestroyed("the deadline of this has passed", remedy="nothing of it can be read any more")
+            file.seek(begin)
+            for number, sealed in enumerate(read_records(file)):
+                record = open_record(keys, header, number, sealed)
+                if record.kind is Kind.END and record.lasts_ns == number:
+                    return
+                yield record
+    except OSError as error:
+        raise _failed("footage cannot be read", error) from error
+    raise InputError(f"{path.name} has no end", remedy="look who else writes there")
 
 
 @dataclass(frozen=True)

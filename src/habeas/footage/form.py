@@ -16,7 +16,7 @@ import hashlib
 import struct
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import Final
+from typing import IO, Final
 
 import rfc8785
 from pydantic import TypeAdapter, ValidationError
@@ -170,10 +170,29 @@ def split_records(data: bytes, begin: int) -> Iterator[bytes]:
     """
     at = begin
     while at + _LENGTH.size <= len(data):
-        (length,) = _LENGTH.unpack_from(data, at)
-        if not 0 < length <= _MAX_RECORD:
-            raise InputError("a record of footage states an impossible length", remedy=_REMEDY)
+        length = _length(data[at : at + _LENGTH.size])
         if at + _LENGTH.size + length > len(data):
             return
         yield data[at + _LENGTH.size : at + _LENGTH.size + length]
         at += _LENGTH.size + length
+
+
+def read_records(file: IO[bytes]) -> Iterator[bytes]:
+    """Yield the sealed records that are whole, from where a file stands; as `split_records`, with one in memory.
+
+    Raises:
+        InputError: a record states a length that none has.
+    """
+    while len(lead := file.read(_LENGTH.size)) == _LENGTH.size:
+        length = _length(lead)
+        sealed = file.read(length)
+        if len(sealed) < length:
+            return
+        yield sealed
+
+
+def _length(lead: bytes) -> int:
+    (length,) = _LENGTH.unpack(lead)
+    if not 0 < length <= _MAX_RECORD:
+        raise InputError("a record of footage states an impossible length", remedy=_REMEDY)
+    return int(length)

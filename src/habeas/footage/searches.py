@@ -4,6 +4,7 @@ from typing import Final
 
 from habeas.accounts.roles import Actor, Role
 from habeas.authority.authorisations import in_time
+from habeas.authority.evidence import ZONE, check_named, is_evidence
 from habeas.authority.requests import State
 from habeas.errors import InputError, RuleError
 from habeas.store import Tx
@@ -22,7 +23,8 @@ def begin(tx: Tx, actor: Actor, authorisation_id: str) -> FootageSearch:
     """Begin it; one that runs already goes on.
 
     Raises:
-        RuleError: not its requester, nor an approver; not of this kind, not active, or searched before.
+        RuleError: not its requester, nor an approver; not of this kind, not active, searched before, or its evidence
+            is gone.
         InputError: there is no such authorisation.
     """
     actor.require(Role.REQUESTER, Role.APPROVER)
@@ -37,6 +39,7 @@ def begin(tx: Tx, actor: Actor, authorisation_id: str) -> FootageSearch:
     if row.state != State.ACTIVE.value:
         raise RuleError(f"this is {row.state}, not active", rule="state", remedy="see `habeas authorise show ID`")
     in_time(tx, row)
+    check_named(tx, row)
     search = FootageSearch(authorisation_id, RUNNING, actor.account_id, tx.now_ns)
     tx.add(search)
     tx.entry("footage.search-began", actor.account_id, {"authorisation": authorisation_id})
@@ -100,4 +103,6 @@ def counts(search: FootageSearch) -> dict[str, object]:
 
 
 def _zone(tx: Tx, camera_id: str) -> str:
+    if is_evidence(camera_id):
+        return ZONE
     return next((one.zone for one in tx.find(Camera, without=("record_sealed",), camera_id=camera_id)), "")

@@ -13,6 +13,7 @@ from typing import Final
 
 from PIL import Image
 
+from habeas.authority.evidence import place_of
 from habeas.authority.gallery import Gallery
 from habeas.authority.suspensions import suspended
 from habeas.comparison import Calibration
@@ -182,8 +183,7 @@ class Alerting:
         raised, captured_at_ns = self._raised.pop(key, []), self._captured.pop(key, 0)
         if raised:
             with self._means.store.write() as tx:
-                camera = tx.get(Camera, ended.origin.camera_id)
-                since = suspended(tx.find(Suspension), camera, captured_at_ns)  # may have been imposed meanwhile
+                since = _is_bound(tx, ended.origin.camera_id, captured_at_ns)  # may have been imposed meanwhile
                 for alert_id in raised:
                     track_closed(tx, self._means.keys, alert_id, captured_at_ns, suspended=since)
 
@@ -198,16 +198,22 @@ def check_length(probe: Probe, dimensions: int) -> None:
         raise RuleError("a template of another length", rule="model", remedy="drop it: it is of no network of ours")
 
 
+def _is_bound(tx: Tx, camera_id: str, captured_at_ns: int) -> bool:
+    """Tell whether a suspension binds what a camera, removed or not, or evidence captured then; what is over is."""
+    camera = place_of(tx, camera_id) or next(iter(tx.find(Camera, camera_id=camera_id)), None)
+    return camera is None or suspended(tx.find(Suspension), camera, captured_at_ns)
+
+
 def _watched(tx: Tx, camera_id: str) -> Camera:
-    """Return a camera that is there still.
+    """Return a camera, or evidence in its place, that is there still.
 
     Raises:
-        RuleError: it was removed meanwhile.
+        RuleError: it was removed meanwhile, or is over.
     """
-    found = tx.find(Camera, camera_id=camera_id, removed_at_ns=None)
-    if not found:
+    found = place_of(tx, camera_id)
+    if found is None:
         raise RuleError(f"{camera_id} was removed", rule="scope", remedy="drop the match")
-    return found[0]
+    return found
 
 
 def jpeg(face_rgb: U8) -> bytes:

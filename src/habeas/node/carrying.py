@@ -6,12 +6,15 @@ a key that no row knows, are for the clock.
 
 An access request that was opened since the backup is in no entry of the log that goes on, so nobody could show who
 approved it: it is over, the clock destroys its key, and whoever asked is photographed again. One that is in both is
-approved as the backup says. What was searched since is not searched again.
+approved as the backup says. What was searched since is not searched again. Evidence that came since is
+over, and the clock destroys its key.
 """
 
 from dataclasses import dataclass, fields, replace
 from typing import Any, Final, Self, TypeVar, cast
 
+from habeas.authority.evidence import State as EvidenceState
+from habeas.authority.evidence import over
 from habeas.footage.access import OVER, State, empty
 from habeas.footage.exports import OVER as EXPORT_OVER
 from habeas.footage.holding import OVER as HOLD_OVER
@@ -21,7 +24,7 @@ from habeas.footage.holding import State as HoldState
 from habeas.footage.holds import note_carried
 from habeas.footage.searches import ENDED, RUNNING
 from habeas.store import Tx
-from habeas.store.footage_records import AccessRequest, Export, Finding, FootageSearch, Hold, PublicRequest
+from habeas.store.footage_records import AccessRequest, Evidence, Export, Finding, FootageSearch, Hold, PublicRequest
 
 ACTOR: Final = "restore"
 _OVER: Final = {state.value for state in OVER}
@@ -47,6 +50,7 @@ class OfFootage:
     """What the database in force says of footage that an older one may not take back."""
 
     access: list[AccessRequest]
+    evidence: list[Evidence]
     exports: list[Export]
     findings: list[Finding]
     holds: list[Hold]
@@ -56,7 +60,7 @@ class OfFootage:
     @classmethod
     def read(cls, tx: Tx) -> Self:
         """Read it."""
-        kinds = AccessRequest, Export, Finding, Hold, PublicRequest, FootageSearch
+        kinds = AccessRequest, Evidence, Export, Finding, Hold, PublicRequest, FootageSearch
         return cls(*(cast("Any", tx.find(kind)) for kind in kinds))
 
     def carry(self, tx: Tx) -> dict[str, int]:
@@ -65,6 +69,7 @@ class OfFootage:
         searches = sum(put(tx, before.get(one.about_id), _searched(tx, before, one)) for one in self.searches)
         return {
             "access": self._carry_access(tx),
+            "evidence": self._carry_evidence(tx),
             "exports": self._carry_exports(tx),
             "holds": self._carry_holds(tx),
             "requests": self._carry_requests(tx),
@@ -101,6 +106,12 @@ class OfFootage:
                     _note_request(tx, then, now)
         return changed
 
+    def _carry_evidence(self, tx: Tx) -> int:
+        """What is over stays over, what an authorisation names stays that one's; what came since is over."""
+        before = {one.evidence_id: one for one in tx.find(Evidence)}
+        both = [(before.get(now.evidence_id), now) for now in self.evidence]
+        return sum(put(tx, then, over(now) if then is None else _named(then, now)) for then, now in both)
+
     def _carry_access(self, tx: Tx) -> int:
         before = {one.access_id: one for one in tx.find(AccessRequest)}
         found = {one.finding_id: one for one in tx.find(Finding)}
@@ -116,6 +127,13 @@ class OfFootage:
                 mine = [one for one in self.findings if one.access_id == now.access_id]
                 changed += sum(put(tx, found.get(one.finding_id), one) for one in mine) > 0
         return changed
+
+
+def _named(then: Evidence, now: Evidence) -> Evidence:
+    """Return evidence that both know; the clock says anew that its key is gone: the log that goes on does not yet."""
+    kept = replace(now, destroyed_at_ns=then.destroyed_at_ns) if now.state != EvidenceState.KEPT.value else then
+    deadline_ns = min(then.deadline_ns, now.deadline_ns)
+    return replace(kept, authorisation_id=now.authorisation_id or then.authorisation_id, deadline_ns=deadline_ns)
 
 
 def _note_hold(tx: Tx, then: HoldState | None, now: Hold) -> None:

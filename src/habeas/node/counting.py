@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from habeas.authority.evidence import is_evidence
 from habeas.engine.messages import Counters
 from habeas.store import Tx, queries
 from habeas.store.records import Camera, Count
@@ -54,7 +55,9 @@ class Counting:
             self._last[counters.camera_id] = counters
 
     def add(self, camera_id: str, *, searches: int = 0, alerts: int = 0) -> None:
-        """Count searches and alerts of a camera."""
+        """Count searches and alerts of a camera; evidence is none, and has entries of its own."""
+        if is_evidence(camera_id):
+            return
         with self._lock:
             self._tallies[camera_id].update(searches=searches, alerts=alerts)
 

@@ -1,4 +1,4 @@
-"""All that a node does with footage, beside recording it: its ends, holds, requests, searches, exports.
+"""All that a node does with footage, beside recording it: its ends, holds, requests, evidence, searches, exports.
 
 Each step is repeated in a thread of its own: none waits for another, and no end waits for work that takes hours.
 """
@@ -7,16 +7,19 @@ import os
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from habeas.engine.measurement import Measurement
 from habeas.engine.redacting import Redacting
 from habeas.engine.screening import Screening
 from habeas.errors import InputError
 from habeas.footage.adopting import take_over
-from habeas.footage.files import ACCESS, EXPORTS, FOOTAGE, HELD, FootageFolder
+from habeas.footage.evidence_files import EvidenceFiles
+from habeas.footage.files import ACCESS, EVIDENCE, EXPORTS, FOOTAGE, HELD, FootageFolder
 from habeas.footage.gracing import Gracing
 from habeas.footage.keeping import Keeping
 from habeas.footage.retention import Retention
 from habeas.node.accessing import Accessing
 from habeas.node.alerting import Means
+from habeas.node.evidence import EvidenceWork
 from habeas.node.exporting import Exporting
 from habeas.node.retrospect import Retrospect
 from habeas.node.workspace import Workspace
@@ -60,8 +63,11 @@ class FootageWork:
         def redacting() -> Redacting:
             return Redacting(settings.models)
 
+        files = EvidenceFiles(folder / EVIDENCE)
+        self._measurement: Final = Measurement(settings.models)
+        self.evidence: Final = EvidenceWork(means, files, self._measurement.measure, reserve_bytes=reserve_bytes)
         self.retrospect: Final = Retrospect(
-            means, self.folder, self.held, screening, settings.detect, at_once=_half_the_cores()
+            means, self.folder, self.held, files, screening, settings.detect, at_once=_half_the_cores()
         )
         self.accessing: Final = Accessing(
             means, self.folder, copies, screening, settings.detect, reserve_bytes=reserve_bytes
@@ -78,6 +84,8 @@ class FootageWork:
         yield "holds", self._keeping.copy_approved, _TICK_S
         yield "held", self._keeping.sweep, _SWEEP_S
         yield "graces", self._gracing.step, _TICK_S
+        yield "ends of evidence", self.evidence.end_due, _TICK_S
+        yield "evidence", self.evidence.sweep, _SWEEP_S
         yield "retrospect", self.retrospect.step, _TICK_S
         yield "access", self.accessing.step, _TICK_S
         yield "access ends", self.accessing.end_due, _TICK_S
@@ -86,5 +94,6 @@ class FootageWork:
 
     def stop(self) -> None:
         """Stop what takes long, soon, from any thread: after a restart it goes on."""
+        self._measurement.close()
         for one in (self.retrospect, self.accessing, self.exporting):
             one.stop()

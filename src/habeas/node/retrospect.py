@@ -1,4 +1,4 @@
-"""Searches retained footage under an authorisation of that kind, once; what is found becomes alerts with verdicts."""
+"""Searches footage, or evidence, under a retrospective authorisation, once; what is found is alerts with verdicts."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -8,16 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from habeas.authority.evidence import is_evidence
 from habeas.engine.run import TrackEnd
-from habeas.engine.screening import Screening
+from habeas.engine.screening import Reel, Screening
 from habeas.errors import RuleError
 from habeas.footage import searches
 from habeas.footage.copying import Source, found_once
+from habeas.footage.evidence_files import EvidenceFiles
 from habeas.footage.files import FootageFolder
 from habeas.footage.holding import searchable
 from habeas.footage.reading import Damage, Stretch, Window
 from habeas.keys import Scope
 from habeas.node.alerting import Alerting, Means
+from habeas.node.evidence import reel_of
 from habeas.node.sweeping import Came, Job, Stop, Sweeper
 from habeas.review.alerts import runs
 from habeas.settings import DetectSettings
@@ -33,6 +36,7 @@ class Retrospect:
         means: to compare and raise alerts.
         footage: where what was recorded lies.
         held: where what is preserved lies: of holds that name the authorisation.
+        evidence: where what was handed in lies.
         worker: starts a worker that goes through footage.
         detect: how faces are looked for, but for the camera's smallest face.
         at_once: so many cameras at most, a worker and a core each.
@@ -43,12 +47,13 @@ class Retrospect:
         means: Means,
         footage: FootageFolder,
         held: Path,
+        evidence: EvidenceFiles,
         worker: Callable[[], Screening],
         detect: DetectSettings,
         at_once: int,
     ) -> None:
         self._means = means
-        self._places = _Places(means, footage, held)
+        self._places = _Places(means, footage, held, evidence)
         self._worker = worker
         self._detect = detect
         self._at_once = at_once
@@ -85,9 +90,10 @@ class Retrospect:
                 failures.callback(self._search, row)
 
     def _search(self, row: Authorisation) -> None:
-        """Go through the footage of its cameras; those that were removed have dropped out.
+        """Go through the footage of its cameras, or its evidence; what was removed, or is gone, has dropped out.
 
-        It is over when all of it was gone through, or with its authorisation; else it goes on with the next step.
+        It is over when all of it was gone through, when nothing is there, or with its authorisation; else it goes on
+        with the next step.
         """
         named = (self._means.gallery.camera(camera_id) for camera_id in sorted(dict(row.cameras)))
         cameras = [camera for camera in named if camera is not None]
@@ -95,9 +101,9 @@ class Retrospect:
             sweeps = [pool.submit(self._sweep, row, camera) for camera in cameras]
         through = [sweep.result() for sweep in sweeps]
         with self._means.store.write() as tx:
-            if all(through):
+            if cameras and all(through):
                 searches.finish(tx, row.authorisation_id, searches.DONE)
-            elif not runs(tx.get(Authorisation, row.authorisation_id), tx.now_ns):
+            elif not cameras or not runs(tx.get(Authorisation, row.authorisation_id), tx.now_ns):
                 searches.finish(tx, row.authorisation_id, searches.ENDED)
 
     def _sweep(self, row: Authorisation, camera: Camera) -> bool:
@@ -126,6 +132,7 @@ class _Places:
     means: Means
     footage: FootageFolder
     held: Path
+    evidence: EvidenceFiles
 
     def found(self, authorisation_id: str, window: Window) -> Iterator[Stretch | Damage]:
         """Yield what was recorded, as far as its deadline has not come, and what holds that name it preserve."""
@@ -177,6 +184,11 @@ class _Searching(Job):
     def footage(self, window: Window) -> Iterator[Stretch | Damage]:
         """Yield what there is of it that may be searched under this authorisation."""
         return self._places.found(self.authorisation_id, window)
+
+    def handed_in(self, window: Window) -> Reel | None:
+        """Return evidence that stands in a camera's place."""
+        name = window.camera_id
+        return reel_of(self._means, self._places.evidence, name) if is_evidence(name) else None
 
     def take(self, found: Probe | TrackEnd) -> None:
         """Compare, and raise an alert of what matches."""

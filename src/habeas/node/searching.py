@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
+from habeas.authority.evidence import ZONE, is_evidence
 from habeas.store import Tx, queries
 from habeas.store.records import Camera, Search
 from habeas.types import HOUR_NS, GalleryView, Threshold, utc
@@ -110,6 +111,7 @@ def _row(key: _Key, tally: _Tally, calibration: str, build: str) -> Search:
 
 def _body(tx: Tx, row: Search) -> dict[str, object]:
     zones = [camera.zone for camera in tx.find(Camera, without=("record_sealed",), camera_id=row.camera_id)]
+    zones += [ZONE] if is_evidence(row.camera_id) else []
     return {
         "authorisations": list(row.authorisations),
         "build": row.build,

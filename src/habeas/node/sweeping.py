@@ -3,7 +3,8 @@
 What was captured in a suspension is not decoded, and counted; of a segment in which one ends, nothing is. Each message
 of the worker is a moment at which it is asked anew whether this may go on: a suspension that reaches back, an end or a
 clock in doubt stops it within a second. How far it came is noted with each reel: after a restart it goes on there. A
-reel that ends its worker is counted as damaged, and left.
+reel that ends its worker is counted as damaged, and left. What was handed in is one reel: its pictures of a suspension
+are decoded as far as others need it, and looked at by nothing; it begins anew where it was not gone through whole.
 """
 
 import threading
@@ -61,6 +62,15 @@ class Job(ABC):
     @abstractmethod
     def footage(self, window: Window) -> Iterator[Stretch | Damage]:
         """Yield what there is of an interval."""
+
+    def handed_in(self, window: Window) -> Reel | None:  # noqa: ARG002 - for those that are of evidence
+        """Return what was handed in, whole, in the place of what was recorded; None: nothing was.
+
+        Raises:
+            KeyDestroyed: it is over.
+            InputError: it was changed.
+        """
+        return None
 
     @abstractmethod
     def take(self, found: Probe | TrackEnd) -> None:
@@ -141,13 +151,26 @@ class Sweeper:
         """Go through the first reel of an interval that is free of suspensions, if there is footage in it."""
         came = Came()
         until_ns = window.until_ns
-        for reel in reels_of(self._stretches(job, window, came)):
+        for reel in self._reels(job, window, came):
             with reel:
                 until_ns = min(until_ns, reel.until_ns)
                 self._look(job, camera, Window(camera.camera_id, window.from_ns, until_ns), reel, came)
             break
         missing_ns = until_ns - window.from_ns - came.watched_ns
         job.note(camera.camera_id, until_ns, came, missing_ns=max(0, missing_ns))
+
+    def _reels(self, job: Job, window: Window, came: Came) -> Iterator[Reel]:
+        try:
+            whole = job.handed_in(window)
+        except KeyDestroyed:
+            return
+        except InputError:
+            came.damaged += 1
+            return
+        if whole is not None:
+            yield whole
+        else:
+            yield from reels_of(self._stretches(job, window, came))
 
     def _stretches(self, job: Job, window: Window, came: Came) -> Iterator[Stretch]:
         for found in job.footage(window):

@@ -191,3 +191,30 @@ class Export:
     requester: str = ""
     approved_seq: int | None = None
     destroyed_at_ns: int | None = None
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A video file that a requester handed in, to be searched once, under one authorisation of theirs.
+
+    When its first picture was taken (`from_ns`) is what they say; `until_ns` follows from its length, as a sealed
+    worker read it. Where it comes from lies in `note_sealed`, committed to by `commitment`; it and the file are under
+    `key_id`. Nothing of it can be read from `deadline_ns` on. `why` is why it is over, `destroyed_at_ns` when the key
+    was gone for sure.
+    """
+
+    evidence_id: str = field(metadata=KEY)
+    state: str = field(metadata=INDEX)
+    uploader: str
+    uploaded_at_ns: int
+    from_ns: int
+    until_ns: int
+    sha256: str
+    size_bytes: int
+    key_id: str
+    deadline_ns: int
+    note_sealed: bytes | None
+    commitment: str
+    authorisation_id: str | None = field(default=None, metadata=INDEX)
+    why: str = ""
+    destroyed_at_ns: int | None = None

@@ -5,6 +5,7 @@ from typing import Final
 from habeas.store.footage_records import (
     AccessPhoto,
     AccessRequest,
+    Evidence,
     Export,
     Finding,
     Footage,
@@ -74,6 +75,7 @@ TABLES: Final[tuple[type, ...]] = (
     AccessPhoto,
     Finding,
     Export,
+    Evidence,
 )
 """Every record that is a table."""
 INDEXES: Final[dict[type, tuple[tuple[str, ...], ...]]] = {

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Final, Self, cast
+from typing import IO, TYPE_CHECKING, Final, Self, cast
 
 from habeas.errors import InputError, SourceError
 from habeas.ports import Clock
@@ -16,7 +16,11 @@ from habeas.video.edge import Flaws, origin
 from habeas.video.file import VideoFile
 from habeas.video.masks import Mask, masked
 
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer as Buffer
+
 _FALLBACK_RATE_HZ: Final = 25.0
+_READ_BYTES: Final = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -34,12 +38,47 @@ class Place:
     began_ns: int
 
 
-class _Segment:
-    """Bytes that answer what `VideoFile` asks of a path."""
+class _Part(io.RawIOBase):
+    """A part of a file, read as it is asked for: nobody else's place in the file is moved.
 
-    def __init__(self, name: str, data: bytes) -> None:
+    Args:
+        file: closed by whoever opened it: then this ends.
+        place: of the part.
+    """
+
+    def __init__(self, file: IO[bytes], place: Place) -> None:
+        self._file = file
+        self._place = place
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "Buffer") -> int:
+        view = memoryview(buffer)
+        size = max(0, min(len(view), self._place.size_bytes - self._at))
+        if self._file.closed or not size:
+            return 0
+        data = os.pread(self._file.fileno(), size, self._place.first_byte + self._at)
+        view[: len(data)] = data
+        self._at += len(data)
+        return len(data)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        origin_at = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._place.size_bytes}[whence]
+        self._at = max(0, origin_at + offset)
+        return self._at
+
+
+class _Segment:
+    """Bytes that answer what `VideoFile` asks of a path; opened once."""
+
+    def __init__(self, name: str, opened: IO[bytes]) -> None:
         self._name = name
-        self._data = data
+        self._opened = opened
 
     def exists(self) -> bool:
         return True
@@ -51,7 +90,7 @@ class _Segment:
         return True
 
     def open(self, _mode: str) -> IO[bytes]:
-        return io.BytesIO(self._data)
+        return self._opened
 
     def __str__(self) -> str:
         return self._name
@@ -69,7 +108,7 @@ def video_of(name: str, data: bytes, clock: Clock, looks_hz: float = math.inf) -
     Raises:
         SourceError: it cannot be read as video.
     """
-    return VideoFile(cast("Path", _Segment(name, data)), clock, looks_hz)
+    return VideoFile(cast("Path", _Segment(name, io.BytesIO(data))), clock, looks_hz)
 
 
 class Film:
@@ -155,8 +194,8 @@ class Film:
             self._flaws.note(error.message)
 
     def _segment(self, place: Place) -> VideoFile:
-        data = os.pread(self._file.fileno(), place.size_bytes, place.first_byte)
-        return video_of(self.origin.camera_id, data, self._clock, self._looks_hz)
+        part = io.BufferedReader(_Part(self._file, place), _READ_BYTES)
+        return VideoFile(cast("Path", _Segment(self.origin.camera_id, part)), self._clock, self._looks_hz)
 
     def _timed(self, video: VideoFile, place: Place) -> Iterator[Frame]:
         zero_ns: int | None = None

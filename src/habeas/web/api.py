@@ -21,6 +21,7 @@ from habeas.web import (
     bundles,
     cameras,
     canaries,
+    evidence,
     exports,
     footage,
     holds,
@@ -40,14 +41,18 @@ from habeas.wording import Wrong, wrongs
 
 PREFIX = "/api/v1"
 _MODULES = (
-    *(system, people, cameras, canaries, footage, holds, policy, authorisations, searches, access, exports),
+    *(system, people, cameras, canaries, footage, evidence, holds, policy, authorisations, searches, access, exports),
     *(suspensions, review, receipts, log, bundles),
 )
 _DRAFTS: Final = frozenset({f"{PREFIX}/authorisations", f"{PREFIX}/holds", f"{PREFIX}/access", f"{PREFIX}/exports"})
+_FILES: Final = frozenset({f"{PREFIX}/evidence"})
 _SAID: Final[Mapping[int, tuple[str, str]]] = {
     400: ("the body is no JSON that is taken", "send JSON without NaN, and with each key once in an object"),
     405: ("this takes another method", "use a client of the same version as the node"),
-    413: ("the request is too large", "send fewer or smaller images; anything else fits in 1 MiB"),
+    413: (
+        "the request is too large",
+        "send fewer or smaller images, evidence of 512 MB at most; all else fits in 1 MiB",
+    ),
 }
 _ELSE: Final = ("there is no such command here", "use a client of the same version as the node")
 
@@ -80,7 +85,7 @@ def _application() -> FastAPI:
     api.add_exception_handler(RequestValidationError, _malformed)
     api.add_exception_handler(HTTPException, _unknown)
     api.add_exception_handler(Exception, _failed)
-    api.add_middleware(Limited, drafts=_DRAFTS, logged_in=_logged_in)
+    api.add_middleware(Limited, drafts=_DRAFTS, files=_FILES, logged_in=_logged_in)
     return api
 
 

@@ -5,16 +5,17 @@ from typing import Final, Literal
 
 from fastapi import APIRouter, Response
 
-from habeas.accounts.roles import Role
+from habeas.accounts.roles import Actor, Role
 from habeas.authority import authorisations, notices, reading, renewal, requests
 from habeas.authority.cameras import cameras_of
+from habeas.authority.evidence import stand_in, to_be_named
 from habeas.authority.purposes import Purpose
 from habeas.authority.requests import Draft, Person, State
 from habeas.errors import InputError
 from habeas.node.enrolling import Batch, Given, enrol_batch
 from habeas.store import Tx
 from habeas.store.queries import count_authorisations
-from habeas.store.records import Authorisation
+from habeas.store.records import Authorisation, Camera
 from habeas.types import utc
 from habeas.web.bodies import (
     ApproveBody,
@@ -39,16 +40,17 @@ def draft(call: Caller, body: DraftBody) -> dict[str, object]:
         actor.require(Role.REQUESTER)
         call.node.time.require_trust()
         people = tuple(Person(one.name, _born(one), ()) for one in body.subjects)
-        authorisations.check_draft(tx, actor, _asked(tx, body, people))
+        authorisations.check_draft(tx, actor, _asked(tx, actor, body, people))
     given = [_given(one) for one in body.subjects]
     batch = enrol_batch(call.node, given, actor_id=actor.account_id, skip_refused=body.skip_refused)
     with call.command(trusted=True) as (tx, actor):
-        made = authorisations.draft(tx, call.node.keys, actor, _asked(tx, body, batch.people))
+        made = authorisations.draft(tx, call.node.keys, actor, _asked(tx, actor, body, batch.people))
         told = reading.summary(tx, made.authorisation)
     return {**told, "images": _reports(batch), "consent_code": made.consent_code}
 
 
-def _asked(tx: Tx, body: DraftBody, people: tuple[Person, ...]) -> Draft:
+def _asked(tx: Tx, actor: Actor, body: DraftBody, people: tuple[Person, ...]) -> Draft:
+    cameras, from_ns, until_ns = _where(tx, actor, body)
     return Draft(
         live=body.kind == "live",
         purpose=_purpose(body.purpose),
@@ -56,12 +58,26 @@ def _asked(tx: Tx, body: DraftBody, people: tuple[Person, ...]) -> Draft:
         reference=body.reference,
         decision=decoded(body.decision) if body.decision is not None else None,
         people=people,
-        cameras=tuple(cameras_of(tx, body.zones, body.cameras)),
-        from_ns=body.from_ns,
-        until_ns=body.until_ns,
+        cameras=cameras,
+        from_ns=from_ns,
+        until_ns=until_ns,
         urgent=body.urgent,
         minor=body.minor,
     )
+
+
+def _where(tx: Tx, actor: Actor, body: DraftBody) -> tuple[tuple[Camera, ...], int, int]:
+    """Return where to look, and the interval: cameras, or evidence in the place of one."""
+    if body.evidence is not None:
+        if body.zones or body.cameras or body.from_ns is not None or body.until_ns is not None:
+            raise InputError(
+                "evidence is searched whole, by itself", remedy="name no camera, zone, or interval with it"
+            )
+        row = to_be_named(tx, actor, body.evidence)
+        return (stand_in(row),), row.from_ns, row.until_ns
+    if body.from_ns is None or body.until_ns is None:
+        raise InputError("this says no interval", remedy="give --from and --until")
+    return tuple(cameras_of(tx, body.zones, body.cameras)), body.from_ns, body.until_ns
 
 
 def _purpose(name: str) -> Purpose:

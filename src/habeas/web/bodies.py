@@ -117,7 +117,7 @@ class SubjectBody(Body):
 
 
 class DraftBody(Body):
-    """An authorisation to be drafted."""
+    """An authorisation to be drafted: cameras and an interval, or evidence, which has its own."""
 
     kind: Annotated[str, Field(pattern="^(live|retrospective)$")] = "live"
     purpose: Name
@@ -127,8 +127,9 @@ class DraftBody(Body):
     subjects: list[SubjectBody] = Field(min_length=1, max_length=100)
     zones: list[Name] = Field(default_factory=list, max_length=1000)
     cameras: list[Name] = Field(default_factory=list, max_length=1000)
-    from_ns: Moment
-    until_ns: Moment
+    evidence: Name | None = None
+    from_ns: Moment | None = None
+    until_ns: Moment | None = None
     urgent: bool = False
     minor: bool = False
     skip_refused: bool = False

@@ -16,6 +16,8 @@ MAX_UNKNOWN_BYTES: Final = 64 << 10
 MAX_BODY_BYTES: Final = 1 << 20
 MAX_DRAFT_BYTES: Final = 64 << 20
 """A draft carries images and a decision, a proposed hold a decision; nothing else does."""
+MAX_FILE_BYTES: Final = 512 << 20
+"""Evidence is taken in as it comes, and never lies in memory."""
 _TOO_LARGE: Final = 413
 NOT_LOGGED_IN: Final = 401
 """What a caller is refused with whose body takes a login."""
@@ -72,17 +74,20 @@ class Limited:
     Args:
         app: the application inside.
         drafts: the paths whose bodies may hold images and documents.
+        files: the paths whose bodies are files.
         logged_in: tells whether whoever calls is known; asked in a thread.
     """
 
-    def __init__(self, app: ASGIApp, drafts: frozenset[str], logged_in: Callable[[Request], bool]) -> None:
+    def __init__(
+        self, app: ASGIApp, drafts: frozenset[str], files: frozenset[str], logged_in: Callable[[Request], bool]
+    ) -> None:
         self._app = app
-        self._drafts = drafts
+        self._most = {**dict.fromkeys(drafts, MAX_DRAFT_BYTES), **dict.fromkeys(files, MAX_FILE_BYTES)}
         self._logged_in = logged_in
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        most = MAX_DRAFT_BYTES if scope.get("path") in self._drafts else MAX_BODY_BYTES
+        most = self._most.get(scope.get("path", ""), MAX_BODY_BYTES)
         said = Headers(raw=scope.get("headers", [])).get("content-length", "")
         length = most + 1 if len(said) > _DIGITS else int(said) if said.isdecimal() else 0
         came, known = 0, False

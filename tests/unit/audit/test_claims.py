@@ -66,6 +66,8 @@ class Story(Book):
 
     def __init__(self) -> None:
         super().__init__()
+        self.given: dict[str, str] = {}
+        """Of the evidence that was handed in."""
         for name, role in STAFF.items():
             self.add("account.added", "init", {"account": name, "person": name})
             self.add("role.granted-first", "init", {"account": name, "grant": f"g-{name}", "role": role, "zones": []})
@@ -133,6 +135,30 @@ class Story(Book):
 
     def footage_alert(self) -> None:
         hidden = {"authorisation": "a1", "camera": "c1", "captured_at": self.at(-23)}
+        self.add("alert.raised", "review", {"alert": "alert-1", "footage": True, "model": "m"}, hidden)
+
+    def evidence(self, *, hours: float = 120, who: str = "rob") -> None:
+        """Two hours of a fortnight ago were handed in."""
+        given = {"from": self.at(-336), "until": self.at(-334), "deadline": self.at(hours), "sha256": "e"}
+        self.given = given
+        self.add("evidence.uploaded", who, {"evidence": "evd-1", **given})
+
+    def evidence_asked(self, name: str = "a1", **changes: Any) -> None:
+        """It is asked for, by itself and whole."""
+        ends = {end: self.given[end] for end in ("from", "until")}
+        self.ask(name, **{"cameras": [["evd-1", "e"]], "kind": "retrospective", **ends, **changes})
+
+    def evidence_permitted(self) -> None:
+        self.evidence()
+        self.evidence_asked()
+        self.approve("abe", "bea")
+        self.start(hours=72)
+
+    def evidence_gone(self, of: str = "destroyed", **more: Any) -> None:
+        self.add(f"evidence.{of}", "rob" if of == "discarded" else "clock", {"evidence": "evd-1", **more})
+
+    def evidence_alert(self, *, back: float = 335) -> None:
+        hidden = {"authorisation": "a1", "camera": "evd-1", "captured_at": self.at(-back)}
         self.add("alert.raised", "review", {"alert": "alert-1", "footage": True, "model": "m"}, hidden)
 
     def canary(self, camera: str = "c1", *, back_h: float = 0) -> None:
@@ -380,6 +406,18 @@ KEPT: list[Change] = [
     lambda s: [s.ask(cameras=[*FIVE, ["c9", "s9"]], purpose="missing-person"), s.approve("abe", "bea"), s.start()],
     lambda s: [footage(s), s.approve("abe", "bea"), s.start(hours=72)],
     lambda s: [permitted(s), s.search(), s.footage_alert()],
+    lambda s: [s.evidence_permitted(), s.search(), s.end(), s.evidence_gone(), s.pad(30)],
+    lambda s: [s.evidence_permitted(), s.search(), s.evidence_alert(), s.judge(("opal", "same"), ("otto", "same"))],
+    lambda s: [s.evidence(), s.evidence_asked(), s.pad(30)],
+    lambda s: [s.evidence(hours=0.1), s.pad(7), s.evidence_gone(), s.pad(30)],
+    lambda s: [s.evidence(), s.evidence_gone("shortened", deadline=s.at(0.1)), s.pad(7), s.evidence_gone(), s.pad(30)],
+    lambda s: [s.evidence(), s.evidence_gone("discarded"), s.evidence_gone(), s.pad(30)],
+    lambda s: [
+        s.suspend(zones=["hall"], back=400, hours=-336),
+        s.evidence_permitted(),
+        s.search(),
+        s.evidence_alert(),
+    ],
     lambda s: s.export("abe", "bea"),
     lambda s: s.export("abe", fetched=False),
     lambda s: [s.opened(), s.access("search-began"), s.access("closed"), s.access("destroyed"), s.pad(30)],
@@ -724,6 +762,58 @@ BROKEN: list[tuple[str, str, Change]] = [
     ("an alert of footage that nobody searched", "8.8", lambda s: [permitted(s), s.footage_alert()]),
     ("an alert of footage for live cameras", "8.8", lambda s: [s.listed(), s.footage_alert()]),
     ("a live alert for footage", "8.8", lambda s: [permitted(s), s.search(), s.alert(captured_at=s.at(-23))]),
+    ("evidence that nobody handed in", "8.21", lambda s: [s.evidence(), s.evidence_asked(cameras=[["evd-2", "e"]])]),
+    ("evidence with another content", "8.21", lambda s: [s.evidence(), s.evidence_asked(cameras=[["evd-1", "f"]])]),
+    (
+        "evidence beside a camera",
+        "8.21",
+        lambda s: [s.evidence(), s.evidence_asked(cameras=[["c1", "s"], ["evd-1", "e"]])],
+    ),
+    ("evidence as if it were live", "8.21", lambda s: [s.evidence(), s.evidence_asked(kind="live")]),
+    ("evidence of another time", "8.21", lambda s: [s.evidence(), s.evidence_asked(until=s.at(-300))]),
+    ("evidence of somebody else", "8.21", lambda s: [s.evidence(who="abe"), s.evidence_asked()]),
+    ("evidence that two requests name", "8.21", lambda s: [s.evidence(), s.evidence_asked(), s.evidence_asked("a2")]),
+    (
+        "evidence asked for when it was discarded",
+        "8.21",
+        lambda s: [s.evidence(), s.evidence_gone("discarded"), s.evidence_gone(), s.evidence_asked()],
+    ),
+    (
+        "evidence searched when it was gone",
+        "8.21",
+        lambda s: [s.evidence_permitted(), s.evidence_gone(), s.search()],
+    ),
+    (
+        "evidence searched past its deadline",
+        "8.21",
+        lambda s: [s.evidence_permitted(), s.evidence_gone("shortened", deadline=s.at()), s.pad(1), s.search()],
+    ),
+    ("evidence of six days", "8.21", lambda s: s.evidence(hours=144)),
+    ("evidence that is lengthened", "8.21", lambda s: [s.evidence(), s.evidence_gone("shortened", deadline=s.at(121))]),
+    ("evidence that stays", "8.21", lambda s: [s.evidence(hours=0.1), s.pad(30)]),
+    ("evidence that was discarded and stays", "8.21", lambda s: [s.evidence(), s.evidence_gone("discarded"), s.pad(9)]),
+    ("evidence that outlives its request", "8.21", lambda s: [s.evidence_permitted(), s.end(), s.pad(9)]),
+    (
+        "evidence that goes late",
+        "8.21",
+        lambda s: [s.evidence_permitted(), s.end(), s.pad(20), s.evidence_gone()],
+    ),
+    ("evidence that nobody searched", "8.8", lambda s: [s.evidence_permitted(), s.evidence_alert()]),
+    (
+        "evidence of another hour than was stated",
+        "8.8",
+        lambda s: [s.evidence_permitted(), s.search(), s.evidence_alert(back=300)],
+    ),
+    (
+        "evidence in a suspension of another zone",
+        "8.8",
+        lambda s: [
+            s.suspend(zones=["hall"], back=340, hours=-330),
+            s.evidence_permitted(),
+            s.search(),
+            s.evidence_alert(),
+        ],
+    ),
     ("footage of six days", "8.15", lambda s: s.footage(hours=144)),
     ("footage of tomorrow's hour", "8.15", lambda s: s.footage(ahead=24)),
     ("footage that is found for too long", "8.15", lambda s: s.footage(hours=144, of="found")),

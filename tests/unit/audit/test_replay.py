@@ -14,15 +14,17 @@ from habeas.accounts.tokens import make_token, revoke_token
 from habeas.audit import replay as module
 from habeas.audit.replay import replay, take, take_later
 from habeas.audit.state import State
-from habeas.authority import notices
+from habeas.authority import evidence, notices
 from habeas.authority.epochs import first_epoch
 from habeas.authority.requests import EnrolledImage
 from habeas.errors import FormatError
 from habeas.footage import access, holds, requests
 from habeas.footage.access import Document
 from habeas.footage.rows import row_of
+from habeas.keys import Scope
 from habeas.node.counting import log_counts, write_counts
 from habeas.review.table import Answer
+from habeas.store.footage_records import Evidence
 
 NEVER_CAME: Final = {
     "access.destroyed",
@@ -62,6 +64,23 @@ def preserved(here: Installation) -> None:
     plea = requests.Plea("Ada Doe", "a fall", ("c1",), until_ns - 1, until_ns)
     here.do("pia", lambda tx, actor: requests.receive(tx, here.keys, actor, plea))
     asked_for(here)
+    handed_in(here)
+
+
+def handed_in(here: Installation) -> None:
+    """Let evidence be handed in: one is discarded, one is asked for."""
+    now_ns = here.clock.now_ns()
+    for number in range(2):
+        key_id = here.keys.new(Scope.EVIDENCE, now_ns + DAY)
+        given = evidence.Given(f"evd-{number}", key_id, now_ns + DAY, "ab" * 32, 9, now_ns - DAY, HOUR, "a shop")
+        here.do("rob", lambda tx, actor, given=given: evidence.add(tx, here.keys, actor, given))
+    here.do("rob", lambda tx, actor: evidence.discard(tx, here.keys, actor, "evd-0"))
+    (row,) = here.look(Evidence, evidence_id="evd-1")
+    where = {"cameras": (evidence.stand_in(row),), "from_ns": row.from_ns, "until_ns": row.until_ns}
+    here.draft(live=False, **where)
+    with here.store.write() as tx:
+        evidence.note_destroyed(tx, tx.get(Evidence, "evd-0"), evidence.Why.DISCARDED)
+        evidence.shorten(tx, tx.get(Evidence, "evd-1"), row.deadline_ns - HOUR)
 
 
 def asked_for(here: Installation) -> None:

@@ -27,7 +27,8 @@ from habeas.engine.screening import Looking, Reel, Screened, Screening
 from habeas.errors import HabeasError, InputError, KeyDestroyed
 from habeas.footage import access, findings
 from habeas.footage.access import Document, Plea, State
-from habeas.footage.files import ACCESS, HELD
+from habeas.footage.evidence_files import EvidenceFiles
+from habeas.footage.files import ACCESS, EVIDENCE, HELD
 from habeas.footage.reading import Stretch, Window, read_window
 from habeas.keys import Scope
 from habeas.node.accessing import Accessing
@@ -260,7 +261,8 @@ def test_what_searches_under_authorisations_leaves_requests_alone(asking: Asking
     asking.place.do("pia", lambda tx, actor: access.begin_search(tx, actor, row.access_id))
     worker = cast("Callable[[], Screening]", lambda: Scripted(asking.script))
     folder = asking.bench.folder
-    Retrospect(asking.means, folder, asking.place.folder / HELD, worker, DetectSettings(), at_once=1).step()
+    places = folder, asking.place.folder / HELD, EvidenceFiles(asking.place.folder / EVIDENCE)
+    Retrospect(asking.means, *places, worker, DetectSettings(), at_once=1).step()
     assert asking.looked == []
     assert asking.place.look(FootageSearch)[0].state == "running"
 

@@ -326,7 +326,7 @@ def test_a_restore_takes_no_suspension_back_and_opens_no_account(
     assert olga.disabled_at_ns is None, "the control"
     assert Role.OPERATOR in look(workspace, clock, lambda tx: usable_roles(tx, olga.account_id))
     counts = {"accounts": 2, "authorisations": 0, "grants": 2, "policies": 0, "subjects": 0, "suspensions": 1}
-    counts |= {"access": 0, "exports": 0, "holds": 0, "requests": 0, "searches": 0}
+    counts |= {"access": 0, "evidence": 0, "exports": 0, "holds": 0, "requests": 0, "searches": 0}
     assert body(workspace, clock) == {"v": 1, "carried_over": True, **counts}
 
 

@@ -21,7 +21,8 @@ from habeas.engine.run import TrackEnd
 from habeas.engine.screening import Looking, Reel, Screened, Screening
 from habeas.errors import DiskError, HabeasError, InputError
 from habeas.footage import searches
-from habeas.footage.files import HELD
+from habeas.footage.evidence_files import EvidenceFiles
+from habeas.footage.files import EVIDENCE, HELD
 from habeas.node.alerting import Means
 from habeas.node.counting import Counting
 from habeas.node.retrospect import Retrospect
@@ -88,7 +89,9 @@ class Search:
             on_alert=self.alerts.append,
         )
         worker = cast("Callable[[], Screening]", lambda: Scripted(self.script))
-        return Retrospect(means, self.bench.folder, self.place.folder / HELD, worker, DetectSettings(), at_once=2)
+        evidence = EvidenceFiles(self.place.folder / EVIDENCE)
+        folders = self.bench.folder, self.place.folder / HELD, evidence
+        return Retrospect(means, *folders, worker, DetectSettings(), at_once=2)
 
     def seen(self, reel: Reel, looking: Looking, *, captured_ns: int | None = None) -> Iterator[Screened]:
         """Find one face in the middle of what is looked at, whose template is of this seed."""

@@ -269,6 +269,29 @@ def upgrade() -> None:  # noqa: PLR0915 - a table and its indexes after the othe
         sa.PrimaryKeyConstraint("number"),
     )
     op.create_table(
+        "evidences",
+        sa.Column("evidence_id", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("state", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("uploader", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("uploaded_at_ns", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("from_ns", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("until_ns", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("sha256", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("size_bytes", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("key_id", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("deadline_ns", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("commitment", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("authorisation_id", sa.Text(), autoincrement=False, nullable=True),
+        sa.Column("why", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("destroyed_at_ns", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("note_sealed", sa.LargeBinary(), autoincrement=False, nullable=True),
+        sa.PrimaryKeyConstraint("evidence_id"),
+    )
+    with op.batch_alter_table("evidences", schema=None) as batch_op:
+        batch_op.create_index("ix_evidences_authorisation_id", ["authorisation_id"], unique=False)
+        batch_op.create_index("ix_evidences_state", ["state"], unique=False)
+
+    op.create_table(
         "exports",
         sa.Column("export_id", sa.Text(), autoincrement=False, nullable=False),
         sa.Column("state", sa.Text(), autoincrement=False, nullable=False),

@@ -1,0 +1,89 @@
+"""The node's side of measuring a video file that somebody handed in: how long it is.
+
+Each file has a sealed worker of its own, without a door or a model, that ends with it. One at a time.
+"""
+
+import threading
+from collections.abc import Sequence
+from typing import Final
+
+from habeas.engine.film_messages import FilmMeasured, MeasureFilm
+from habeas.engine.orders import Timing
+from habeas.engine.spawning import PROGRAM, Process, configure_for, spawn
+from habeas.errors import HabeasError, InputError, SourceError
+from habeas.settings import ModelSettings
+
+WITHIN_S: Final = 120.0
+"""For reading one file."""
+_SPARE_S: Final = 10.0
+_REQUEST: Final = 1
+_CANNOT: Final = "this file cannot be read as video"
+"""In place of what a worker says: who reads a stranger's file could put anything into its words."""
+_REMEDY: Final = "check it in a player, or convert it to H.264 in MP4"
+
+
+class Measurement:
+    """Has files measured. Callable from any thread; its owner closes it.
+
+    Args:
+        models: settings of the workers; no model is loaded.
+        timing: how long the worker is waited for.
+        program: what is run.
+    """
+
+    def __init__(self, models: ModelSettings, timing: Timing | None = None, program: Sequence[str] = PROGRAM) -> None:
+        self._models = models
+        self._timing = timing or Timing()
+        self._program = program
+        self._turn = threading.Lock()
+        self._process: Process | None = None
+        self._closed = threading.Event()
+
+    def measure(self, descriptor: int, within_s: float = WITHIN_S) -> int:
+        """Return how long a video file is, ns.
+
+        Args:
+            descriptor: of it, at its beginning; stays open.
+            within_s: for reading all of it.
+
+        Raises:
+            SourceError: it is no video, holds no picture, or its worker ended or was silent for too long.
+            HabeasError: no worker can be started.
+        """
+        with self._turn:  # the worker is tied to this thread, which stays until it ended
+            process = spawn(configure_for(self._models, "inspect", doors=0), self._timing.message_s, self._program)
+            self._process = process
+            try:
+                process.await_message(0.0 if self._closed.is_set() else self._timing.start_s)
+                process.hello()
+                return _asked(process, descriptor, within_s)
+            finally:
+                self._process = None
+                process.kill()
+
+    def close(self) -> None:
+        """End the worker, whatever it does."""
+        self._closed.set()
+        process = self._process
+        if process is not None:
+            process.popen.kill()
+
+
+def _asked(process: Process, descriptor: int, within_s: float) -> int:
+    try:
+        process.channel.send(MeasureFilm(request_id=_REQUEST, within_s=within_s), [descriptor])
+        process.await_message(within_s + _SPARE_S)
+        received = process.channel.receive()
+    except InputError as error:
+        raise _unreadable() from error
+    if received is None:
+        raise _unreadable()
+    received.close()  # nothing that it may say has descriptors
+    answer = received.message
+    if not isinstance(answer, FilmMeasured) or answer.request_id != _REQUEST or answer.flaw or not answer.lasts_ns:
+        raise _unreadable()
+    return answer.lasts_ns
+
+
+def _unreadable() -> HabeasError:
+    return SourceError(_CANNOT, remedy=_REMEDY)
