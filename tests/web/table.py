@@ -942,6 +942,17 @@ EXPORT_ROWS = (
     ),
     Row(
         "POST",
+        "/exports/{export_id}/discard",
+        _EXPORTER,
+        (
+            Case("of another", always("own-draft"), path=_MADE),
+            Case("own", given=owned_export("export made"), path=_MADE, callers=has_account),
+            Case("own, approved", given=owned_export("export approved"), path=_GIVEN, callers=has_account),
+            _EXPORT_UNKNOWN,
+        ),
+    ),
+    Row(
+        "POST",
         "/exports/{export_id}/fetch",
         login,
         (

@@ -337,6 +337,7 @@ KEPT: Final = frozenset(
         "database.restored",
         "export.approved",
         "export.began",
+        "export.discarded",
         "export.ended",
         "export.fetched",
         "export.proposed",

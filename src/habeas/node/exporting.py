@@ -109,6 +109,8 @@ class Exporting:
         self._lock = threading.Lock()
         self._ending = False
         self._redacting: Redacting | None = None
+        self._making = ""
+        """Which export the worker is busy with."""
         self._now: dict[str, int] = {}
         self._packing = threading.Lock()
         """Held while films are packed: their bytes lie in memory, and then once more."""
@@ -144,6 +146,7 @@ class Exporting:
         """
         if not self._ending:
             self._end_due()
+            self._stop_over()
             self._sweep()
 
     # --- ends ---------------------------------------------------------------------------------------------------------
@@ -165,6 +168,12 @@ class Exporting:
                 tx.change(row, destroyed_at_ns=tx.now_ns)
             for row in tx.find(Export, export_id={one.export_id for one in due}, state=_OPEN):
                 exports.end(tx, means.keys, row, State.ENDED, ACTOR)
+
+    def _stop_over(self) -> None:
+        """Stop working on an export that is over: others wait."""
+        with self._means.store.read() as tx, self._lock:
+            if self._redacting is not None and not tx.find(Export, export_id=self._making, state=_OPEN):
+                self._redacting.kill()
 
     def _destroy_stray(self) -> None:
         """Destroy keys of exports that no row knows: an older database, the current keys."""
@@ -243,7 +252,7 @@ class Exporting:
             return
         with self._worker() as redacting:
             with self._lock:
-                self._redacting = redacting
+                self._redacting, self._making = redacting, row.export_id
                 if self._ending:
                     redacting.kill()
             try:

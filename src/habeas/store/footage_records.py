@@ -190,4 +190,5 @@ class Export:
     recipient: str = ""
     requester: str = ""
     approved_seq: int | None = None
+    fetched_at_ns: int | None = None
     destroyed_at_ns: int | None = None

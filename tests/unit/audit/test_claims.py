@@ -308,6 +308,11 @@ def over_export(story: Story) -> None:
     story.add("export.fetched", "rob", {"export": "x1"})
 
 
+def discarded_export(story: Story) -> None:
+    """Whoever had it made discards it."""
+    story.add("export.discarded", "rob", {"export": "x1"})
+
+
 def auditor_too(story: Story, of: str) -> None:
     """Another account of whoever is new gets another role."""
     story.grant(of=of, person="new")
@@ -715,6 +720,21 @@ BROKEN: list[tuple[str, str, Change]] = [
     ("an export that one approved", "8.20", lambda s: s.export("abe")),
     ("an export that another was proposed for", "8.20", lambda s: s.export("abe", "bea", proposed="f")),
     ("an export that was over", "8.20", lambda s: [s.export("abe", "bea", fetched=False), over_export(s)]),
+    (
+        "an export that was discarded",
+        "8.20",
+        lambda s: [
+            s.export("abe", "bea", fetched=False),
+            discarded_export(s),
+            s.add("export.fetched", "rob", {"export": "x1"}),
+        ],
+    ),
+    ("an export that was fetched before", "8.20", lambda s: [s.export("abe", "bea"), discarded_export(s)]),
+    (
+        "an export that another discarded",
+        "8.20",
+        lambda s: [s.export(), s.add("export.discarded", "abe", {"export": "x1"})],
+    ),
     ("an export that nobody approved", "8.20", lambda s: s.add("export.fetched", "rob", {"export": "x2"})),
     ("footage searched for nobody", "8.18", lambda s: [footage(s), s.search()]),
     ("footage searched live", "8.18", lambda s: [s.listed(), s.search()]),

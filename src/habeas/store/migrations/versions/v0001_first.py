@@ -288,6 +288,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a table and its indexes after the othe
         sa.Column("recipient", sa.Text(), autoincrement=False, nullable=False),
         sa.Column("requester", sa.Text(), autoincrement=False, nullable=False),
         sa.Column("approved_seq", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("fetched_at_ns", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.Column("destroyed_at_ns", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.Column("wish_sealed", sa.LargeBinary(), autoincrement=False, nullable=True),
         sa.Column("reports_sealed", sa.LargeBinary(), autoincrement=False, nullable=True),
