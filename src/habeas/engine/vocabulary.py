@@ -26,6 +26,7 @@ from habeas.engine.messages import (
     StopCamera,
     TrackEnded,
 )
+from habeas.engine.play_messages import FilmPlayed, FilmTurned, PlayFilm
 from habeas.engine.redact_messages import (
     DoubtFound,
     ExamineFilm,
@@ -43,7 +44,7 @@ def _by_type(*messages: type[Message]) -> dict[int, type[Message]]:
 
 TO_WORKER: Final = _by_type(
     *(Configure, StartCamera, StopCamera, EnrolImage, Shutdown, InspectCamera, ShowCanary),
-    *(SearchFilm, ExamineFilm, PaintFilm),
+    *(SearchFilm, ExamineFilm, PaintFilm, PlayFilm),
 )
 TO_NODE: Final = _by_type(
     *(
@@ -65,5 +66,7 @@ TO_NODE: Final = _by_type(
         FilmExamined,
         FilmBytes,
         FilmDone,
+        FilmTurned,
+        FilmPlayed,
     )
 )

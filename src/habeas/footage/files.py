@@ -39,6 +39,8 @@ HELD: Final = "held"
 """The folder of what is preserved of it: a folder each hold or request of the public, with folders as of footage."""
 EXPORTS: Final = "exports"
 """The folder of films of exports: a folder each, with folders as of footage."""
+PLAYBACKS: Final = "playbacks"
+"""The folder of films of alerts: a folder each, with folders as of footage."""
 ACCESS: Final = "access"
 """The folder of copies for access requests: a folder each, with folders as of footage."""
 _HOUR_TEXT: Final = 11

@@ -61,6 +61,7 @@ class Scope(enum.Enum):
     GRACE = "grace"
     ACCESS = "access"
     EXPORT = "export"
+    PLAYBACK = "playback"
 
 
 _CODES: Final = {
@@ -76,6 +77,7 @@ _CODES: Final = {
     Scope.GRACE: 10,
     Scope.ACCESS: 11,
     Scope.EXPORT: 12,
+    Scope.PLAYBACK: 13,
 }
 _SCOPES: Final = {code: scope for scope, code in _CODES.items()}
 

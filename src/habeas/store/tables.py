@@ -10,6 +10,7 @@ from habeas.store.footage_records import (
     Footage,
     FootageSearch,
     Hold,
+    Playback,
     PublicRequest,
 )
 from habeas.store.records import (
@@ -74,6 +75,7 @@ TABLES: Final[tuple[type, ...]] = (
     AccessPhoto,
     Finding,
     Export,
+    Playback,
 )
 """Every record that is a table."""
 INDEXES: Final[dict[type, tuple[tuple[str, ...], ...]]] = {
