@@ -364,6 +364,7 @@ class Installation:
             captured_at_ns=at_ns or self.clock.now_ns(),
             view_id="v",
             model_id=MODEL,
+            size_wh=(80, 160),
         )
 
     def alert(self, authorisation_id: str, camera_id: str = "c1", *, track_id: int = 1, at_ns: int = 0) -> Alert:

@@ -296,6 +296,7 @@ class Line:
                 at_ns=frame.pts_ns,
                 first_seen_ns=int(tracks.first_seen_ns[row]),
                 captured_at_ns=frame.captured_at_ns,
+                size_wh=frame.size_wh,
             )
 
     def _fused(self, frame: Frame, face: Faces, shots: list[Templates]) -> Templates | None:
@@ -405,6 +406,7 @@ def _alert(probe: Probe, decision: Decision, threshold: Threshold, view: Gallery
         captured_at_ns=probe.captured_at_ns,
         view_id=view.view_id,
         model_id=view.model_id,
+        size_wh=probe.size_wh,
     )
 
 

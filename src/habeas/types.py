@@ -5,8 +5,7 @@ Boxes are half-open (x0 <= x < x1), in pixels of the full frame, x to the right,
 Time is integer nanoseconds. `repr` never shows a template, an image, or a subject's name.
 
 Some records are rights: whoever holds one may search. Those are built only by the module that owns them, which claims
-the *seal* of that kind once, at import (`claim_seal`). This stops mistakes and every ordinary way round; code that
-runs in the same process and rewrites Python objects is outside what it can stop (docs/threat-model.md).
+the *seal* of that kind at import (`claim_seal`): a bar to all but code that rewrites objects (docs/threat-model.md).
 """
 
 import enum
@@ -35,9 +34,6 @@ HOUR_NS: Final = 3600 * NS_PER_S
 DAY_NS: Final = 24 * HOUR_NS
 UNIT_TOLERANCE: Final = 1e-3
 """How far from 1 a template's length may be (float32 rounding stays below 1e-6; a wrong scaling does not)."""
-
-
-# --- rights ---------------------------------------------------------------------------------------------------------
 
 
 class Seal(enum.Enum):
@@ -345,6 +341,7 @@ class Probe:
         at_ns: the stream's time of that shot.
         first_seen_ns: the stream's time at which the track began.
         captured_at_ns: wall clock of the frame.
+        size_wh: of the frame; zeros: of none.
     """
 
     origin: Origin
@@ -355,6 +352,7 @@ class Probe:
     at_ns: int
     first_seen_ns: int
     captured_at_ns: int
+    size_wh: tuple[int, int] = (0, 0)
 
     def __post_init__(self) -> None:
         if len(self.templates) != 1 or self.templates.origin is not self.origin:
@@ -526,6 +524,7 @@ class Alert:
         captured_at_ns: wall clock of the frame.
         view_id: the gallery view.
         model_id: the model pack.
+        size_wh: of the frame; zeros: of none.
     """
 
     origin: Origin
@@ -540,6 +539,7 @@ class Alert:
     captured_at_ns: int
     view_id: str
     model_id: str
+    size_wh: tuple[int, int] = (0, 0)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "box_xyxy_px", _fixed("box_xyxy_px", self.box_xyxy_px, np.float32, (4,)))

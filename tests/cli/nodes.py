@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import httpx
 from typer.testing import CliRunner
 
 from habeas.accounts.roles import Role
@@ -67,6 +68,15 @@ class Said:
         """The error that `--json` printed last."""
         assert self.status != 0, self.out
         return dict(self.rows[-1]["error"])
+
+
+def _watched(player: subprocess.Popen[bytes]) -> tuple[dict[str, Any], bytes]:
+    """Return what a player says, and the first film of its page."""
+    assert player.stdout is not None
+    told = json.loads(player.stdout.readline())
+    with httpx.Client() as browser:
+        assert "<video" in browser.get(told["address"]).text
+        return told, browser.get(f"{told['address']}0").content
 
 
 class RunningNode:
@@ -140,6 +150,24 @@ class RunningNode:
         assert "Traceback" not in said.out + said.err
         self._everything.append(said.out + said.err)
         return said
+
+    def played(self, *arguments: str, who: str) -> tuple[dict[str, Any], bytes]:
+        """Play in a process of its own, which ends when it is told; return what it says, and the first film."""
+        words = [sys.executable, "-m", "habeas", "footage", "play", *arguments, "--no-browser", "--json", "--as", who]
+        env = {**self.environment, "XDG_CONFIG_HOME": str(self.home / "config"), "XDG_RUNTIME_DIR": str(self.home)}
+        with subprocess.Popen(
+            [*words, "-w", str(self.folder)],
+            stdout=subprocess.PIPE,
+            env=env,
+            preexec_fn=heed_ctrl_c,  # noqa: PLW1509 - what runs before the program is one system call
+        ) as player:
+            try:
+                told, first = _watched(player)
+                player.send_signal(signal.SIGINT)
+                assert player.wait(20) == 0
+            finally:
+                player.kill()  # ended already, or nobody else ends it
+        return told, first
 
     def typed(self, *arguments: str | Path, lines: str) -> tuple[int, str]:
         """Run a client in a process of its own, at a terminal where somebody types; return status and what is shown."""

@@ -33,8 +33,8 @@ def recorded(node: RunningNode, parts: int, camera_id: str = "gate") -> Path:
         threading.Event().wait(0.2)
 
 
-def searched(node: RunningNode, picture: Path) -> None:
-    """Search what was recorded for somebody who is in it."""
+def searched(node: RunningNode, picture: Path) -> str:
+    """Search what was recorded for somebody who is in it; return an alert of that."""
     words = ["authorise", "new", "--kind", "retrospective", "--purpose", "missing-person", "--authority", "Police"]
     words += ["--reference", "MP-7", "--from=-10m", "--until", "now", "--camera", "gate", "--born", "Ada=1990-12-31"]
     asked = node.run(*words, "--subject", f"Ada={picture}", who="rita").row["id"]
@@ -53,6 +53,22 @@ def searched(node: RunningNode, picture: Path) -> None:
     assert (alert["camera_id"], alert["from_footage"]) == ("gate", True)
     assert ", from footage" in node.text("review", "list", who="olga")
     assert node.run("status", who="pia").row["watched"] == [], "nobody is looked for live"
+    return str(alert["alert_id"])
+
+
+def played(node: RunningNode, alert: str) -> None:
+    """Play the seconds around it: whoever it is of can be seen, and is all that can."""
+    for who, rule in (("aud", "role"), ("rita", "role")):
+        assert node.run("footage", "play", "--alert", alert, who=who).error["rule"] == rule
+    assert node.run("footage", "play", "--alert", alert, "--no-follow", who="olga").row["state"] == "making"
+    told, film = node.played("--alert", alert, "--follow", who="olga")
+    assert (told["state"], told["found"], told["damaged"]) == ("ready", True, 0)
+    assert told["shown_s"] > 0.3
+    with av.open(io.BytesIO(film)) as video:
+        assert len(video.streams) == 1
+        assert sum(1 for _ in video.decode(video=0)) > 8
+    for name in ("alert.playback-asked", "alert.playback-made", "alert.played"):
+        assert name in node.kinds("aud")
 
 
 def test_a_camera_is_recorded_with_nobody_looked_for_and_searched_later(
@@ -80,7 +96,7 @@ def test_a_camera_is_recorded_with_nobody_looked_for_and_searched_later(
             assert node.run("footage", "list", "--camera", "other", who="pia").row["hours"] == []
             assert node.run("status", who="pia").row["watched"] == [], "nobody is looked for"
             assert b"ftyp" not in path.read_bytes(), "what is on the disk is encrypted"
-            searched(node, astronaut)
+            alert = searched(node, astronaut)
             node.stop(signal.SIGKILL)
             node.log.unlink()
             node = RunningNode(folder, tmp_path, app.settings)
@@ -89,6 +105,7 @@ def test_a_camera_is_recorded_with_nobody_looked_for_and_searched_later(
             assert counted["segments"] >= 1
             assert counted["seconds"] >= 2
             assert "footage.began" in node.kinds("aud")
+            played(node, alert)
         finally:
             node.stop()
     workspace = load_workspace(folder)

@@ -1,20 +1,15 @@
 """A hold of what a real camera recorded, by the commands: proposed, approved by two, played, released."""
 
 import io
-import json
-import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import av
-import httpx
 import pytest
 from tests.cameras import RtspCamera
-from tests.cli.nodes import RunningNode, heed_ctrl_c, new_workspace
+from tests.cli.nodes import RunningNode, new_workspace
 
 from habeas.app import App
 from habeas.clock import SystemClock
@@ -153,35 +148,13 @@ def exported(node: RunningNode, name: str) -> None:
 
 
 def play(node: RunningNode, name: str) -> None:
-    """Play it in a process of its own: what comes is video, and the process ends when it is told."""
-    words = [sys.executable, "-m", "habeas", "footage", "play", name, "--no-browser", "--json", "--as", "rita"]
-    env = {**node.environment, "XDG_CONFIG_HOME": str(node.home / "config"), "XDG_RUNTIME_DIR": str(node.home)}
+    """Play it in a process of its own: what comes is video, and nothing of it is written."""
     before = set(node.home.rglob("*"))
-    with subprocess.Popen(
-        [*words, "-w", str(node.folder)],
-        stdout=subprocess.PIPE,
-        env=env,
-        preexec_fn=heed_ctrl_c,  # noqa: PLW1509 - what runs before the program is one system call
-    ) as player:
-        try:
-            watch(player)
-            player.send_signal(signal.SIGINT)
-            assert player.wait(20) == 0
-        finally:
-            player.kill()  # ended already, or nobody else ends it
-    written = {path for path in set(node.home.rglob("*")) - before if path.suffix not in {".habf", ".part"}}
-    assert not [path for path in written if path.suffix in {".mp4", ".html"}], "nothing is written"
-
-
-def watch(player: "subprocess.Popen[bytes]") -> None:
-    """Be the browser that is sent to its page."""
-    assert player.stdout is not None
-    told = json.loads(player.stdout.readline())
-    with httpx.Client() as browser:
-        assert "<video" in browser.get(told["address"]).text
-        first = browser.get(f"{told['address']}0").content
+    _told, first = node.played(name, who="rita")
     with av.open(io.BytesIO(first)) as video:
         assert sum(1 for _ in video.decode(video=0)) > 20
+    written = {path for path in set(node.home.rglob("*")) - before if path.suffix not in {".habf", ".part"}}
+    assert not [path for path in written if path.suffix in {".mp4", ".html"}], "nothing is written"
 
 
 def request(node: RunningNode, words: list[str]) -> None:

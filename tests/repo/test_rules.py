@@ -228,8 +228,9 @@ def test_functions_keep_to_their_budget() -> None:
 
 
 def test_modules_keep_to_their_budget() -> None:
-    """`types.py` holds every record, and is the longest."""
-    long = [(where(path), text.count("\n")) for path, text in sources() if text.count("\n") > 600]
+    """`types.py` holds every record, and is the longest; migrations are tables, generated."""
+    counted = [(where(path), text.count("\n")) for path, text in sources() if "/versions/" not in where(path)]
+    long = [(path, lines) for path, lines in counted if lines > 600]
     assert long == []
 
 

@@ -21,7 +21,7 @@ from habeas.node.trees import ended_epoch
 from habeas.review import receipts
 from habeas.review.images import OVERSIGHT
 from habeas.store import Tx
-from habeas.store.footage_records import AccessRequest, Export, Finding, FootageSearch, Hold, PublicRequest
+from habeas.store.footage_records import AccessRequest, Export, Finding, FootageSearch, Hold, Playback, PublicRequest
 from habeas.store.records import (
     Account,
     Alert,
@@ -506,6 +506,11 @@ def _each(*givens: Callable[[World, Tx, Who], None]) -> Callable[[World, Tx, Who
 
 def _decided(world: World, tx: Tx, _who: Who) -> None:
     tx.change(tx.get(Alert, world.ids["alert"]), state="confirmed", decided_at_ns=tx.now_ns)
+
+
+def _unmade(world: World, tx: Tx, _who: Who) -> None:
+    """Nothing could be made of the alert's footage. Without its row the node would remove the film that is there."""
+    tx.change(tx.get(Playback, world.ids["alert"]), state="failed", failure="nothing")
 
 
 def _consented(world: World, tx: Tx, _who: Who) -> None:

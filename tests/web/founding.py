@@ -43,9 +43,10 @@ from habeas.authority.cameras import NewCamera, add_camera, camera_named
 from habeas.authority.purposes import Purpose
 from habeas.clock import ManualClock
 from habeas.comparison.calibration import calibration_digest
-from habeas.footage import access, exports, findings, holds
+from habeas.footage import access, exports, findings, holds, playback
 from habeas.footage import requests as pleas
-from habeas.footage.files import EXPORTS, FootageFolder, new_segment_id
+from habeas.footage.files import EXPORTS, PLAYBACKS, FootageFolder, new_segment_id
+from habeas.footage.films import Film, put_film
 from habeas.footage.form import Header, Kind, Record
 from habeas.footage.rows import row_of
 from habeas.keys import KeyStore, MasterKey, Scope
@@ -53,7 +54,7 @@ from habeas.node.node import Node
 from habeas.review.images import image_context
 from habeas.settings import Settings, WorkerSettings
 from habeas.store import Tx, open_store
-from habeas.store.footage_records import Evidence, Hold
+from habeas.store.footage_records import Evidence, Hold, Playback
 from habeas.store.records import Account, Alert, Canary, Entry, Meta, Reference, Session, Token
 from habeas.store.upgrade import upgrade
 from habeas.types import NS_PER_S
@@ -247,6 +248,7 @@ def _objects(world: World, model_id: str) -> None:
     _access(world, model_id)
     _exports(world)
     _evidence(world)
+    _playback(world)
 
 
 def _evidence(world: World) -> None:
@@ -294,6 +296,19 @@ def _exports(world: World) -> None:
         )
         records = [Record(Kind.PART, row.from_ns, 0, b""), Record(Kind.PART, row.from_ns, NS_PER_S, PICTURES)]
         FootageFolder(world.folder / EXPORTS / row.export_id).put(node.keys, header, records)
+
+
+def _playback(world: World) -> None:
+    """The film of the alert, made: of the second before the suspension."""
+    node, alert_id = world.node, world.ids["alert"]
+    with node.store.write() as tx:
+        alert = tx.get(Alert, alert_id)
+        film = Film(alert.camera_id, alert.captured_at_ns - NS_PER_S, alert.captured_at_ns, PICTURES)
+        tx.add(Playback(alert_id, "making", film.from_ns, film.until_ns, tx.now_ns))
+        row = playback.begin_keeping(tx, node.keys, alert_id, [])
+        assert row is not None
+        playback.note_made(tx, node.keys, row, [film], found=True, shown_ns=NS_PER_S, damaged=0)
+    put_film(FootageFolder(world.folder / PLAYBACKS / alert_id), node.keys, film, row.key_id, row.ends_at_ns)
 
 
 def _access(world: World, model_id: str) -> None:

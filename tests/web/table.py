@@ -48,6 +48,7 @@ from tests.web.cases import (
     _searched,
     _second,
     _seen,
+    _unmade,
     _with_oversight,
     a_box,
     a_draft,
@@ -622,6 +623,41 @@ REVIEW_ROWS = (
         ),
     ),
 )
+
+
+def _part(number: str) -> Callable[[World, Who], dict[str, str]]:
+    return lambda world, who: {**_ALERT(world, who), "number": number}
+
+
+PLAYBACK_ROWS = (
+    *(
+        Row(
+            method,
+            "/alerts/{alert_id}/playback",
+            reviewer,
+            (
+                Case("made", path=_ALERT, hidden=_no_pictures),
+                Case("judged by another", given=_judged("other"), path=_ALERT, hidden=_no_pictures),
+                Case("could not be made", given=_unmade, path=_ALERT, hidden=_no_pictures),
+                Case("decided", always("state"), _decided, _ALERT),
+                unknown("alert_id", "alert-0"),
+            ),
+        )
+        for method in ("POST", "GET")
+    ),
+    Row(
+        "GET",
+        "/alerts/{alert_id}/playback/{number}",
+        reviewer,
+        (
+            Case("made", path=_part("0")),
+            Case("judged by another", given=_judged("other"), path=_part("0")),
+            Case("no part", path=_part("1"), absent=422),
+            Case("could not be made", given=_unmade, path=_part("0"), absent=422),
+            Case("decided", always("state"), _decided, _part("0")),
+        ),
+    ),
+)
 _CODE = says(code=CODE)
 _NO_CODE = says(code="23456")
 _NO_SUCH = always("receipt-code")
@@ -943,6 +979,17 @@ EXPORT_ROWS = (
     ),
     Row(
         "POST",
+        "/exports/{export_id}/discard",
+        _EXPORTER,
+        (
+            Case("of another", always("own-draft"), path=_MADE),
+            Case("own", given=owned_export("export made"), path=_MADE, callers=has_account),
+            Case("own, approved", given=owned_export("export approved"), path=_GIVEN, callers=has_account),
+            _EXPORT_UNKNOWN,
+        ),
+    ),
+    Row(
+        "POST",
         "/exports/{export_id}/fetch",
         login,
         (
@@ -1120,6 +1167,7 @@ TABLE = (
     *LOG_ROWS,
     *AUTHORISATION_ROWS,
     *REVIEW_ROWS,
+    *PLAYBACK_ROWS,
     *BUNDLE_ROWS,
     *RECEIPT_ROWS,
     *HOLD_ROWS,

@@ -16,6 +16,7 @@ from habeas.audit.claims_evidence import evidence
 from habeas.audit.claims_footage import exported, footage, searched
 from habeas.audit.claims_holds import holds, played
 from habeas.audit.claims_house import combined, lifted, roles
+from habeas.audit.claims_playback import shown
 from habeas.audit.claims_policy import policy
 from habeas.audit.claims_search import approved, discarded, ended, scope, urgent
 from habeas.audit.claims_shared import TWO, approvers, digest_of
@@ -45,6 +46,7 @@ CLAIMS: Final[Mapping[str, Claim]] = {
     "8.19 access requests were approved by two, searched once, and ended": access,
     "8.20 exports were approved by two, as they were proposed": exported,
     "8.21 evidence is searched under one authorisation, and goes with it": evidence,
+    "8.22 what was played of alerts was undecided, and of no suspension": shown,
 }
 
 

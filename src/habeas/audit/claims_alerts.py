@@ -11,7 +11,7 @@ from habeas.audit.claims_shared import DISCARD_NS, ENDS, TWO, asked_of, check_do
 from habeas.audit.claims_staff import link_is_due
 from habeas.audit.history import History, Said
 
-_HIDING: Final = ("alert.raised", "alert.seen-again", "alert.last-seen", "hold.proposed")
+_HIDING: Final = ("alert.raised", "alert.seen-again", "alert.last-seen", "alert.playback-made", "hold.proposed")
 """Types of entries that hide something under an alert's or a hold's own key."""
 
 

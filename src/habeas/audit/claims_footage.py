@@ -49,12 +49,17 @@ def searched(history: History) -> int:
 
 
 def exported(history: History) -> int:
-    """8.20 What was fetched was approved by two who did not ask for it, as it was proposed ("Footage", exports)."""
+    """8.20 What was fetched was approved by two who did not ask for it, as it was proposed ("Footage", exports).
+
+    Whoever had one made may discard it before.
+    """
     fetched = history.all("export.fetched")
+    _check_discarded(history)
     for said in fetched:
         export = said.text("export")
         approved = [one for one in history.about(export, "export.approved") if one.seq < said.seq]
-        if not approved or any(one.seq < said.seq for one in history.about(export, "export.refused", "export.ended")):
+        over = history.about(export, "export.refused", "export.discarded", "export.ended")
+        if not approved or any(one.seq < said.seq for one in over):
             raise said.broken("it was not approved, or was over")
         proposed = [one for one in history.about(export, "export.proposed") if one.seq < approved[-1].seq]
         if not proposed or proposed[-1].text("sha256") != approved[-1].text("sha256"):
@@ -64,6 +69,21 @@ def exported(history: History) -> int:
         if len(persons - asked) < TWO:
             raise approved[-1].broken("two approvers who did not ask for it did not approve it")
     return len(fetched)
+
+
+def _check_discarded(history: History) -> None:
+    """Check that an export was discarded by whoever had it made, before it was fetched.
+
+    Raises:
+        ProofError: one was not.
+    """
+    for said in history.all("export.discarded"):
+        export = said.text("export")
+        began = [one for one in history.about(export, "export.began") if one.seq < said.seq]
+        if not began or history.person(began[-1].actor) != history.person(said.actor):
+            raise said.broken("somebody discarded it who had not had it made")
+        if any(one.seq < said.seq for one in history.about(export, "export.fetched")):
+            raise said.broken("it was fetched before it was discarded")
 
 
 def _first_deadline_ns(said: Said) -> int:

@@ -8,7 +8,6 @@ import hashlib
 import json
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import date
 from typing import Final
 
 import rfc8785
@@ -28,6 +27,7 @@ from habeas.authority.listing import (
     listings,
     tag_of,
 )
+from habeas.authority.opened import named
 from habeas.authority.policy import ceilings_now
 from habeas.authority.purposes import BY_DECISION, Purpose
 from habeas.authority.requests import OVER, Draft, Drafted, Person, State
@@ -400,27 +400,6 @@ def _consented(tx: Tx, row: Authorisation, tags: frozenset[str]) -> Consented:
     digests = {digest for one in (row, *others) for _camera, digest in one.cameras}
     lasts_ns = row.until_ns - row.from_ns + sum(consented_ns(one) for one in others)
     return Consented(max(len(row.cameras), len(digests)), lasts_ns)
-
-
-def named(keys: KeyStore, subject: Subject) -> tuple[str, date]:
-    """Return name and birth date of a subject whose key still exists.
-
-    Raises:
-        KeyDestroyed: it does not.
-    """
-    known = identity(keys, subject)
-    return str(known["name"]), date.fromisoformat(str(known["born"]))
-
-
-def identity(keys: KeyStore, subject: Subject) -> dict[str, object]:
-    """Return name and birth date of a subject whose key still exists.
-
-    Raises:
-        KeyDestroyed: it does not.
-    """
-    sealed = subject.identity_sealed or b""
-    known: dict[str, object] = json.loads(keys.decrypt(subject.key_id, sealed, b"identity"))
-    return known
 
 
 def _others(tx: Tx, row: Authorisation) -> Others:

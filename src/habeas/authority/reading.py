@@ -18,8 +18,8 @@ from habeas.accounts.roles import Actor, Role
 from habeas.accounts.staff import names_of
 from habeas.authority import evidence
 from habeas.authority.approvals import approvals_of
-from habeas.authority.authorisations import hash_of, identity, subjects_of
-from habeas.authority.opened import open_image, open_template
+from habeas.authority.authorisations import hash_of, subjects_of
+from habeas.authority.opened import identity, open_image, open_template
 from habeas.authority.requests import OVER, State
 from habeas.authority.runs import SAME_FACE
 from habeas.errors import KeyDestroyed, RuleError

@@ -4,9 +4,9 @@ import json
 from collections.abc import Sequence
 
 from habeas.accounts.roles import Actor, Role
-from habeas.authority.authorisations import draft, in_time, named, subjects_of
+from habeas.authority.authorisations import draft, in_time, subjects_of
 from habeas.authority.cameras import camera_named
-from habeas.authority.opened import open_image, open_template
+from habeas.authority.opened import named, open_image, open_template
 from habeas.authority.purposes import Purpose
 from habeas.authority.requests import OVER, Draft, Drafted, EnrolledImage, Person, State
 from habeas.errors import RuleError

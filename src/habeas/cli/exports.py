@@ -1,4 +1,4 @@
-"""`habeas footage redact|exports|export|open`: footage for somebody outside, everybody else unrecognisable in it."""
+"""`habeas footage redact|exports|export|discard|open`: footage for somebody outside, others unrecognisable in it."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -237,6 +237,14 @@ def approve(client: Client, export_id: str, content_hash: str, *, yes: bool) -> 
 def refuse(client: Client, export_id: str) -> None:
     """Refuse an export that is proposed: its films are destroyed."""
     done = client.post("exports", export_id, "refuse")
+    client.tell(done, lambda: say(f"{export_id} is {done['state']}; its films are destroyed"))
+
+
+@app.command(epilog="Example: `habeas footage discard exp-0123456789abcdef`")
+@connected
+def discard(client: Client, export_id: Id) -> None:
+    """Discard an export that you had made and nobody has fetched: its films are destroyed, and another may be made."""
+    done = client.post("exports", export_id, "discard")
     client.tell(done, lambda: say(f"{export_id} is {done['state']}; its films are destroyed"))
 
 

@@ -5,10 +5,11 @@ from typing import Annotated, Final
 
 import typer
 
-from habeas.cli import exports
+from habeas.cli import exports, playbacks
 from habeas.cli.binding import Hash, Yes, confirmed_hash
 from habeas.cli.client import Client, Json, connected
 from habeas.cli.files import file_text
+from habeas.cli.following import Follow
 from habeas.cli.output import put, say
 from habeas.cli.places import Cameras, Why
 from habeas.cli.player import Player
@@ -173,18 +174,33 @@ def release(client: Client, hold_id: Id, content_hash: Hash = "", yes: Yes = Fal
     client.tell(done, lambda: say(f"{hold_id}: {_RELEASED if over else 'it takes another approver'}"))
 
 
-@app.command(epilog="Example: `habeas footage play hold-0123456789abcdef --camera gate`")
+@app.command(
+    epilog="Example: `habeas footage play hold-0123456789abcdef --camera gate`, "
+    "`habeas footage play --alert alert-0123456789abcdef`"
+)
 @connected
 def play(
     client: Client,
-    hold_id: Id,
+    hold_id: Annotated[
+        str, typer.Argument(help="As `habeas footage holds` or `habeas footage exports` shows it.")
+    ] = "",
     camera: Cameras = None,
+    alert: Annotated[str, typer.Option("--alert", help="15 s before to 15 s after an alert that is undecided.")] = "",
     browser: Annotated[bool, typer.Option(help="Open a browser; else only the address is printed.")] = True,
+    wait: Follow = None,
 ) -> None:
     """Play what is held in a browser of this machine, until Ctrl-C or ten idle minutes. Each segment is an entry.
 
+    Of an alert the head of whoever it is of is shown, where that track was seen; everything else is a coarse mosaic.
     Nothing is written to the disk. H.265 plays in browsers that have a decoder for it.
     """
+    if bool(hold_id) is bool(alert):
+        raise UsageError("one thing is played", remedy="give a hold, an export, or --alert ALERT")
+    if alert:
+        if camera:
+            raise UsageError("an alert is of one camera", remedy="leave --camera out")
+        playbacks.play(client, alert, browser=browser, wait=wait)
+        return
     if hold_id.startswith(exports.PREFIX):
         exports.play(client, hold_id, browser=browser)
         return

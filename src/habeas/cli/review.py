@@ -95,6 +95,8 @@ def show(
         _say_alert(told)
         if told["pictures_until"] is None:
             say("its pictures are destroyed: its time is over, or its authorisation")
+        elif told["state"] in {"open", "unconfirmed"}:
+            say(f"the 30 s around it, if they were recorded: habeas footage play --alert {alert_id}")
         say_copies([path] if save is not None and path is not None else [], told["pictures_until"])
 
     client.tell(told, text)

@@ -278,4 +278,5 @@ def _probe(frame: Frame, faces: Faces, row: int, track: Track, templater: Templa
         at_ns=frame.pts_ns,
         first_seen_ns=frame.pts_ns,
         captured_at_ns=frame.captured_at_ns,
+        size_wh=frame.size_wh,
     )

@@ -4,7 +4,9 @@ from habeas.engine.channel import Channel, Received
 from habeas.engine.examining import SEEN_SCORE, Examined, examine
 from habeas.engine.film_messages import SearchFilm
 from habeas.engine.messages import CameraEnded, Counters, Heartbeat, Shutdown
+from habeas.engine.mosaicking import play
 from habeas.engine.painting import paint
+from habeas.engine.play_messages import PlayFilm
 from habeas.engine.redact_messages import ExamineFilm, PaintFilm
 from habeas.engine.run import Found, Run, SourceReport, TrackEnd
 from habeas.engine.telling import film_flaw, probe_made, track_ended
@@ -30,6 +32,8 @@ def serve(channel: Channel, pack: LoadedPack, templater: Templater, clock: Clock
             redaction.examine(received.message, received.descriptors[0])
         elif isinstance(received.message, PaintFilm):
             redaction.paint(received.message)
+        elif isinstance(received.message, PlayFilm):
+            redaction.play(received.message, received.descriptors[0])
         else:
             received.close()
             what = f"{type(received.message).__name__} is not for this worker"
@@ -37,7 +41,7 @@ def serve(channel: Channel, pack: LoadedPack, templater: Templater, clock: Clock
 
 
 class _Redaction:
-    """The film that was examined last, until the next one is: boxes and times, no pixels and no templates."""
+    """Films made anew. Of the one examined last, until the next is: boxes and times, no pixels and no templates."""
 
     def __init__(self, channel: Channel, pack: LoadedPack, templater: Templater, clock: Clock) -> None:
         self._channel = channel
@@ -57,6 +61,9 @@ class _Redaction:
 
     def paint(self, order: PaintFilm) -> None:
         paint(self._channel, order, self._examined, self._detector, self._clock, self._turn)
+
+    def play(self, order: PlayFilm, descriptor: int) -> None:
+        play(self._channel, order, descriptor, self._detector, self._clock, self._turn)
 
     def _turn(self) -> None:
         now_ns = self._clock.monotonic_ns()

@@ -265,6 +265,7 @@ class ProbeMade(Message):
         dimensions: of the template.
         face_wh: size of the face's picture.
         canary: it is of the canary in the camera's pictures, not of what the camera saw.
+        size_wh: of the frame.
     """
 
     TYPE = 35
@@ -278,6 +279,7 @@ class ProbeMade(Message):
     dimensions: Annotated[int, Field(ge=1, le=MAX_DIMENSIONS)]
     face_wh: tuple[Annotated[int, Field(ge=1, le=MAX_CROP_PX)], Annotated[int, Field(ge=1, le=MAX_CROP_PX)]]
     canary: bool = False
+    size_wh: tuple[Side, Side] = (0, 0)
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:

@@ -226,4 +226,5 @@ def probe_of(message: ProbeMade, origin: Origin, model_id: str) -> Probe:
         at_ns=message.at_ns,
         first_seen_ns=message.first_seen_ns,
         captured_at_ns=message.captured_at_ns,
+        size_wh=message.size_wh,
     )

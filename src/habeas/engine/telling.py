@@ -36,6 +36,7 @@ def probe_made(camera_id: str, epoch: int, probe: Probe) -> ProbeMade:
         dimensions=len(vector),
         face_wh=(face_rgb.shape[1], face_rgb.shape[0]),
         canary=probe.origin.kind is OriginKind.CANARY,
+        size_wh=probe.size_wh,
     ).with_payload(payload_of(vector, face_rgb))
 
 

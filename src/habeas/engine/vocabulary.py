@@ -26,6 +26,7 @@ from habeas.engine.messages import (
     StopCamera,
     TrackEnded,
 )
+from habeas.engine.play_messages import FilmPlayed, FilmTurned, PlayFilm
 from habeas.engine.redact_messages import (
     DoubtFound,
     ExamineFilm,
@@ -43,7 +44,7 @@ def _by_type(*messages: type[Message]) -> dict[int, type[Message]]:
 
 TO_WORKER: Final = _by_type(
     *(Configure, StartCamera, StopCamera, EnrolImage, Shutdown, InspectCamera, ShowCanary),
-    *(SearchFilm, ExamineFilm, PaintFilm, MeasureFilm),
+    *(SearchFilm, ExamineFilm, PaintFilm, PlayFilm, MeasureFilm),
 )
 TO_NODE: Final = _by_type(
     *(
@@ -66,5 +67,7 @@ TO_NODE: Final = _by_type(
         FilmBytes,
         FilmDone,
         FilmMeasured,
+        FilmTurned,
+        FilmPlayed,
     )
 )

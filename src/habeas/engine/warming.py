@@ -19,6 +19,7 @@ from habeas.video import load_image
 from habeas.video.encode import FilmWriter, painted
 from habeas.video.file import VideoFile
 from habeas.video.film import video_of
+from habeas.video.mosaic import mosaic
 
 _SIZE_WH: Final = 192, 128
 _PICTURES: Final = 12
@@ -69,10 +70,10 @@ def _follow() -> None:
 
 
 def _write_film(rng: np.random.Generator) -> None:
-    """Encode an invented film and read it, as redaction does."""
+    """Encode an invented film and read it, as redaction and playing do."""
     writer = FilmWriter(_SIZE_WH)
     for index in range(_PICTURES):
-        writer.add(painted(_noise(rng), np.zeros((1, 4), np.float32)), index)
+        writer.add(painted(mosaic(_noise(rng)), np.zeros((1, 4), np.float32)), index)
     with video_of("nobody", writer.finish(), SystemClock()) as video:
         for frame in video.frames():
             frame.image_rgb  # noqa: B018 -- converted when it is asked for

@@ -323,6 +323,7 @@ class Watches:
             at_ns=message.at_ns,
             first_seen_ns=message.first_seen_ns,
             captured_at_ns=message.captured_at_ns,
+            size_wh=message.size_wh,
         )
         self._sayings.append(_Saying(watch, lambda: self._hearers.on_probe(probe)))
 

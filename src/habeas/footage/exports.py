@@ -52,10 +52,12 @@ class State(enum.Enum):
     PROPOSED = "proposed"
     APPROVED = "approved"
     REFUSED = "refused"
+    DISCARDED = "discarded"
+    """By whoever had it made, before it was fetched."""
     ENDED = "ended"
 
 
-OVER: Final = frozenset({State.REFUSED, State.ENDED})
+OVER: Final = frozenset({State.REFUSED, State.DISCARDED, State.ENDED})
 
 
 @dataclass(frozen=True)
@@ -170,7 +172,7 @@ def _check_number(tx: Tx, about: str) -> None:
         raise RuleError(
             f"there are {len(there)} exports, {MOST_OF_ONE} at most of one hold or request and {MOST_EXPORTS} in all",
             rule="export-number",
-            remedy="use one that is there, or have an approver refuse one",
+            remedy="use one that is there, or discard one of yours: habeas footage discard EXPORT",
         )
 
 
@@ -477,6 +479,28 @@ def refuse(tx: Tx, keys: KeyStore, actor: Actor, export_id: str) -> Export:
     return end(tx, keys, row, State.REFUSED, actor.account_id)
 
 
+def discard(tx: Tx, keys: KeyStore, actor: Actor, export_id: str) -> Export:
+    """Discard an export that nobody has fetched: its films are destroyed. Only whoever had it made does.
+
+    Raises:
+        RuleError: somebody else had it made, it was fetched, or it is over.
+        InputError: no such export.
+    """
+    actor.require(Role.REQUESTER, Role.PRIVACY)
+    actor.require_login()
+    row = tx.get(Export, export_id)
+    if not actor.owns(row.made_by):
+        raise RuleError("this is somebody else's export", rule="own-draft", remedy="ask whoever had it made")
+    row = _in_state(tx, row, *(set(State) - OVER))
+    if row.fetched_at_ns is not None:
+        raise RuleError(
+            "it was fetched: what was given away stays to be compared with",
+            rule="export-fetched",
+            remedy="it goes with its hold or request",
+        )
+    return end(tx, keys, row, State.DISCARDED, actor.account_id)
+
+
 def end(tx: Tx, keys: KeyStore, row: Export, state: State, by: str) -> Export:
     """End an export; its key is destroyed right after the commit."""
     row = tx.change(row, state=state.value, wish_sealed=None, reports_sealed=None)
@@ -503,6 +527,17 @@ def fetchable(tx: Tx, keys: KeyStore, actor: Actor, export_id: str) -> Export:
     row = _in_state(tx, row, State.APPROVED)
     check_suspensions(tx, keys, row)
     return row
+
+
+def note_fetched(tx: Tx, keys: KeyStore, actor: Actor, export_id: str, size_bytes: int) -> None:
+    """Write that an export leaves, of so many bytes; commit before it does.
+
+    Raises:
+        RuleError: as `fetchable`.
+    """
+    row = fetchable(tx, keys, actor, export_id)
+    tx.change(row, fetched_at_ns=tx.now_ns)
+    tx.entry("export.fetched", actor.account_id, {"bytes": size_bytes, "export": export_id})
 
 
 def playable(tx: Tx, actor: Actor, export_id: str) -> Export:

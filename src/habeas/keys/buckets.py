@@ -62,6 +62,7 @@ class Scope(enum.Enum):
     ACCESS = "access"
     EXPORT = "export"
     EVIDENCE = "evidence"
+    PLAYBACK = "playback"
 
 
 _CODES: Final = {
@@ -78,6 +79,7 @@ _CODES: Final = {
     Scope.ACCESS: 11,
     Scope.EXPORT: 12,
     Scope.EVIDENCE: 13,
+    Scope.PLAYBACK: 14,
 }
 _SCOPES: Final = {code: scope for scope, code in _CODES.items()}
 

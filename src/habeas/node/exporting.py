@@ -4,10 +4,8 @@ Who is spared, the node decides: of an access request the tracks that somebody w
 hold nobody but whom a person marked by hand. What was captured in a suspension spares only whom a person marked.
 """
 
-import hashlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -25,10 +23,10 @@ from habeas.errors import HabeasError, InputError, KeyDestroyed, SourceError
 from habeas.footage import exports
 from habeas.footage.copying import Source, found_once
 from habeas.footage.exports import OVER, PASSPHRASE, Reports, State
-from habeas.footage.files import FootageFolder, compact, new_segment_id
+from habeas.footage.files import FootageFolder, compact
+from habeas.footage.films import Film, put_film, read_film
 from habeas.footage.findings import SAME, Found, found_of
-from habeas.footage.form import Header, Kind, Record
-from habeas.footage.reading import Damage, Stretch, Window, read_window
+from habeas.footage.reading import Damage, Stretch, Window
 from habeas.footage.redaction import ByHand, Wish
 from habeas.geometry import iou
 from habeas.keys import Scope, seal, seal_with_passphrase
@@ -38,13 +36,12 @@ from habeas.settings import DetectSettings
 from habeas.store import Tx
 from habeas.store.footage_records import AccessRequest, Export, Finding
 from habeas.store.records import Camera, Entry, Epoch
-from habeas.types import F32, HOUR_NS, NS_PER_S, Probe
+from habeas.types import F32, NS_PER_S, Probe
 from habeas.video.masks import Mask
 
 ACTOR: Final = "clock"
 _OVER: Final = [state.value for state in OVER]
 _OPEN: Final = [state.value for state in set(State) - OVER]
-_PIECE_BYTES: Final = 1 << 20
 _SAME_PLACE: Final = 0.3
 """How much two boxes of one face overlap at least (intersection over union)."""
 _MOST_SPARED: Final = 0.15
@@ -53,29 +50,8 @@ _LOOKS: Final = 25
 _CANNOT: Final = "its footage cannot be redacted"
 """In place of what a worker says: who reads strangers' video could put a face into its words."""
 
-
-@dataclass(frozen=True, repr=False)
-class _Film:
-    """One film of an export.
-
-    Args:
-        camera_id: of the footage.
-        from_ns: first instant, Unix ns.
-        until_ns: first instant after.
-        data: MP4.
-        report: of the redaction; empty: it is whole.
-    """
-
-    camera_id: str
-    from_ns: int
-    until_ns: int
-    data: bytes
-    report: dict[str, object]
-
-    @property
-    def row(self) -> tuple[str, int, int, str]:
-        """As `Export.films` has it, without a name."""
-        return self.camera_id, self.from_ns, self.until_ns, hashlib.sha256(self.data).hexdigest()
+_Made = tuple[Film, dict[str, object]]
+"""A film, and the report of its redaction; empty: it is whole."""
 
 
 class Exporting:
@@ -109,6 +85,8 @@ class Exporting:
         self._lock = threading.Lock()
         self._ending = False
         self._redacting: Redacting | None = None
+        self._making = ""
+        """Which export the worker is busy with."""
         self._now: dict[str, int] = {}
         self._packing = threading.Lock()
         """Held while films are packed: their bytes lie in memory, and then once more."""
@@ -144,6 +122,7 @@ class Exporting:
         """
         if not self._ending:
             self._end_due()
+            self._stop_over()
             self._sweep()
 
     # --- ends ---------------------------------------------------------------------------------------------------------
@@ -165,6 +144,12 @@ class Exporting:
                 tx.change(row, destroyed_at_ns=tx.now_ns)
             for row in tx.find(Export, export_id={one.export_id for one in due}, state=_OPEN):
                 exports.end(tx, means.keys, row, State.ENDED, ACTOR)
+
+    def _stop_over(self) -> None:
+        """Stop working on an export that is over: others wait."""
+        with self._means.store.read() as tx, self._lock:
+            if self._redacting is not None and not tx.find(Export, export_id=self._making, state=_OPEN):
+                self._redacting.kill()
 
     def _destroy_stray(self) -> None:
         """Destroy keys of exports that no row knows: an older database, the current keys."""
@@ -217,15 +202,15 @@ class Exporting:
         films: list[tuple[str, str, int, int, str]] = []
         reports: Reports = {}
         size = 0
-        for film in (film for camera_id in row.cameras for film in self._of_camera(row, camera_id, damaged)):
+        for film, report in (made for camera_id in row.cameras for made in self._of_camera(row, camera_id, damaged)):
             size += len(film.data)
             if size > MAX_BYTES:
                 raise InputError("its films are larger than 512 MB", remedy="export less at once")
             name = f"{film.camera_id}-{compact(film.from_ns)}-{len(films) + 1}.mp4"
             self._keep(row, film, folder)
-            films.append((name, *film.row))
-            if film.report:
-                reports[name] = film.report
+            films.append((name, film.camera_id, film.from_ns, film.until_ns, film.sha256))
+            if report:
+                reports[name] = report
         if not films:
             raise InputError("there is no footage of it", remedy="see `habeas footage show`, `habeas access findings`")
         return films, reports
@@ -235,15 +220,15 @@ class Exporting:
         with self._means.store.write() as tx:
             exports.note_failed(tx, row.export_id, why)
 
-    def _of_camera(self, row: Export, camera_id: str, damaged: list[str]) -> Iterator[_Film]:
+    def _of_camera(self, row: Export, camera_id: str, damaged: list[str]) -> Iterator[_Made]:
         stretches = self._stretches(row, camera_id, damaged)
         if row.unredacted:
             for one in stretches:
-                yield _Film(camera_id, one.header.began_ns, one.until_ns, one.data, {})
+                yield Film(camera_id, one.header.began_ns, one.until_ns, one.data), {}
             return
         with self._worker() as redacting:
             with self._lock:
-                self._redacting = redacting
+                self._redacting, self._making = redacting, row.export_id
                 if self._ending:
                     redacting.kill()
             try:
@@ -267,7 +252,7 @@ class Exporting:
             else:
                 yield one
 
-    def _redacted(self, row: Export, camera_id: str, reel: Reel, redacting: Redacting) -> _Film:
+    def _redacted(self, row: Export, camera_id: str, reel: Reel, redacting: Redacting) -> _Made:
         began_ns, until_ns = max(row.from_ns, reel.places[0].began_ns), min(row.until_ns, reel.until_ns)
         with self._means.store.read() as tx:
             masks = tuple(Mask(*box) for box in tx.get(Camera, camera_id).masks)
@@ -282,7 +267,7 @@ class Exporting:
         redacted = redacting.paint(examination, Wish(kept_tracks(examination, found), by_hand), pieces.append)
         self._now[row.export_id] = self._now.get(row.export_id, 0) + (until_ns - began_ns) // NS_PER_S
         report = {**redacted.as_json(examination), "suspended": not free}
-        return _Film(camera_id, began_ns, until_ns, b"".join(pieces), report)
+        return Film(camera_id, began_ns, until_ns, b"".join(pieces)), report
 
     def _found(self, row: Export, camera_id: str) -> list[Found]:
         """Return the findings of a request that somebody who looked said to be whoever asked."""
@@ -297,20 +282,10 @@ class Exporting:
     def _place(self, row: Export) -> FootageFolder:
         return FootageFolder(self._folder / row.export_id)
 
-    def _keep(self, row: Export, film: _Film, folder: FootageFolder) -> None:
+    def _keep(self, row: Export, film: Film, folder: FootageFolder) -> None:
         """Write a film."""
         folder.check_room(self._reserve_bytes)
-        header = Header(
-            camera=film.camera_id,
-            hour_ns=film.from_ns - film.from_ns % HOUR_NS,
-            deadline_ns=row.ends_at_ns,
-            key=row.key_id,
-            segment=new_segment_id(),
-            codec="h264",
-            size_wh=(0, 0),
-            began_ns=film.from_ns,
-        )
-        folder.put(self._means.keys, header, _records(film))
+        put_film(folder, self._means.keys, film, row.key_id, row.ends_at_ns)
 
     def films(self, row: Export) -> dict[str, bytes]:
         """Return the films of an export, by name, each checked against its row.
@@ -330,13 +305,9 @@ class Exporting:
         """
         if not 0 <= number < len(row.films):
             raise InputError("there is no such film in this export", remedy="see `habeas footage exports`")
-        name, camera_id, from_ns, until_ns, sha256 = row.films[number]
-        window = Window(camera_id, from_ns, until_ns)
-        now_ns = self._means.time.now_ns()
-        for one in read_window(self._place(row), self._means.keys, Scope.EXPORT, window, now_ns, whole=True):
-            if isinstance(one, Stretch) and hashlib.sha256(one.data).hexdigest() == sha256:
-                return one.data
-        raise InputError(f"{name} is missing, or was changed", remedy="have it made again")
+        _name, camera_id, from_ns, until_ns, sha256 = row.films[number]
+        window, now_ns = Window(camera_id, from_ns, until_ns), self._means.time.now_ns()
+        return read_film(self._place(row), self._means.keys, Scope.EXPORT, window, sha256, now_ns)
 
     # --- parcels ------------------------------------------------------------------------------------------------------
 
@@ -377,17 +348,6 @@ def _proof(logs: Sequence[EpochLog], seq: int) -> InclusionProof | None:
 
 def _dropped(_probe: Probe) -> None:
     """Take a probe that nobody compares."""
-
-
-def _records(film: _Film) -> list[Record]:
-    """Return a film as records: its pieces, whose times say nothing, and the end."""
-    starts = range(0, len(film.data), _PIECE_BYTES)
-    lasts_ns = film.until_ns - film.from_ns
-    parts = [Record(Kind.PART, film.from_ns, 0, b"")]
-    parts += [
-        Record(Kind.PART, film.from_ns, lasts_ns if not at else 0, film.data[at : at + _PIECE_BYTES]) for at in starts
-    ]
-    return [*parts, Record(Kind.END, film.until_ns, len(parts), b"")]
 
 
 def kept_tracks(examination: Examination, found: Sequence[Found]) -> frozenset[int]:

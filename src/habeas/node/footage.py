@@ -1,4 +1,4 @@
-"""All that a node does with footage, beside recording it: its ends, holds, requests, evidence, searches, exports.
+"""All that a node does with footage beside recording it: ends, holds, requests, evidence, searches, exports, films.
 
 Each step is repeated in a thread of its own: none waits for another, and no end waits for work that takes hours.
 """
@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from habeas.engine.measurement import Measurement
+from habeas.engine.playing import Playing
 from habeas.engine.redacting import Redacting
 from habeas.engine.screening import Screening
 from habeas.errors import InputError
 from habeas.footage.adopting import take_over
 from habeas.footage.evidence_files import EvidenceFiles
-from habeas.footage.files import ACCESS, EVIDENCE, EXPORTS, FOOTAGE, HELD, FootageFolder
+from habeas.footage.files import ACCESS, EVIDENCE, EXPORTS, FOOTAGE, HELD, PLAYBACKS, FootageFolder
 from habeas.footage.gracing import Gracing
 from habeas.footage.keeping import Keeping
 from habeas.footage.retention import Retention
@@ -21,6 +22,7 @@ from habeas.node.accessing import Accessing
 from habeas.node.alerting import Means
 from habeas.node.evidence import EvidenceWork
 from habeas.node.exporting import Exporting
+from habeas.node.playbacks import Playbacks
 from habeas.node.retrospect import Retrospect
 from habeas.node.workspace import Workspace
 
@@ -63,6 +65,9 @@ class FootageWork:
         def redacting() -> Redacting:
             return Redacting(settings.models)
 
+        def playing() -> Playing:
+            return Playing(settings.models)
+
         files = EvidenceFiles(folder / EVIDENCE)
         self._measurement: Final = Measurement(settings.models)
         self.evidence: Final = EvidenceWork(means, files, self._measurement.measure, reserve_bytes=reserve_bytes)
@@ -74,6 +79,10 @@ class FootageWork:
         )
         self.exporting: Final = Exporting(
             means, self.held, copies, folder / EXPORTS, redacting, reserve_bytes=reserve_bytes
+        )
+        films = folder / PLAYBACKS
+        self.playbacks: Final = Playbacks(
+            means, self.folder, self.held, films, playing, settings.detect, reserve_bytes=reserve_bytes
         )
 
     def repeated(self) -> Iterator[Repeated]:
@@ -91,9 +100,11 @@ class FootageWork:
         yield "access ends", self.accessing.end_due, _TICK_S
         yield "exports", self.exporting.step, _TICK_S
         yield "export ends", self.exporting.end_due, _TICK_S
+        yield "playbacks", self.playbacks.step, _TICK_S
+        yield "playback ends", self.playbacks.end_due, _TICK_S
 
     def stop(self) -> None:
         """Stop what takes long, soon, from any thread: after a restart it goes on."""
         self._measurement.close()
-        for one in (self.retrospect, self.accessing, self.exporting):
+        for one in (self.retrospect, self.accessing, self.exporting, self.playbacks):
             one.stop()

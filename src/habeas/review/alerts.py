@@ -1,5 +1,6 @@
 """Raising an alert: its key is durable first, then its row and its entry, and only then does anybody see it."""
 
+import json
 from collections.abc import Iterable
 from typing import Final
 
@@ -8,7 +9,7 @@ from habeas.audit.hiding import hide
 from habeas.errors import HabeasError, RuleError
 from habeas.keys import KeyStore, Scope
 from habeas.review.grouping import further_sighting
-from habeas.review.images import image_context
+from habeas.review.images import image_context, opened, place_context
 from habeas.review.table import UNDECIDED, State
 from habeas.store import Tx, queries
 from habeas.store.records import Alert, Authorisation, Camera, Subject
@@ -125,12 +126,38 @@ def _insert(
         image_sealed=keys.encrypt(key_id, image, image_context(alert_id)),
         expires_at_ns=expires_at_ns,
         state=State.OPEN.value,
+        place_sealed=_place(keys, key_id, alert_id, match),
         from_footage=match.origin.kind is OriginKind.FOOTAGE,
         last_seen_ns=match.captured_at_ns,
     )
     tx.add(alert)
     tx.entry("alert.raised", ACTOR, _body(alert), hide(keys, key_id, _hidden(alert)))
     return alert
+
+
+def _place(keys: KeyStore, key_id: str, alert_id: str, match: Match) -> bytes | None:
+    """Return where in the picture the face was, sealed: edges, 0 to 1 of its sides; None: it is not known."""
+    if not all(match.size_wh):
+        return None
+    sides = match.size_wh * 2
+    edges = [min(1.0, max(0.0, edge / side)) for edge, side in zip(match.box_xyxy_px.tolist(), sides, strict=True)]
+    return keys.encrypt(key_id, json.dumps(edges).encode(), place_context(alert_id))
+
+
+def place_of(keys: KeyStore, alert: Alert) -> tuple[float, float, float, float] | None:
+    """Return where in the picture an alert's face was; None: it is not known, or gone.
+
+    Returns:
+        Left, upper, right and lower edge, 0 to 1 of the picture.
+
+    Raises:
+        InputError: it was changed, or belongs to another alert.
+    """
+    told = opened(keys, alert.key_id, alert.place_sealed, place_context(alert.alert_id))
+    if told is None:
+        return None
+    left, top, right, bottom = json.loads(told)
+    return left, top, right, bottom
 
 
 def _body(alert: Alert) -> dict[str, object]:

@@ -14,6 +14,7 @@ from habeas.keys import KeyStore, Scope
 from habeas.review.alerts import ACTOR, LONGEST_NS, those_shown
 from habeas.review.forgetting import first_sighting, forgotten
 from habeas.review.looks import forget_looks
+from habeas.review.playbacks import forget_playbacks, stray_keys
 from habeas.review.table import UNDECIDED, State
 from habeas.review.verdicts import opening
 from habeas.store import Tx, queries
@@ -70,6 +71,7 @@ def tick(tx: Tx, keys: KeyStore) -> Ticked:
     gone = _destroy_due(tx, known, lost=lost)
     gone += _destroy_sealed(tx, known, lost=lost)
     stray = sorted(known - (queries.alert_keys(tx) if gone else named))  # none is being raised: writers take turns
+    stray += stray_keys(tx, keys)
     if stray:
         tx.after_commit(lambda: keys.destroy(stray))
     return Ticked(tuple(called), tuple(late), tuple(gone))
@@ -134,6 +136,7 @@ def _destroy(tx: Tx, alerts: Sequence[Alert], why: Why) -> list[str]:
     for same, ending in alike.items():
         tx.change_all(ending, **dict(same))
     forget_looks(tx, [alert.alert_id for alert in alerts])
+    films = forget_playbacks(tx, [alert.alert_id for alert in alerts])
     said = _said_of(tx, [alert.alert_id for alert in alerts if alert.state in UNDECIDED])
     bodies = [
         {
@@ -145,7 +148,7 @@ def _destroy(tx: Tx, alerts: Sequence[Alert], why: Why) -> list[str]:
         for alert in alerts
     ]
     tx.entries("alert.destroyed", ACTOR, bodies)
-    return [alert.key_id for alert in alerts]
+    return [*(alert.key_id for alert in alerts), *films]
 
 
 def _said_of(tx: Tx, alert_ids: Sequence[str]) -> dict[str, list[Verdict]]:
@@ -158,7 +161,7 @@ def _said_of(tx: Tx, alert_ids: Sequence[str]) -> dict[str, list[Verdict]]:
 
 def _ended_fields(alert: Alert, state: str, now_ns: int) -> dict[str, object]:
     """Return the fields of an alert's row once its image is gone: coarse, so that many have the same."""
-    ended: dict[str, object] = {"image_sealed": None, "destroyed_at_ns": now_ns, "state": state}
+    ended: dict[str, object] = {"destroyed_at_ns": now_ns, "image_sealed": None, "place_sealed": None, "state": state}
     return {**ended, **forgotten(replace(alert, destroyed_at_ns=now_ns))}
 
 

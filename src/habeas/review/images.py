@@ -28,6 +28,11 @@ def oversight_context(alert_id: str) -> bytes:
     return f"alert oversight {alert_id}".encode()
 
 
+def place_context(alert_id: str) -> bytes:
+    """Return what the place of an alert's face is bound to besides its key."""
+    return f"alert place {alert_id}".encode()
+
+
 def reference_context(reference_id: str) -> bytes:
     """Return what a reference's image is bound to besides its subject's key; `authority` encrypts it so."""
     return f"image {reference_id}".encode()

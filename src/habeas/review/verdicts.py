@@ -22,6 +22,7 @@ from habeas.review.alerts import ACTOR, may_be_shown
 from habeas.review.forgetting import forgotten
 from habeas.review.images import sealed_for_oversight
 from habeas.review.looks import check_looked, forget_looks
+from habeas.review.playbacks import forget_playbacks
 from habeas.review.rights import Act, check_act
 from habeas.review.table import UNDECIDED, Answer, Outcome, outcome
 from habeas.store import Tx
@@ -108,12 +109,15 @@ def commitment(verdict: Verdict) -> str:
 
 def _decide(tx: Tx, keys: KeyStore, alert: Alert, decided: Outcome, verdicts: Sequence[Verdict]) -> None:
     openings = [opening(verdict) for verdict in verdicts]
+    gone = forget_playbacks(tx, [alert.alert_id])
     if decided is Outcome.CONFIRMED:
         fields = sealed_for_oversight(tx, keys, alert, openings)
     else:
         fields = {"image_sealed": None, "destroyed_at_ns": tx.now_ns}
-        tx.after_commit(lambda: keys.destroy([alert.key_id]))
-    row = tx.change(alert, state=decided.value, decided_at_ns=tx.now_ns, **fields)
+        gone.append(alert.key_id)
+    if gone:
+        tx.after_commit(lambda: keys.destroy(gone))
+    row = tx.change(alert, state=decided.value, decided_at_ns=tx.now_ns, place_sealed=None, **fields)
     if row.destroyed_at_ns is not None:
         tx.change(row, **forgotten(row))
     forget_looks(tx, [alert.alert_id])

@@ -162,6 +162,29 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class Playback:
+    """The film of an alert that is undecided: the seconds around it, a mosaic but for one head. It goes with the row.
+
+    `films` are first and last instant and SHA-256 of each, under `key_id`; `sources` are the keys of the footage that
+    they are made of: without one of them nothing of it is played. `found` says whether the alert's face was found.
+    """
+
+    alert_id: str = field(metadata=KEY)
+    state: str = field(metadata=INDEX)
+    from_ns: int
+    until_ns: int
+    asked_at_ns: int
+    key_id: str = ""
+    ends_at_ns: int = 0
+    films: tuple[tuple[int, int, str], ...] = ()
+    sources: tuple[str, ...] = ()
+    found: bool = False
+    shown_ns: int = 0
+    damaged: int = 0
+    failure: str = ""
+
+
+@dataclass(frozen=True)
 class Export:
     """Footage of a hold or of an access request that is to be given to somebody, redacted.
 
@@ -190,6 +213,7 @@ class Export:
     recipient: str = ""
     requester: str = ""
     approved_seq: int | None = None
+    fetched_at_ns: int | None = None
     destroyed_at_ns: int | None = None
 
 

@@ -5,13 +5,13 @@ from typing import Final
 
 from sqlalchemy import ColumnElement, func, or_, select, union_all
 
-from habeas.store.footage_records import Footage
+from habeas.store.footage_records import Footage, Playback
 from habeas.store.records import Alert, Authorisation, Camera, Count, Dispute, Entry, Look, LostEntry, Search, Verdict
 from habeas.store.schema import TABLE_OF
 from habeas.store.transaction import Tx
 from habeas.store.values import matching
 
-FACES: Final = ("image_sealed", "oversight_sealed")
+FACES: Final = ("image_sealed", "oversight_sealed", "place_sealed")
 """What most searches for alerts leave out. In what they return these are None, and say nothing of the row."""
 HIDDEN: Final = ("hidden_key", "hidden_sealed")
 """What of an entry only auditors get."""
@@ -178,6 +178,11 @@ def verdicts_on(tx: Tx, alert_ids: Sequence[str]) -> list[Verdict]:
 def looks_at(tx: Tx, alert_ids: Sequence[str]) -> list[Look]:
     """Return the looks at these alerts, however many."""
     return [look for ids in _some(alert_ids) for look in tx.find(Look, alert_id=ids)]
+
+
+def playbacks_of(tx: Tx, alert_ids: Sequence[str]) -> list[Playback]:
+    """Return the films of these alerts, however many."""
+    return [row for ids in _some(alert_ids) for row in tx.find(Playback, alert_id=ids)]
 
 
 def _some(ids: Sequence[str]) -> Iterator[list[str]]:

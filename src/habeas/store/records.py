@@ -310,6 +310,8 @@ class Alert:
     image_sealed: bytes | None
     expires_at_ns: int
     state: str
+    place_sealed: bytes | None = None
+    """Where in the picture the face was, while its footage may be played."""
     from_footage: bool = False
     sightings: int = 1
     last_seen_ns: int = 0

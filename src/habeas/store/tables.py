@@ -11,6 +11,7 @@ from habeas.store.footage_records import (
     Footage,
     FootageSearch,
     Hold,
+    Playback,
     PublicRequest,
 )
 from habeas.store.records import (
@@ -76,6 +77,7 @@ TABLES: Final[tuple[type, ...]] = (
     Finding,
     Export,
     Evidence,
+    Playback,
 )
 """Every record that is a table."""
 INDEXES: Final[dict[type, tuple[tuple[str, ...], ...]]] = {

@@ -27,6 +27,7 @@ from habeas.web import (
     holds,
     log,
     people,
+    playbacks,
     policy,
     receipts,
     review,
@@ -42,7 +43,7 @@ from habeas.wording import Wrong, wrongs
 PREFIX = "/api/v1"
 _MODULES = (
     *(system, people, cameras, canaries, footage, evidence, holds, policy, authorisations, searches, access, exports),
-    *(suspensions, review, receipts, log, bundles),
+    *(suspensions, review, playbacks, receipts, log, bundles),
 )
 _DRAFTS: Final = frozenset({f"{PREFIX}/authorisations", f"{PREFIX}/holds", f"{PREFIX}/access", f"{PREFIX}/exports"})
 _FILES: Final = frozenset({f"{PREFIX}/evidence"})

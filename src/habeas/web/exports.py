@@ -122,6 +122,13 @@ def refuse(call: Caller, export_id: str) -> dict[str, object]:
         return _told(call.node, exports.refuse(tx, call.node.keys, actor, export_id))
 
 
+@routes.post("/exports/{export_id}/discard")
+def discard(call: Caller, export_id: str) -> dict[str, object]:
+    """Discard an export of one's own that nobody has fetched: its films are destroyed."""
+    with call.command() as (tx, actor):
+        return _told(call.node, exports.discard(tx, call.node.keys, actor, export_id))
+
+
 @routes.post("/exports/{export_id}/fetch")
 def fetch(call: Caller, export_id: str, body: FetchBody) -> Response:
     """Return an approved export, encrypted to its recipient."""
@@ -129,6 +136,5 @@ def fetch(call: Caller, export_id: str, body: FetchBody) -> Response:
         row = exports.fetchable(tx, call.node.keys, actor, export_id)
     data = call.node.footage.exporting.parcel(row, call.node.log_folder, body.passphrase)
     with call.command(trusted=True, witnessed=True) as (tx, actor):
-        exports.fetchable(tx, call.node.keys, actor, export_id)
-        tx.entry("export.fetched", actor.account_id, {"bytes": len(data), "export": export_id})
+        exports.note_fetched(tx, call.node.keys, actor, export_id, len(data))
     return Response(data, media_type="application/octet-stream", headers={"Cache-Control": "no-store"})

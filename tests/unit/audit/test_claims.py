@@ -120,6 +120,13 @@ class Story(Book):
         hidden = {"authorisation": "a1", "camera": "c1", "captured_at": self.at(), **changes}
         self.add("alert.raised", "review", {"alert": name, "footage": False, "model": "m"}, hidden)
 
+    def filmed(self, who: str = "opal", *, made: bool = True, back_s: float = 15) -> None:
+        """The seconds before now are made a film of, for an alert, and it is played."""
+        if made:
+            hidden = {"parts": [[self.at(-back_s / 3600), self.at()]], "playable_until": self.at(100)}
+            self.add("alert.playback-made", "player", {"alert": "alert-1", "films": 1, "found": True}, hidden)
+        self.add("alert.played", who, {"alert": "alert-1", "film": 0})
+
     def search(self) -> None:
         self.add("footage.search-began", "rob", {"authorisation": "a1"})
 
@@ -283,6 +290,12 @@ class Story(Book):
         self.add("role.granted", second, {**grant, "role": role, "usable_from": self.at(hours)}, after_s=0)
 
 
+def unopened(story: Story) -> None:
+    """The alert was destroyed, and what it hid."""
+    story.alert()
+    story.hidden[-1] = None
+
+
 def mute(story: Story, hours: float) -> None:
     """The node runs, and cannot write."""
     story.add("clock.beat", "node", {}, after_s=round(hours * 3600))
@@ -328,10 +341,28 @@ def permitted(story: Story) -> None:
     story.start(hours=72)
 
 
+def over_film(story: Story) -> None:
+    """It is played after its end."""
+    story.filmed()
+    story.add("alert.playback-ended", "player", ALERT)
+    story.filmed(made=False)
+
+
+def timeless_film(story: Story) -> None:
+    """What it is of cannot be read."""
+    story.add("alert.playback-made", "player", {**ALERT, "films": 1, "found": True}, {"parts": [["now"]]})
+    story.filmed(made=False)
+
+
 def over_export(story: Story) -> None:
     """It is fetched after its end."""
     story.add("export.ended", "clock", {"export": "x1"})
     story.add("export.fetched", "rob", {"export": "x1"})
+
+
+def discarded_export(story: Story) -> None:
+    """Whoever had it made discards it."""
+    story.add("export.discarded", "rob", {"export": "x1"})
 
 
 def auditor_too(story: Story, of: str) -> None:
@@ -344,6 +375,8 @@ def months(story: Story) -> None:
     story.add("node.started", "node", {}, after_s=92 * 24 * 3600)
 
 
+ALERT = {"alert": "alert-1"}
+SAME = (("opal", "same"), ("otto", "same"))
 KEPT: list[Change] = [
     lambda s: s.listed(),
     lambda s: [s.listed(), s.pad(119), s.end(), s.pad(60)],
@@ -418,6 +451,11 @@ KEPT: list[Change] = [
         s.search(),
         s.evidence_alert(),
     ],
+    lambda s: [s.listed(), s.alert(), s.filmed(), s.judge(*SAME)],
+    lambda s: [s.listed(), s.alert(), s.filmed(), s.add("alert.playback-ended", "player", ALERT), s.filmed()],
+    lambda s: [s.listed(), s.alert(), s.pad(2), s.suspend(back=0), s.filmed(back_s=-1)],
+    lambda s: [s.listed(), s.alert(), s.suspend(zones=["hall"]), s.filmed()],
+    lambda s: [s.listed(), unopened(s), s.filmed()],
     lambda s: s.export("abe", "bea"),
     lambda s: s.export("abe", fetched=False),
     lambda s: [s.opened(), s.access("search-began"), s.access("closed"), s.access("destroyed"), s.pad(30)],
@@ -443,7 +481,6 @@ def test_entries_that_keep_the_rules_hold(write: Change) -> None:
     assert broken(story) == ""
 
 
-SAME = (("opal", "same"), ("otto", "same"))
 ADMIN = {"account": "ada", "grant": "g-ada", "role": "admin", "zones": []}
 
 
@@ -750,9 +787,34 @@ BROKEN: list[tuple[str, str, Change]] = [
     ),
     ("footage of a week", "8.10", lambda s: [footage(s, **{"from": s.at(-168)}), s.approve("abe", "bea"), s.start()]),
     ("footage of tomorrow", "8.10", lambda s: [footage(s, until=s.at(24)), s.approve("abe", "bea"), s.start()]),
+    ("a film that an approver plays", "8.22", lambda s: [s.listed(), s.alert(), s.filmed("abe")]),
+    ("a film that nobody made", "8.22", lambda s: [s.listed(), s.alert(), s.filmed(made=False)]),
+    ("a film that is over", "8.22", lambda s: [s.listed(), s.alert(), over_film(s)]),
+    ("a film of what is decided", "8.22", lambda s: [s.listed(), s.alert(), s.judge(*SAME), s.filmed()]),
+    (
+        "a film of what was suspended",
+        "8.22",
+        lambda s: [s.listed(), s.alert(), s.pad(2), s.suspend(back=1 / 3600), s.filmed()],
+    ),
+    ("a film that does not say of when", "8.22", lambda s: [s.listed(), s.alert(), timeless_film(s)]),
     ("an export that one approved", "8.20", lambda s: s.export("abe")),
     ("an export that another was proposed for", "8.20", lambda s: s.export("abe", "bea", proposed="f")),
     ("an export that was over", "8.20", lambda s: [s.export("abe", "bea", fetched=False), over_export(s)]),
+    (
+        "an export that was discarded",
+        "8.20",
+        lambda s: [
+            s.export("abe", "bea", fetched=False),
+            discarded_export(s),
+            s.add("export.fetched", "rob", {"export": "x1"}),
+        ],
+    ),
+    ("an export that was fetched before", "8.20", lambda s: [s.export("abe", "bea"), discarded_export(s)]),
+    (
+        "an export that another discarded",
+        "8.20",
+        lambda s: [s.export(), s.add("export.discarded", "abe", {"export": "x1"})],
+    ),
     ("an export that nobody approved", "8.20", lambda s: s.add("export.fetched", "rob", {"export": "x2"})),
     ("footage searched for nobody", "8.18", lambda s: [footage(s), s.search()]),
     ("footage searched live", "8.18", lambda s: [s.listed(), s.search()]),

@@ -43,6 +43,8 @@ class Painter:
     films: list[Looking] = field(default_factory=list)
     wishes: list[Wish] = field(default_factory=list)
     fails: bool = False
+    killed: int = 0
+    on_examine: Callable[[], None] | None = None
 
     def examine(self, reel: Reel, looking: Looking, _on_probe: object, *, compared: bool) -> Examination:
         assert not compared, "nobody is compared for an export"
@@ -50,6 +52,8 @@ class Painter:
         if self.fails:
             raise SourceError("it cannot be read")
         self.films.append(looking)
+        if self.on_examine is not None:
+            self.on_examine()
         doubt = Doubt(What.FAINT, 1, looking.from_ns, looking.from_ns, (0.0, 0.0, 9.0, 9.0))
         return Examination(1, looking, 25, (640, 480), self.tracks, (doubt,), 3, ("a flaw",))
 
@@ -62,6 +66,7 @@ class Painter:
 
     def kill(self) -> None:
         """End."""
+        self.killed += 1
 
     def __enter__(self) -> Self:
         return self
@@ -262,6 +267,8 @@ def test_there_are_not_too_many_and_a_worker_says_nothing_of_its_own(exporter: E
     for _ in range(exports.MOST_OF_ONE):
         exporter.make(hold.hold_id)
     assert rule_of(lambda: exporter.make(hold.hold_id)) == "export-number"
+    discard(exporter, exporter.place.look(Export)[0], "rob")
+    assert exporter.make(hold.hold_id).state == State.READY.value, "what was discarded is none of them"
 
 
 def test_a_track_is_spared_where_and_when_the_finding_is() -> None:
@@ -369,6 +376,79 @@ def test_refused_its_films_are_destroyed(exporter: Exporter) -> None:
         exporter.exporting.film(row, 0)
     exporter.exporting.end_due()
     assert not list(exporter.folder.glob("*"))
+
+
+def discard(exporter: Exporter, row: Export, who: str) -> Export:
+    keys = exporter.place.keys
+    return exporter.place.do(who, lambda tx, actor: exports.discard(tx, keys, actor, row.export_id))
+
+
+@pytest.mark.rule("E8")
+def test_whoever_had_it_made_discards_it_and_its_films_go(exporter: Exporter) -> None:
+    row = exporter.make(exporter.hold().hold_id)
+    for who, rule in (("rita", "own-draft"), ("pia", "own-draft"), ("abe", "role"), ("token:rob", "login-needed")):
+        assert rule_of(lambda who=who: discard(exporter, row, who)) == rule
+    assert exporter.exporting.film(row, 0) == b"a film 1"
+    gone = discard(exporter, row, "rob")
+    assert (gone.state, gone.wish_sealed, gone.reports_sealed) == (State.DISCARDED.value, None, None)
+    assert not exporter.place.keys.has(row.key_id)
+    assert rule_of(lambda: discard(exporter, row, "rob")) == "state"
+    exporter.exporting.end_due()
+    assert exporter.now(row).destroyed_at_ns is not None
+    assert not list(exporter.folder.glob("*"))
+    assert [one["export"] for one in exporter.entries("export.discarded")] == [row.export_id]
+
+
+@pytest.mark.rule("E8")
+@pytest.mark.parametrize("state", [State.REDACTING, State.FAILED, State.READY, State.PROPOSED, State.APPROVED])
+def test_it_is_discarded_at_any_moment_before_it_is_fetched(exporter: Exporter, state: State) -> None:
+    hold = exporter.hold()
+    exporter.painter.fails = state is State.FAILED
+    asked = Asked(hold.hold_id)
+    keys = exporter.place.keys
+    row = exporter.place.do("rob", lambda tx, actor: exports.begin(tx, keys, actor, asked))
+    if state is not State.REDACTING:
+        exporter.exporting.step()
+    if state in {State.PROPOSED, State.APPROVED}:
+        exporter.propose(row)
+    if state is State.APPROVED:
+        exporter.approve(row, "abe")
+        exporter.approve(row, "bea")
+    assert exporter.now(row).state == state.value
+    discard(exporter, row, "rob")
+    exporter.exporting.step()
+    assert exporter.now(row).state == State.DISCARDED.value
+    assert rule_of(lambda: exporter.fetchable(row, "rob")) == "state"
+
+
+@pytest.mark.rule("E8")
+def test_what_was_fetched_is_not_discarded(exporter: Exporter) -> None:
+    row = exporter.approved(exporter.make(exporter.hold().hold_id))
+    keys = exporter.place.keys
+    exporter.place.do("rob", lambda tx, actor: exports.note_fetched(tx, keys, actor, row.export_id, 9))
+    assert [(one["bytes"], one["export"]) for one in exporter.entries("export.fetched")] == [(9, row.export_id)]
+    assert rule_of(lambda: discard(exporter, row, "rob")) == "export-fetched"
+    assert exporter.now(row).state == State.APPROVED.value
+
+
+def test_work_on_what_was_discarded_stops(exporter: Exporter) -> None:
+    hold = exporter.hold()
+    painter = exporter.painter
+    looked = []
+
+    def look() -> None:
+        (row,) = exporter.place.look(Export)
+        exporter.exporting.end_due()
+        looked.append(painter.killed)
+        discard(exporter, row, "rob")
+        exporter.exporting.end_due()
+        looked.append(painter.killed)
+
+    painter.on_examine = look
+    assert exporter.make(hold.hold_id).state == State.DISCARDED.value
+    assert looked == [0, 1], "not while it is wanted, and then at once"
+    painter.on_examine = None
+    assert exporter.make(hold.hold_id).state == State.READY.value
 
 
 def refuse(exporter: Exporter, row: Export, who: str) -> Export:

@@ -91,6 +91,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a table and its indexes after the othe
         sa.Column("oversight_until_ns", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.Column("frozen_at_ns", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.Column("image_sealed", sa.LargeBinary(), autoincrement=False, nullable=True),
+        sa.Column("place_sealed", sa.LargeBinary(), autoincrement=False, nullable=True),
         sa.Column("oversight_sealed", sa.LargeBinary(), autoincrement=False, nullable=True),
         sa.PrimaryKeyConstraint("alert_id"),
     )
@@ -311,6 +312,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a table and its indexes after the othe
         sa.Column("recipient", sa.Text(), autoincrement=False, nullable=False),
         sa.Column("requester", sa.Text(), autoincrement=False, nullable=False),
         sa.Column("approved_seq", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("fetched_at_ns", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.Column("destroyed_at_ns", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.Column("wish_sealed", sa.LargeBinary(), autoincrement=False, nullable=True),
         sa.Column("reports_sealed", sa.LargeBinary(), autoincrement=False, nullable=True),
@@ -319,6 +321,26 @@ def upgrade() -> None:  # noqa: PLR0915 - a table and its indexes after the othe
     with op.batch_alter_table("exports", schema=None) as batch_op:
         batch_op.create_index("ix_exports_about", ["about"], unique=False)
         batch_op.create_index("ix_exports_state", ["state"], unique=False)
+
+    op.create_table(
+        "playbacks",
+        sa.Column("alert_id", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("state", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("from_ns", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("until_ns", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("asked_at_ns", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("key_id", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("ends_at_ns", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("films", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("sources", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("found", sa.Boolean(), autoincrement=False, nullable=False),
+        sa.Column("shown_ns", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("damaged", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("failure", sa.Text(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("alert_id"),
+    )
+    with op.batch_alter_table("playbacks", schema=None) as batch_op:
+        batch_op.create_index("ix_playbacks_state", ["state"], unique=False)
 
     op.create_table(
         "findings",
