@@ -20,7 +20,7 @@ class PlayFilm(FilmOrder):
         box: its face, 0 to 1 of the picture; None: nobody is shown.
     """
 
-    TYPE = 11
+    TYPE = 12
     detect: DetectSettings
     at_ns: Count
     box: Edges | None
@@ -38,7 +38,7 @@ class FilmTurned(Message):
         done_ns: of the footage's time: it is gone through twice, and each counts half.
     """
 
-    TYPE = 51
+    TYPE = 52
     request_id: Count
     done_ns: Count
 
@@ -55,7 +55,7 @@ class FilmPlayed(Message):
         refusal: why nothing came of it; empty: it did.
     """
 
-    TYPE = 52
+    TYPE = 53
     request_id: Count
     pictures: Annotated[int, Field(ge=0, le=MAX_PICTURES)]
     size_bytes: Annotated[int, Field(ge=0, le=MAX_RESULT_BYTES)]

@@ -39,7 +39,15 @@ from habeas.engine.redact_messages import (
 
 
 def _by_type(*messages: type[Message]) -> dict[int, type[Message]]:
-    return {message.TYPE: message for message in messages}
+    """Return them by type.
+
+    Raises:
+        ValueError: two have one type.
+    """
+    named = {message.TYPE: message for message in messages}
+    if len(named) != len(messages):
+        raise ValueError("two messages have one type")
+    return named
 
 
 TO_WORKER: Final = _by_type(

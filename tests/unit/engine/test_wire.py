@@ -16,7 +16,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.strategies import PROPERTY, unit_rows
 
-from habeas.engine import film_messages, messages, redact_messages
 from habeas.engine.channel import Channel
 from habeas.engine.film_messages import FilmOrder
 from habeas.engine.messages import (
@@ -36,7 +35,7 @@ from habeas.engine.messages import (
     payload_of,
 )
 from habeas.engine.redact_messages import FilmBytes, PaintFilm, TrackFollowed
-from habeas.engine.vocabulary import TO_NODE, TO_WORKER
+from habeas.engine.vocabulary import TO_NODE, TO_WORKER, _by_type
 from habeas.engine.wire import LEAD_BYTES, MAX_HEADER, MAX_PAYLOAD, decode, encode, parse_lead
 from habeas.errors import InputError
 from habeas.settings import DetectSettings, LiveSettings
@@ -319,10 +318,14 @@ def test_text_is_made_fit_for_a_message() -> None:
 
 
 def test_every_message_has_a_type_of_its_own_and_a_direction() -> None:
-    named = [each for module in (messages, film_messages, redact_messages) for each in vars(module).values()]
-    kinds = {each for each in named if isinstance(each, type) and issubclass(each, Message)}
-    kinds -= {Message, FilmOrder}
+    kinds = {kind for kind in every_kind(Message) if kind.__module__.startswith("habeas.")} - {FilmOrder}
     assert len({kind.TYPE for kind in kinds}) == len(kinds) == len(ALL)
+    with pytest.raises(ValueError, match="one type"):
+        _by_type(FilmBytes, FilmBytes)
+
+
+def every_kind(kind: type[Message]) -> set[type[Message]]:
+    return {each for below in kind.__subclasses__() for each in {below, *every_kind(below)}}
 
 
 # --- the channel ------------------------------------------------------------------------------------------------------
