@@ -136,9 +136,24 @@ def test_a_browser_that_seeks_gets_ranges_of_what_is_fetched_once(clock: ManualC
             assert part.headers["content-range"] == f"bytes {first}-{last}/10"
         beyond = client.get("0", headers={"Range": "bytes=10-"})
         assert (beyond.status_code, beyond.headers["content-range"]) == (416, "bytes */10")
+        assert asked == [0], "a browser that seeks goes on with what was fetched"
         for other in ("bytes=-3", "bytes=0-1,4-5", "lines=1-2", "bytes=5-2x"):
             assert client.get("0", headers={"Range": other}).status_code == 200, "of another form: all of it"
-        assert asked == [0]
-        client.get("1")
-        client.get("0")
-        assert asked == [0, 1, 0], "it is forgotten with the next"
+        assert asked == [0] * 5
+
+
+@pytest.mark.rule("T13")
+def test_whoever_plays_it_again_is_asked_again(clock: ManualClock) -> None:
+    over: list[int] = []
+
+    def fetch(_number: int) -> bytes:
+        if over:
+            raise KeyDestroyed("this hold is over")
+        return bytes(range(10))
+
+    with Player(SEGMENTS, fetch, clock) as player, httpx.Client(base_url=player.address) as client:
+        client.get("")
+        assert client.get("0", headers={"Range": "bytes=0-"}).status_code == 206
+        over.append(1)
+        for span in ("bytes=0-", "bytes=4-"):
+            assert client.get("0", headers={"Range": span}).status_code == 502, "and what was fetched is forgotten"

@@ -160,15 +160,16 @@ class Player:
         if not (name.isascii() and name.isdigit() and int(name) < len(self._segments)):
             return _NOT_HERE
         try:
-            return _ranged(self._segment(int(name)), span)
+            asked = _RANGE.fullmatch(span)
+            return _ranged(self._segment(int(name), anew=asked is None or int(asked[1]) == 0), asked)
         except HabeasError as error:
             note(f"segment {int(name) + 1}: {error.message}")
             return Answer(HTTPStatus.BAD_GATEWAY, "text/plain", error.message.encode())
 
-    def _segment(self, number: int) -> bytes:
-        """Return a segment, fetched once while it is the one that plays."""
+    def _segment(self, number: int, *, anew: bool) -> bytes:
+        """Return a segment, fetched unless it goes on with what was fetched last."""
         with self._fetching:
-            if self._latest is None or self._latest[0] != number:
+            if anew or self._latest is None or self._latest[0] != number:
                 self._latest = None
                 self._latest = number, self._fetch(number)
             return self._latest[1]
@@ -225,9 +226,8 @@ class Player:
         self._server.server_close()
 
 
-def _ranged(data: bytes, span: str) -> Answer:
+def _ranged(data: bytes, asked: re.Match[str] | None) -> Answer:
     """Return a segment, or the one range of it that is asked for."""
-    asked = _RANGE.fullmatch(span)
     if asked is None:
         return Answer(HTTPStatus.OK, "video/mp4", data)
     first = int(asked[1])
