@@ -36,7 +36,8 @@ class VideoFile:
         path: of the file.
         clock: tells when it was opened.
         looks_hz: at so many pictures a second is looked. Where the file has `_PLENTY` times as many, those on which no
-            other depends are left out: of what many encoders write they are half, and half of the work.
+            other depends are left out: of what many encoders write they are half, and half of the work. Where that
+            leaves fewer than are looked at, none is left out from there on.
 
     Raises:
         SourceError: missing, unreadable, or without video.
@@ -56,7 +57,9 @@ class VideoFile:
             self._stream = video_stream(self._container, name)
             check_size(name, self._stream.width, self._stream.height)
             self._rate_hz = float(self._stream.average_rate or self._stream.guessed_rate or _FALLBACK_RATE_HZ)
-            if self._rate_hz >= _PLENTY * looks_hz:
+            self._sparing = self._rate_hz >= _PLENTY * looks_hz
+            self._look_ns = round(NS_PER_S / looks_hz)
+            if self._sparing:
                 self._stream.codec_context.skip_frame = "NONREF"
             ticks = self._container.duration
             self._duration_ns = None if ticks is None or ticks <= 0 else ticks * (NS_PER_S // av.time_base)
@@ -94,8 +97,12 @@ class VideoFile:
         expected_ns: int | None = None
         for decoded in self._decoded():
             frame = numbered.frame(decoded, self._opened_at_ns)
-            if expected_ns is not None and frame.pts_ns - expected_ns > _GAP_STEPS * step_ns:
-                self._flaws.note(f"no picture from {expected_ns / NS_PER_S:.2f} s to {frame.pts_ns / NS_PER_S:.2f} s")
+            due_ns = frame.pts_ns if expected_ns is None else expected_ns
+            missing_ns = frame.pts_ns - due_ns
+            if self._sparing and missing_ns + step_ns > self._look_ns:
+                self._spare_none()
+            elif missing_ns > _GAP_STEPS * step_ns:
+                self._flaws.note(f"no picture from {due_ns / NS_PER_S:.2f} s to {frame.pts_ns / NS_PER_S:.2f} s")
             expected_ns = frame.pts_ns + step_ns
             yield frame
         if self._closed:
@@ -104,6 +111,12 @@ class VideoFile:
             raise SourceError(f"{self._path}: holds no picture that can be decoded", remedy="check it in a player")
         if expected_ns is not None and self._end_ns - expected_ns > max(NS_PER_S, _GAP_STEPS * step_ns):
             self._flaws.note(f"ends at {expected_ns / NS_PER_S:.2f} s of {self._end_ns / NS_PER_S:.2f} s")
+
+    def _spare_none(self) -> None:
+        self._sparing = False
+        with self._lock:
+            if not self._closed:
+                self._stream.codec_context.skip_frame = "DEFAULT"
 
     def _decoded(self) -> Iterator[av.VideoFrame]:
         damaged = 0

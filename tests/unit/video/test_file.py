@@ -567,3 +567,16 @@ def test_where_each_picture_depends_on_the_one_before_none_is_left_out(tmp_path:
     path = tmp_path / "p.mp4"
     write_video(path, moving_pictures(50, SMALL_WH), codec_options=GOP)
     assert decoded(path, 1) == decoded(path, math.inf)
+
+
+@pytest.mark.parametrize(("rate_hz", "between"), [(15, 16), (13, 7), (25, 16)])
+def test_where_too_few_would_be_left_none_is_left_out_from_there_on(tmp_path: Path, rate_hz: int, between: int) -> None:
+    path = tmp_path / "b.mp4"
+    options = {"g": "100", "bf": str(between), "b_strategy": "0", "x264-params": "b-pyramid=none"}
+    write_video(path, moving_pictures(6 * rate_hz, SMALL_WH), codec_options=options, rate_hz=rate_hz)
+    every, some = decoded(path, math.inf), decoded(path, 3.125)
+    assert set(some) <= set(every)
+    gaps = [index for index, (earlier, later) in enumerate(pairwise(some)) if later - earlier > NS_PER_S / 3.125]
+    assert len(gaps) == 1, "the one by which it was seen"
+    assert gaps[0] < 3
+    assert len(every) - len(some) <= 2 * between + 2
