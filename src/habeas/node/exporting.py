@@ -25,7 +25,7 @@ from habeas.footage.copying import Source, found_once
 from habeas.footage.exports import OVER, PASSPHRASE, Reports, State
 from habeas.footage.files import FootageFolder, compact
 from habeas.footage.films import Film, put_film, read_film
-from habeas.footage.findings import SAME, Found, found_of
+from habeas.footage.findings import AROUND_NS, SAME, Found, found_of
 from habeas.footage.reading import Damage, Stretch, Window
 from habeas.footage.redaction import ByHand, Wish
 from habeas.geometry import iou
@@ -234,7 +234,9 @@ class Exporting:
             try:
                 for reel in reels_of(stretches):
                     with reel:
-                        yield self._redacted(row, camera_id, reel, redacting)
+                        shown = self._shown(row, camera_id, reel)
+                        if shown is not None:
+                            yield self._redacted(row, camera_id, reel, shown, redacting)
             finally:
                 with self._lock:
                     self._redacting = None
@@ -252,8 +254,20 @@ class Exporting:
             else:
                 yield one
 
-    def _redacted(self, row: Export, camera_id: str, reel: Reel, redacting: Redacting) -> _Made:
+    def _shown(self, row: Export, camera_id: str, reel: Reel) -> tuple[int, int] | None:
+        """Return from when to when a reel is exported; of a request, only what is around confirmed findings."""
         began_ns, until_ns = max(row.from_ns, reel.places[0].began_ns), min(row.until_ns, reel.until_ns)
+        if row.about.startswith("acr-"):
+            around = [(one.from_ns - AROUND_NS, one.until_ns + AROUND_NS) for one in self._found(row, camera_id)]
+            within = [(first, last) for first, last in around if first < until_ns and began_ns < last]
+            if not within:
+                return None
+            began_ns = max(began_ns, min(first for first, _ in within))
+            until_ns = min(until_ns, max(last for _, last in within))
+        return began_ns, until_ns
+
+    def _redacted(self, row: Export, camera_id: str, reel: Reel, shown: tuple[int, int], redacting: Redacting) -> _Made:
+        began_ns, until_ns = shown
         with self._means.store.read() as tx:
             masks = tuple(Mask(*box) for box in tx.get(Camera, camera_id).masks)
             free = exports.free_of(tx, camera_id, began_ns, until_ns) == ((began_ns, until_ns),)

@@ -23,12 +23,12 @@ from habeas.footage import exports
 from habeas.footage.doubts import Doubt, What
 from habeas.footage.exports import PASSPHRASE, Asked, Box, State
 from habeas.footage.files import ACCESS, EXPORTS, HELD
-from habeas.footage.findings import Found
+from habeas.footage.findings import Found, found_of
 from habeas.footage.redaction import Wish
 from habeas.keys import new_identity
 from habeas.node.exporting import Exporting, check_spared, kept_tracks
 from habeas.store import Tx
-from habeas.store.footage_records import Export, Hold
+from habeas.store.footage_records import Export, Finding, Hold
 from habeas.store.records import Camera, Entry
 from habeas.types import NS_PER_S
 
@@ -219,6 +219,21 @@ def test_in_a_suspension_nobody_is_spared_but_by_hand(exporter: Exporter) -> Non
     exporter.place.suspend(names=("c1",), from_ns=place_ns, lasts_ns=NS_PER_S)
     exporter.make(row.access_id, "pia")
     assert exporter.painter.wishes[-1].keep == frozenset()
+
+
+@pytest.mark.rule("E5")
+def test_of_a_request_only_what_is_around_confirmed_findings_is_exported(exporter: Exporter) -> None:
+    asking = exporter.asking
+    row = asking.approved()
+    finding = asking.found(row)
+    asking.look(row, finding)
+    asking.judge(row, finding)
+    asking.accessing.keep(row.access_id, finding.finding_id)
+    found = found_of(asking.place.keys, row, asking.place.look(Finding, finding_id=finding.finding_id)[0])
+    assert found is not None
+    ((_name, _camera, from_ns, until_ns, _sha256),) = exporter.make(row.access_id, "pia").films
+    assert from_ns == max(row.from_ns, found.from_ns - 5 * NS_PER_S) > asking.began_ns
+    assert until_ns <= found.until_ns + 5 * NS_PER_S < row.until_ns
 
 
 def spared_by(box: Box, *places: tuple[int, tuple[float, float, float, float]]) -> str:
