@@ -139,7 +139,8 @@ def answered(node: RunningNode, asked: str) -> None:
     assert told["deferred"]
     assert "in 27 days" in node.text("access", "list", who="aud")
     assert node.run("status", who="pia").row["access_overdue"] == []
-    assert node.run("access", "close", asked, who="pia").row["state"] == "closed"
+    assert "no terminal" in node.run("access", "close", asked, who="pia").error["message"]
+    assert node.run("access", "close", asked, "--yes", who="pia").row["state"] == "closed"
     assert node.run("access", "show", asked, who="pia").error["rule"] == "state"
     assert node.run("access", "findings", asked, who="pia").error["rule"] == "state"
     assert [one["state"] for one in node.run("access", "list", who="aud").rows] == ["closed"]

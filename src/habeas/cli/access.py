@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 import typer
 
-from habeas.cli.binding import Hash, Yes, confirmed_hash
+from habeas.cli.binding import Hash, Yes, agree, confirmed_hash
 from habeas.cli.client import ANSWER_S, Client, Json, connected
 from habeas.cli.faces import drop, keep_for_now, side_by_side
 from habeas.cli.files import file_text
@@ -148,7 +148,8 @@ def approve(client: Client, access_id: Id, content_hash: Hash = "", yes: Yes = F
         _say_request(told)
     bound = confirmed_hash(str(told["content_hash"]), content_hash, yes=yes)
     done = client.post("access", access_id, "approve", body={"content_hash": bound})
-    client.tell(done, lambda: say(f"{access_id} is {done['state']}"))
+    waits = done["state"] == "opened"
+    client.tell(done, lambda: say(f"{access_id}: approved; {'it takes another approver' if waits else 'search it'}"))
 
 
 @app.command(epilog="Example: `habeas access refuse acr-0123456789abcdef`")
@@ -161,8 +162,10 @@ def refuse(client: Client, access_id: Id) -> None:
 
 @app.command(epilog="Example: `habeas access close acr-0123456789abcdef`")
 @connected
-def close(client: Client, access_id: Id) -> None:
-    """Close a request: photographs, templates, findings and copies are destroyed, at once."""
+def close(client: Client, access_id: Id, yes: Yes = False) -> None:
+    """Close a request: photographs, templates, findings, copies and exports are destroyed, at once and for good."""
+    if not yes:
+        agree(f"Close {access_id}, and destroy its findings, copies and exports?")
     done = client.post("access", access_id, "close")
     client.tell(done, lambda: say(f"{access_id} is {done['state']}; what named or showed the person is destroyed"))
 

@@ -45,3 +45,15 @@ def confirmed_hash(shown: str, given: str, *, yes: bool) -> str:
     if there and not yes and not typer.confirm(f"Approve exactly this ({plain(shown[:SHORT])})?", err=True):
         raise UsageError("not approved", remedy="nothing was changed")
     return shown
+
+
+def agree(question: str) -> None:
+    """Ask at the terminal.
+
+    Raises:
+        UsageError: there is none, or the person said no.
+    """
+    if not sys.stdin.isatty():
+        raise UsageError("there is no terminal to ask at", remedy="run it again with --yes; nothing was changed")
+    if not typer.confirm(plain(question), err=True):
+        raise UsageError("not agreed", remedy="nothing was changed")

@@ -1,5 +1,6 @@
 """`habeas footage redact|exports|export|discard|open`: footage for somebody outside, others unrecognisable in it."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -231,7 +232,8 @@ def approve(client: Client, export_id: str, content_hash: str, *, yes: bool) -> 
         raise UsageError(f"this export is {told['state']}, not proposed", remedy="see `habeas footage exports`")
     bound = confirmed_hash(str(told["content_hash"]), content_hash, yes=yes)
     done = client.post("exports", export_id, "approve", body={"content_hash": bound})
-    client.tell(done, lambda: say(f"{export_id} is {done['state']}"))
+    waits = done["state"] == "proposed"
+    client.tell(done, lambda: say(f"{export_id}: approved; {'it takes another approver' if waits else 'fetch it'}"))
 
 
 def refuse(client: Client, export_id: str) -> None:
@@ -273,7 +275,7 @@ def export(
         client.tell(done, lambda: say(f"{export_id} is proposed; two approvers: habeas footage approve {export_id}"))
         return
     check_writable(out, "--out")
-    secret = typer.prompt("Passphrase", hide_input=True, confirmation_prompt=True, err=True) if passphrase else ""
+    secret = _passphrase(twice=True) if passphrase else ""
     data = client.made("exports", export_id, "fetch", within_s=_FETCH_S, body={"passphrase": secret})
     write_file(out, data)
     client.tell({"export": export_id, "file": str(out), "bytes": len(data)}, lambda: say(f"{out}: encrypted"))
@@ -311,11 +313,23 @@ def open_export(
             _say_parcel(parcel, out)
 
 
+def _passphrase(*, twice: bool) -> str:
+    """Ask at the terminal, showing nothing of what is typed.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if not sys.stdin.isatty():
+        raise UsageError("there is no terminal to ask for the passphrase", remedy="run it at one, or use a key")
+    asked: str = typer.prompt("Passphrase", hide_input=True, confirmation_prompt=twice, err=True)
+    return asked
+
+
 def _opened(sealed: bytes, identity: Path | None) -> bytes:
     from habeas.keys import unseal, unseal_with_passphrase  # noqa: PLC0415 - loads cryptography
 
     if identity is None:
-        return unseal_with_passphrase(typer.prompt("Passphrase", hide_input=True, err=True), sealed)
+        return unseal_with_passphrase(_passphrase(twice=False), sealed)
     lines = read_file(identity, 1 << 16).decode("ascii", "replace").splitlines()
     secret = next((line.strip() for line in lines if line.startswith("AGE-SECRET-KEY-1")), "")
     return unseal(secret, sealed)

@@ -35,13 +35,13 @@ def hold(
     why: Why,
     ends: Annotated[str, typer.Option("--end", help="When the hold ends, 31 days from now at most: +20d, or a time.")],
     camera: Cameras = None,
-    from_text: Annotated[str, typer.Option("--from", help="First instant of the footage. Default: the alert's.")] = "",
+    from_text: Annotated[str, typer.Option("--from", help="First instant. Default: as alert or request says.")] = "",
     until: Annotated[str, typer.Option("--until", help="First instant after it; it has passed.")] = "",
     alert: Annotated[str | None, typer.Option("--alert", help="A confirmed alert that it is about.")] = None,
     authorisation: Annotated[
         str | None, typer.Option("--authorisation", help="The only one that may search what is held.")
     ] = None,
-    request: Annotated[str | None, typer.Option("--request", help="The request of the public it answers.")] = None,
+    request: Annotated[str | None, typer.Option("--request", help="The request of the public it is for.")] = None,
     decision: Annotated[
         Path | None, typer.Option("--decision", help="The court document that orders more than 93 days in all.")
     ] = None,

@@ -1,14 +1,13 @@
 """`habeas user`: accounts, roles that two people grant, API tokens."""
 
-import sys
 from typing import Annotated, Final
 
 import typer
 
-from habeas.cli.binding import Yes
+from habeas.cli.binding import Yes, agree
 from habeas.cli.client import Client, Json, connected
 from habeas.cli.login import role_text
-from habeas.cli.output import note, plain, say
+from habeas.cli.output import note, say
 from habeas.cli.tables import table
 from habeas.cli.times import show_told
 from habeas.errors import UsageError
@@ -57,7 +56,7 @@ def reset(client: Client, name: Name, yes: Yes = False) -> None:
     held = [role_text(role) for user in found for role in user["roles"]]
     note(f"{name}: logins and tokens end, and {_lapsing(held, 'these roles lapse')}", "default")
     if not yes:
-        _agree(f"Reset {name}?")
+        agree(f"Reset {name}?")
     done = client.post("users", name, "reset")
     _say_code(client, done, f"{_lapsing(done['roles_lapsed'], 'these roles have lapsed')}")
 
@@ -65,18 +64,6 @@ def reset(client: Client, name: Name, yes: Yes = False) -> None:
 def _lapsing(roles: list[str], what: str) -> str:
     again = "two people grant each anew, usable 24 h later"
     return f"{what}: {', '.join(roles)}; {again}" if roles else "there is no role that lapses"
-
-
-def _agree(question: str) -> None:
-    """Ask at the terminal.
-
-    Raises:
-        UsageError: there is none, or the person said no.
-    """
-    if not sys.stdin.isatty():
-        raise UsageError("there is no terminal to ask at", remedy="run it again with --yes; nothing was changed")
-    if not typer.confirm(plain(question), err=True):
-        raise UsageError("not agreed", remedy="nothing was changed")
 
 
 def _say_code(client: Client, made: Json, also: str = "") -> None:

@@ -135,7 +135,7 @@ class FootageFolder:
             DiskError: it cannot be told.
         """
         try:
-            self.path.mkdir(_PRIVATE, parents=True, exist_ok=True)
+            _make(self.path)
             return shutil.disk_usage(self.path).free
         except OSError as error:
             raise _failed("the room for footage cannot be told", error) from error
@@ -159,7 +159,7 @@ class FootageFolder:
         path = folder / _name(header)
         try:
             is_new = not folder.exists()
-            folder.mkdir(_PRIVATE, parents=True, exist_ok=True)
+            _make(folder)
             file = path.open("xb", buffering=0)
         except OSError as error:
             raise _failed("a segment of footage cannot be begun", error) from error
@@ -185,7 +185,7 @@ class FootageFolder:
         sealed = [seal_record(keys, header, number, record) for number, record in enumerate(records)]
         part = path.with_name(f".{path.name}.part")
         try:
-            path.parent.mkdir(_PRIVATE, parents=True, exist_ok=True)
+            _make(path.parent)
             with part.open("wb") as file:
                 file.write(header.dump() + b"".join(sealed))
                 file.flush()
@@ -436,6 +436,13 @@ def finish_cut(path: Path, keys: KeyStore, stored: Stored, now_ns: int) -> int:
     ended = SegmentFile(file, keys, stored.header, len(stored.records))
     ended.end(now_ns)
     return stored.whole_bytes + ended.bytes
+
+
+def _make(folder: Path) -> None:
+    """Make a folder and those above it that are missing, for their owner only: names say what is recorded and held."""
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    for each in reversed(missing):
+        each.mkdir(_PRIVATE, exist_ok=True)
 
 
 def _failed(what: str, error: OSError) -> DiskError:

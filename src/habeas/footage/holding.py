@@ -174,7 +174,7 @@ def check_share(held_ns: int, recorded_ns: int) -> None:
         raise RuleError(
             f"{_min(held_ns)} would be held of {_min(recorded_ns)} recorded, more than 1 %",
             rule="hold-share",
-            remedy=f"{_NARROWER}, or release a hold",
+            remedy=f"{_NARROWER}, release a hold, or wait until more is recorded",
         )
 
 
@@ -202,7 +202,7 @@ def check_graces(graced_ns: int, recorded_ns: int) -> None:
         raise RuleError(
             f"{_min(graced_ns)} would be kept for a day longer of {_min(recorded_ns)} recorded, more than 1 %",
             rule="request-share",
-            remedy="propose a hold of what is asked for, or wait until an earlier request is over",
+            remedy="wait until more is recorded or an earlier request is over, or propose a hold of a part of it",
         )
 
 

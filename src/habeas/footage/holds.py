@@ -122,8 +122,14 @@ def _about(tx: Tx, actor: Actor, asked: Asked) -> tuple[tuple[str, ...], int, in
         cameras = cameras or (alert.camera_id,)
         from_ns = alert.captured_at_ns - AROUND_NS if from_ns is None else from_ns
         until_ns = alert.captured_at_ns + AROUND_NS if until_ns is None else until_ns
+    elif asked.request_id is not None:
+        request = tx.get(PublicRequest, asked.request_id)
+        cameras = cameras or request.cameras
+        from_ns = request.from_ns if from_ns is None else from_ns
+        until_ns = request.until_ns if until_ns is None else until_ns
     if not cameras or from_ns is None or until_ns is None:
-        raise InputError("a hold names cameras and an interval", remedy="give --camera, --from and --until, or --alert")
+        remedy = "give --camera, --from and --until, or --alert, or --request"
+        raise InputError("a hold names cameras and an interval", remedy=remedy)
     check_cameras(tx, cameras)
     return tuple(sorted(set(cameras))), from_ns, until_ns
 

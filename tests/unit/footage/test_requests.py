@@ -1,6 +1,7 @@
 """Requests of the public: nothing by themselves, a day once the contact is known, once a segment; each lapse counts."""
 
 import json
+from typing import cast
 
 import pytest
 from tests.installation import rule_of
@@ -49,7 +50,7 @@ def test_a_request_preserves_nothing_by_itself(holder: Holder) -> None:
 
 @pytest.mark.rule("T11")
 def test_verified_it_gives_its_segments_a_day_in_which_only_a_hold_reads_them(holder: Holder) -> None:
-    began_ns, until_ns = recorded(holder, 3)
+    began_ns, _until_ns = recorded(holder, 3)
     hour_ns = holder.bench.hour_ns
     request = graced(holder, holder.receive(began_ns + NS_PER_S, began_ns + 4 * NS_PER_S))
     assert (request.state, len(request.segments)) == (RequestState.GRACED.value, 2)
@@ -60,7 +61,9 @@ def test_verified_it_gives_its_segments_a_day_in_which_only_a_hold_reads_them(ho
     whole = [b"c1 0 0,c1 0 1,c1 0 2,c1 0 3", b"c1 1 0,c1 1 1,c1 1 2,c1 1 3"]
     assert holder.opens(request.request_id) == whole, "the control: a moment before, and each segment whole"
     holder.plenty()
-    hold = holder.propose(began_ns, until_ns, request_id=request.request_id, ends_at_ns=deadline_ns + 9 * DAY_NS)
+    named = {"request_id": request.request_id, "ends_at_ns": deadline_ns + 9 * DAY_NS}
+    hold = holder.propose(cast("int", None), cast("int", None), cameras=(), **named)
+    assert (hold.cameras, hold.from_ns, hold.until_ns) == (("c1",), request.from_ns, request.until_ns)
     held = Held(holder.held, holder.place.keys)
     folder = holder.keeping.folder(request.request_id)
     assert list(held.segments(hold, "c1", holder.now_ns)) == [], "a hold that is not approved shows nothing"
