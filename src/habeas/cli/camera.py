@@ -131,12 +131,13 @@ def parse_mask(text: str) -> tuple[float, ...]:
 def list_cameras(client: Client) -> None:
     """List cameras: where, why, and how they stand."""
     cameras: list[Json] = client.get("cameras")
-    names = ("name", "zone", "state", "last frames", "source", "purpose", "last trouble")
+    names = ("name", "zone", "state", "recorded", "last frames", "source", "purpose", "last trouble")
     rows = [
         (
             one["camera"],
             one["zone"],
             state_text(one["state"], one["suspended_by"]),
+            "yes" if one["records"] else "",
             show_told(one["last_frames"]),
             one["source"],
             one["purpose"],
