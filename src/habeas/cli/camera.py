@@ -60,7 +60,7 @@ def add(
     reencode: Annotated[
         bool,
         typer.Option(
-            "--reencode", help="Record it encoded anew, masks in the pixels: each 1080p stream takes half a core."
+            "--reencode", help="Record it encoded anew, masks in the pixels: only H.264; half a core a 1080p stream."
         ),
     ] = False,
 ) -> None:
@@ -78,7 +78,7 @@ def add(
     done = client.post("cameras", body=body)
     client.tell(done, lambda: say(f"{done['camera']} is added to the zone {done['zone']}: {done['source']}"))
     if record and mask and not reencode:
-        note("masks do not apply to what is recorded of it: --reencode paints them there, too", "default")
+        note("masks do not apply to what is recorded of it: --reencode paints them there, too, of H.264", "default")
 
 
 def _one_url(given: list[str], *, url_stdin: bool) -> str:

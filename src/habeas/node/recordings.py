@@ -15,7 +15,10 @@ from habeas.types import utc
 
 _ACCESS: Final = "access requests"
 _CHECK: Final = "footage"
-_UNMASKED: Final = "to have them in it: habeas camera remove, then habeas camera add --reencode, under another name"
+_UNMASKED: Final = (
+    "to have them in it: set the camera to H.264, then habeas camera remove and habeas camera add --reencode, under "
+    "another name"
+)
 _REMEDY: Final = "see that its disk has room and works, and that the clock is right; then look whether it goes on"
 
 

@@ -29,7 +29,7 @@ class Part:
         codec: FFmpeg's name.
         size_wh: of the pictures.
         data: the boxes.
-        lost: of a header, why pictures before the segment are missing.
+        lost: of a header, why pictures right before the segment are missing; within one, less than a gap is not told.
     """
 
     segment: int

@@ -5,9 +5,13 @@
     2. `Waiting` holds a few of them between the thread that reads a camera and the one that encodes.
     3. `Encoding` makes H.264 of them, and cuts that into parts as it came from a camera (`video.remux`).
 
-A decoder that guesses what is missing may draw what is under a mask where none is. So what is damaged is left out, what
-needs a picture that did not come (`video.references`), and all that follows until a picture that stands alone; nothing
-is recorded of a stream that cannot be decoded.
+A decoder that guesses what is missing may draw what is under a mask where none is. So what FFmpeg finds damaged is left
+out, and what needs a picture that did not come (`video.references`), and all that follows until a picture that stands
+alone; nothing is recorded of a stream that cannot be decoded.
+
+Inside pictures of H.265 and MJPEG FFmpeg finds no damage: only H.264 is encoded anew. There it finds a slice that is
+lost or cut short, and most where bytes in the middle are missing or wrong. A few bytes may go unnoticed, where what is
+left can be read to its end: RTSP over TCP loses none on the way.
 """
 
 import itertools
@@ -25,6 +29,7 @@ import numpy as np
 from av.video.frame import PictureType
 from av.video.reformatter import VideoReformatter
 
+from habeas.errors import SourceError
 from habeas.types import NS_PER_S, U8
 from habeas.video.edge import FILE_OPTIONS, Flaws, translated
 from habeas.video.file import check_size, video_stream
@@ -39,6 +44,8 @@ if TYPE_CHECKING:
 
     Packet: TypeAlias = "av.Packet[VideoStream]"
 
+_CODEC: Final = "h264"
+"""The one whose damage is found."""
 _COLOURLESS: Final = 128
 _TICK: Final = Fraction(1, 90_000)
 """RTP's, where none is said."""
@@ -86,6 +93,9 @@ class Covering:
         name: of the camera, for messages.
         masks: what is covered.
         flaws: hears of what is survived.
+
+    Raises:
+        SourceError: damage in its codec is not found.
     """
 
     def __init__(self, stream: "VideoStream", name: str, masks: Sequence[Mask], flaws: Flaws) -> None:
@@ -99,8 +109,7 @@ class Covering:
         self._stands = False
         self._before: set[int | None] = set()
         self._lost: Lost = ""
-        context = stream.codec_context
-        self._references = References(context.extradata or b"") if context.name == "h264" else None
+        self._references = _references(stream, name)
 
     def take(self, packet: "Packet", captured_at_ns: int) -> Iterator[Covered]:
         """Yield the pictures that can be given out with this packet.
@@ -141,7 +150,8 @@ class Covering:
             yield None
 
     def _decoded(self, packet: "Packet") -> list[av.VideoFrame]:
-        if self._references is not None and packet.size and self._references.misses(bytes(packet)):
+        at = packet.dts if packet.dts is not None else packet.pts
+        if packet.size and self._references.misses(bytes(packet), at):
             self._broken()
         try:
             return packet.decode()
@@ -179,6 +189,16 @@ class Covering:
         covered.pts = decoded.pts if decoded.pts is not None else decoded.dts
         covered.time_base = decoded.time_base or _TICK
         return covered
+
+
+def _references(stream: "VideoStream", name: str) -> References:
+    context = stream.codec_context
+    codec = context.codec.canonical_name
+    if codec != _CODEC:
+        why = f"damage in {codec} is not found, so that it is not encoded anew: set the camera to H.264"
+        raise SourceError(f"{name}: {why}", remedy="set the camera to H.264")
+    rate_hz, tick_s = stream.average_rate, stream.time_base
+    return References(context.extradata or b"", float(1 / (rate_hz * tick_s)) if rate_hz and tick_s else None)
 
 
 def _copied(source: av.VideoFrame, boxes_xyxy_px: Sequence[Box]) -> av.VideoFrame:
@@ -266,6 +286,9 @@ class Waiting:
 
 class Encoding:
     """Makes parts of pictures: H.264, whose pictures stand alone every two seconds. Used by one thread.
+
+    Why pictures are missing is said where a segment begins after them: after two seconds or more, which are a gap. What
+    is missing within a segment, no part says; of damage the flaws do, of what was dropped the counts.
 
     Args:
         name: of the camera, for messages.

@@ -1,10 +1,15 @@
 """Whether a picture is missing that others need, by the numbers in H.264's headers (ITU-T H.264, 7.3, 8.2.5.2).
 
-FFmpeg says nothing of it: it takes another picture instead, and draws by guess what follows. Of H.265 it tells.
+FFmpeg says nothing of it: it takes another picture instead, and draws by guess what follows. The numbers of pictures
+that others need go up by one, and begin again after 16 of them, or more, and with each that stands alone: where so many
+are missing, or such a one, only times tell.
 """
 
+import statistics
+from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Final
 
 from habeas.video.remux import nal_type, nal_units
@@ -20,7 +25,27 @@ _444: Final = 3
 _HEAD_BYTES: Final = 32
 """Of a slice: what is read of it is at its beginning."""
 _MOST_ZEROS: Final = 32
+_LEAP: Final = 1.5
+"""Of the usual step between two packets: a picture is missing, or the camera is irregular."""
+_STEPS: Final = 15
 _CODEC: Final = "h264"
+
+
+@dataclass(frozen=True)
+class _Head:
+    """What a slice says first.
+
+    Args:
+        first: macroblock that it begins with; 0: it begins a picture.
+        number: of its frame.
+        numbers: how many there are.
+        field: 0: it is of a whole frame; 1, 2: of its upper or lower field.
+    """
+
+    first: int
+    number: int
+    numbers: int
+    field: int
 
 
 class References:
@@ -28,26 +53,38 @@ class References:
 
     Args:
         parameters: what came before the first packet, as FFmpeg calls it extradata.
+        usual: time between two packets until it is known, in their ticks; None: until then pictures count as missing.
     """
 
-    def __init__(self, parameters: bytes) -> None:
+    def __init__(self, parameters: bytes, usual: float | None) -> None:
         self._lengths = parameters[:1] == b"\x01"
-        self._sequences: dict[int, tuple[int, bool]] = {}
+        self._sequences: dict[int, tuple[int, bool, bool]] = {}
         self._pictures: dict[int, int] = {}
         self._last = 0
+        self._current: _Head | None = None
+        self._lone: _Head | None = None
+        self._first_field = 0
+        self._times = _Times(usual)
         units = _of_mp4(parameters) if self._lengths else nal_units(parameters, lengths=False)
         for unit in units:
             with suppress(IndexError):
                 if nal_type(unit, _CODEC) in (_SEQUENCE, _PICTURE):
                     self._learn(unit)
 
-    def misses(self, packet: bytes) -> bool:
-        """Tell whether a picture is missing before this packet that it may need, or its headers cannot be read."""
+    def misses(self, packet: bytes, at: int | None) -> bool:
+        """Tell whether a picture is missing before this packet that it may need, or its headers cannot be read.
+
+        Args:
+            packet: the next one: a picture, or one of its fields.
+            at: when it is decoded, in ticks; None: unknown, and pictures count as missing.
+        """
+        leaps, self._current = self._times.leap(at), None
+        units = [unit for unit in nal_units(packet, lengths=self._lengths) if unit]
         try:
-            gaps = [self._is_gap(unit) for unit in nal_units(packet, lengths=self._lengths) if unit]
+            gaps = [self._is_gap(unit) for unit in units]
         except (IndexError, KeyError):
             return True
-        return any(gaps)
+        return any(gaps) or (leaps and all(nal_type(unit, _CODEC) != _IDR for unit in units))
 
     def _is_gap(self, unit: bytes) -> bool:
         kind = nal_type(unit, _CODEC)
@@ -55,21 +92,35 @@ class References:
             self._learn(unit)
         if kind not in _SLICES:
             return False
-        number, of = self._number(unit)
-        gap = kind != _IDR and number not in (self._last, (self._last + 1) % of)
-        if unit[0] & 0x60:  # others may need it
-            self._last = number
-        return gap
+        head, current = self._head(unit), self._current
+        if current is not None and head.first:
+            return (head.number, head.field) != (current.number, current.field)
+        self._current = head
+        return self._is_gap_before(head, needed=bool(unit[0] & 0x60)) and kind != _IDR
 
-    def _number(self, unit: bytes) -> tuple[int, int]:
-        """Return a slice's frame number, and how many there are."""
+    def _is_gap_before(self, head: _Head, *, needed: bool) -> bool:
+        """Tell whether a picture or field is missing before this one, which begins, and which others may need."""
+        lone, self._lone = self._lone, None
+        last, first_field = self._last, self._first_field
+        if needed:
+            self._last = head.number
+        if lone is not None and (head.number, head.field) == (lone.number, 3 - lone.field):
+            return False
+        if needed and head.field:
+            self._lone, self._first_field = head, head.field
+        turned = head.field and first_field and head.field != first_field
+        return lone is not None or bool(turned) or head.number != (last + 1) % head.numbers
+
+    def _head(self, unit: bytes) -> _Head:
         bits = _Bits(unit[1:_HEAD_BYTES])
-        bits.number()  # where it begins
+        first = bits.number()
         bits.number()  # its kind
-        length, planes = self._sequences[self._pictures[bits.number()]]
+        length, planes, fields = self._sequences[self._pictures[bits.number()]]
         if planes:
             bits.take(2)
-        return bits.take(length), 1 << length
+        number = bits.take(length)
+        field = 1 + bits.take(1) if fields and bits.take(1) else 0
+        return _Head(first, number, 1 << length, field)
 
     def _learn(self, unit: bytes) -> None:
         """Learn how long frame numbers are from a parameter set; another one replaces it."""
@@ -82,7 +133,55 @@ class References:
         identity, planes = bits.number(), False
         if profile in _HIGH:
             planes = _skip_colours(bits)
-        self._sequences[identity] = 4 + bits.number(), planes
+        length = 4 + bits.number()
+        _skip_order(bits)
+        self._sequences[identity] = length, planes, not bits.take(1)
+
+
+class _Times:
+    """The times of a stream's packets: where they leap, something is missing.
+
+    Args:
+        usual: step until some are known; None: the first is a leap.
+    """
+
+    def __init__(self, usual: float | None) -> None:
+        self._usual = usual
+        self._last: int | None = None
+        self._steps: deque[int] = deque(maxlen=_STEPS)
+
+    def leap(self, at: int | None) -> bool:
+        """Tell whether the next packet is later than usual, or earlier than the last, or nobody knows."""
+        if at is None:
+            return True
+        last, self._last = self._last, at
+        if last is None or at == last:  # two fields may have one time
+            return False
+        step = at - last
+        usual = self._usual
+        if self._steps:
+            usual = statistics.median_low((*self._steps, step) if len(self._steps) == 1 else self._steps)
+        longest = max(step, self._steps[0]) if len(self._steps) == 1 else step
+        if step > 0:
+            self._steps.append(step)
+        return usual is None or step < 0 or longest > _LEAP * usual
+
+
+def _skip_order(bits: "_Bits") -> None:
+    """Read what sequence parameters say between the length of frame numbers and whether there are fields."""
+    kind = bits.number()
+    if kind == 0:
+        bits.number()
+    elif kind == 1:
+        bits.take(1)
+        bits.signed()
+        bits.signed()
+        for _ in range(bits.number()):
+            bits.signed()
+    bits.number()  # frames that others need
+    bits.take(1)  # whether numbers may be left out: they may not be, here
+    bits.number()
+    bits.number()
 
 
 def _skip_colours(bits: "_Bits") -> bool:

@@ -189,6 +189,20 @@ def test_a_stream_that_cannot_be_decoded_is_told_and_nothing_of_it_comes(
     assert counters is None or counters.decoded == 0
 
 
+@pytest.mark.rule("T14")
+def test_a_camera_of_whose_codec_damage_is_not_found_is_told_and_nothing_of_it_comes(
+    heard: Heard, workers: Supervisor, tmp_path: Path
+) -> None:
+    options = {"x265-params": "log-level=none:bframes=0:keyint=25"}
+    clip = write_video(tmp_path / "a.mp4", moving_pictures(100), codec="libx265", codec_options=options)
+    with RtspCamera(clip) as other:
+        workers.record(masked_camera(other.url), reencode=True)
+        workers.record(masked_camera(other.url, "plain"))
+        until(lambda: sum(name == "plain" for name, _, _ in heard.parts) >= 3, 60, workers.recordings)
+        until(lambda: any("set the camera to H.264" in flaw.what for flaw in heard.flaws), 60, lambda: heard.flaws)
+    assert {name for name, _, _ in heard.parts} == {"plain"}
+
+
 def without_pictures(clip: Path, target: Path) -> Path:
     """Write a clip anew whose key pictures say that they are such, and hold rubbish."""
     with av.open(str(clip)) as source, av.open(str(target), "w", format="mp4") as container:
