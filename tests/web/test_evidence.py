@@ -11,6 +11,7 @@ from tests.web.matrix import PREFIX, problem
 from tests.web.test_routes import DOCUMENT
 from tests.web.world import NOTE, PICTURES, World
 
+from habeas.node.evidence import SPARE_BYTES
 from habeas.types import NS_PER_S
 from habeas.web.strict import MAX_FILE_BYTES
 
@@ -95,3 +96,8 @@ def test_a_file_of_which_nothing_more_comes_is_not_waited_for(world: World, monk
     assert b"nothing came" in answer
     assert world.node.footage.evidence._coming == {}
     world.restore()
+
+
+def test_evidence_leaves_room_on_the_disk_before_recording_has_to_stop(world: World) -> None:
+    taking = world.node.footage.evidence
+    assert taking._reserve_bytes - world.node.footage._keeping._reserve_bytes == SPARE_BYTES > 0

@@ -34,6 +34,8 @@ MAX_BYTES: Final = 512 << 20
 """Of one file."""
 AT_ONCE: Final = 4
 """Files that come at the same time: each takes a thread."""
+SPARE_BYTES: Final = 5_000_000_000
+"""Room that evidence leaves beside the reserve, at which recording stops."""
 _SLOWEST_NS: Final = HOUR_NS
 """From the first byte to the last."""
 _SILENT_NS: Final = 30 * NS_PER_S
@@ -199,6 +201,12 @@ class EvidenceWork:
     def _begin(self, from_ns: int, note: str, kept_ns: int, accounts: frozenset[str]) -> Arrival:
         means = self._means
         with self._lock:
+            if len(self._files.there()) >= evidence.MOST:  # a minute longer than in rows
+                raise RuleError(
+                    f"{evidence.MOST} files of evidence are on the disk",
+                    rule="evidence-number",
+                    remedy="try again in a minute, or discard what is not needed: habeas footage evidence discard ID",
+                )
             if len(self._coming) >= AT_ONCE:
                 raise RuleError(
                     f"{AT_ONCE} files are handed in at this moment", rule="evidence-number", remedy="try again soon"
@@ -264,7 +272,9 @@ class EvidenceWork:
                 with suppress(KeyDestroyed):  # the next call ends it
                     self._means.keys.reschedule(row.key_id, ends_ns)
                 with self._means.store.write() as tx:
-                    evidence.shorten(tx, tx.get(Evidence, row.evidence_id), ends_ns)
+                    for now in tx.find(Evidence, evidence_id=row.evidence_id, state=evidence.State.KEPT.value):
+                        if ends_ns < now.deadline_ns:  # it may have changed meanwhile
+                            evidence.shorten(tx, now, ends_ns)
 
     def sweep(self) -> None:
         """Remove the files of what is over, or in no row.

@@ -277,6 +277,25 @@ def test_where_the_disk_is_full_nothing_is_taken(desk: Desk) -> None:
     assert desk.place.keys.ids(Scope.EVIDENCE) == frozenset()
 
 
+def test_a_file_counts_until_it_is_off_the_disk(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evidence, "MOST", 1)
+    row = desk.add()
+    desk.place.do("rob", lambda tx, actor: evidence.discard(tx, desk.place.keys, actor, row.evidence_id))
+    desk.work.end_due()
+    assert rule_of(lambda: desk.work._begin(1, NOTE, HOUR, ROB)) == "evidence-number"
+    desk.work.sweep()
+    desk.add()
+
+
+@pytest.mark.rule("D2")
+def test_what_is_discarded_while_it_is_shortened_is_not_said_to_be_shortened(desk: Desk) -> None:
+    row, place = desk.add(), desk.place
+    place.do("rob", lambda tx, actor: evidence.discard(tx, place.keys, actor, row.evidence_id))
+    desk.work._shorten([row], HOUR)
+    assert [one.kind for one in place.look(Entry) if one.kind == "evidence.shortened"] == []
+    assert desk.row(row).deadline_ns == row.deadline_ns
+
+
 # --- ends -------------------------------------------------------------------------------------------------------------
 
 
