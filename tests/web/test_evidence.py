@@ -11,6 +11,8 @@ from tests.web.matrix import PREFIX, problem
 from tests.web.test_routes import DOCUMENT
 from tests.web.world import NOTE, PICTURES, World
 
+from habeas.node.evidence import SPARE_BYTES
+from habeas.types import NS_PER_S
 from habeas.web.strict import MAX_FILE_BYTES
 
 
@@ -77,3 +79,25 @@ def test_a_file_that_says_it_is_too_large_or_grows_too_large_is_not_taken(world:
     assert (nobody.status_code, problem(nobody)["rule"]) == (403, "not-logged-in")
     assert world.node.footage.evidence._coming == {}
     world.restore()
+
+
+@pytest.mark.rule("D8")
+def test_a_file_of_which_nothing_more_comes_is_not_waited_for(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would hold a thread, and a place, until an hour is over."""
+    monkeypatch.setattr("habeas.node.evidence._SILENT_NS", NS_PER_S // 10)
+    url = f"{PREFIX}/evidence?from_ns=1&note=the%20owner"
+    head = f"POST {url} HTTP/1.1\r\nHost: n\r\nAuthorization: Bearer {world.secrets['requester1']}\r\n"
+    with socket.socket(socket.AF_UNIX) as raw:
+        raw.settimeout(30)
+        raw.connect(str(world.folder / "node.sock"))
+        raw.sendall(f"{head}Content-Length: 100000\r\n\r\nsome".encode())
+        answer = raw.makefile("rb").read()
+    assert answer.startswith(b"HTTP/1.1 422"), answer
+    assert b"nothing came" in answer
+    assert world.node.footage.evidence._coming == {}
+    world.restore()
+
+
+def test_evidence_leaves_room_on_the_disk_before_recording_has_to_stop(world: World) -> None:
+    taking = world.node.footage.evidence
+    assert taking._reserve_bytes - world.node.footage._keeping._reserve_bytes == SPARE_BYTES > 0

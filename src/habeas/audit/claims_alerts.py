@@ -9,7 +9,7 @@ from typing import Final
 
 from habeas.audit.claims_shared import DISCARD_NS, ENDS, TWO, asked_of, check_done, digest_of, is_evidence, names_of
 from habeas.audit.claims_staff import link_is_due
-from habeas.audit.history import History, Said
+from habeas.audit.history import IMPOSED, History, Said
 
 _HIDING: Final = ("alert.raised", "alert.seen-again", "alert.last-seen", "alert.playback-made", "hold.proposed")
 """Types of entries that hide something under an alert's or a hold's own key."""
@@ -64,7 +64,7 @@ def alerts(history: History) -> int:
     for said in judged:
         captured_ns = said.time_ns("captured_at")
         _check_runs(history, said, captured_ns)
-        earlier = [one for one in history.all("suspension.imposed") if one.seq < said.seq]
+        earlier = [one for one in history.all(*IMPOSED) if one.seq < said.seq]
         if any(suspends(history, one, said, captured_ns, lifts=True) for one in earlier):
             raise said.broken("it was captured in a suspension")
     return len(judged)
@@ -97,8 +97,7 @@ def suspends(history: History, imposed: Said, said: Said, captured_ns: int, *, l
 
     Each binds all evidence: where that was taken is only what somebody says.
     """
-    ends = history.about(imposed.text("suspension"), "suspension.lifted") if lifts else ()
-    until_ns = min([imposed.time_ns("until"), *(one.time_ns("from") for one in ends)])
+    until_ns = min([imposed.time_ns("until"), *(_lifted(history, imposed) if lifts else ())])
     if not imposed.time_ns("from") <= captured_ns < until_ns:
         return False
     camera, before_seq = said.text("camera"), max(imposed.seq, said.seq)
@@ -106,6 +105,13 @@ def suspends(history: History, imposed: Said, said: Said, captured_ns: int, *, l
         return True
     mine = {added.text("source") for added in history.about(camera, "camera.added")}
     return camera in imposed.items("cameras") or bool(mine & _bound(history, imposed, before_seq))
+
+
+def _lifted(history: History, imposed: Said) -> list[int]:
+    """Return from when on a suspension was lifted; one that was carried over may have been by then."""
+    lifts = [one for one in history.about(imposed.text("suspension"), "suspension.lifted") if one.seq > imposed.seq]
+    before = [imposed.time_ns("lifted_from")] if imposed.body.get("lifted_from") is not None else []
+    return [*before, *(one.time_ns("from") for one in lifts)]
 
 
 def _bound(history: History, imposed: Said, before_seq: int) -> set[str]:
@@ -130,7 +136,7 @@ def destroyed(history: History) -> int:
     for said in judged:
         captured_ns = said.time_ns("captured_at")
         ends = history.about(said.text("authorisation"), *ENDS)[:1]
-        later = [one for one in history.all("suspension.imposed") if one.seq > said.seq]
+        later = [one for one in history.all(*IMPOSED) if one.seq > said.seq]
         ends += [one for one in later if suspends(history, one, said, captured_ns, lifts=False)]
         if ends:
             due_ns = min(one.at_ns for one in ends)

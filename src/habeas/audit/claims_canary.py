@@ -8,7 +8,7 @@ from typing import Final
 
 from habeas.audit.claims_alerts import suspends
 from habeas.audit.claims_shared import ASKED, ENDS
-from habeas.audit.history import History, Said
+from habeas.audit.history import IMPOSED, History, Said
 from habeas.clock import ns_of_utc
 from habeas.errors import InputError
 from habeas.types import DAY_NS, HOUR_NS, NS_PER_S, utc
@@ -18,7 +18,6 @@ _AT_LEAST_NS: Final = 2 * HOUR_NS
 _APART_NS: Final = 6 * NS_PER_S
 """How far the clock of a picture and the time of entries may be apart: they are one clock's, but for small steps."""
 _DAY_TEXT, _HOUR_TEXT = 10, 13
-_SUSPENDED: Final = "suspension.imposed"
 Windows = Mapping[str, Sequence[tuple[int, int]]]
 """By camera, when something might be compared on it: first instant, and first after."""
 
@@ -71,7 +70,7 @@ def _windows(history: History) -> Windows:
 def _suspended(history: History) -> list[tuple[int, int]]:
     """Return the times of all suspensions joined, in their order: outside of them none has to be looked at."""
     joined: list[tuple[int, int]] = []
-    for from_ns, until_ns in sorted((one.time_ns("from"), one.time_ns("until")) for one in history.all(_SUSPENDED)):
+    for from_ns, until_ns in sorted((one.time_ns("from"), one.time_ns("until")) for one in history.all(*IMPOSED)):
         if joined and from_ns <= joined[-1][1]:
             joined[-1] = joined[-1][0], max(joined[-1][1], until_ns)
         else:
@@ -86,7 +85,7 @@ def _check_permitted(history: History, one: Said, windows: Windows, suspended: S
         raise one.broken("nothing might be compared on this camera")
     number = bisect_right(suspended, captured_ns, key=lambda window: window[0]) - 1
     if number >= 0 and captured_ns < suspended[number][1]:
-        earlier = [imposed for imposed in history.all(_SUSPENDED) if imposed.seq < one.seq]
+        earlier = [imposed for imposed in history.all(*IMPOSED) if imposed.seq < one.seq]
         if any(suspends(history, imposed, one, captured_ns, lifts=True) for imposed in earlier):
             raise one.broken("this camera was suspended")
 

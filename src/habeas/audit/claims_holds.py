@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from habeas.audit.claims_shared import DISCARD_NS, SKEW_NS, TWO, approvers, check_done
+from habeas.audit.claims_shared import DISCARD_NS, SKEW_NS, TWO, approvers, check_carried, check_done
 from habeas.audit.history import History, Said
 from habeas.types import DAY_NS
 
@@ -30,8 +30,7 @@ def holds(history: History) -> int:
         _check_end(history, said)
     carried = history.all("hold.carried")
     for said in carried:
-        if not any(one.seq > said.seq for one in history.all("database.restored")):
-            raise said.broken("no restore carried it over")
+        check_carried(history, said, "holds")
         _check_longest(said, said)
         _check_end(history, said)
     return len(approved) + len(carried)

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from typing import Final
 
-from habeas.audit.claims_shared import SKEW_NS, TWO
+from habeas.audit.claims_shared import SKEW_NS, TWO, check_carried
 from habeas.audit.history import FIRST, History, Said
 from habeas.types import DAY_NS, HOUR_NS
 
@@ -64,6 +64,8 @@ def combined(history: History) -> int:
 
 def lifted(history: History) -> int:
     """8.7 Two privacy officers lift a suspension early, 60 minutes ahead ("Suspension")."""
+    for carried in history.all("suspension.carried"):
+        check_carried(history, carried, "suspensions")
     lifts = history.all("suspension.lifted")
     for said in lifts:
         first = [

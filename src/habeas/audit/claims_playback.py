@@ -3,7 +3,7 @@
 from typing import Final
 
 from habeas.audit.claims_alerts import suspends
-from habeas.audit.history import History, Said
+from habeas.audit.history import IMPOSED, History, Said
 from habeas.clock import ns_of_utc
 from habeas.errors import InputError
 
@@ -35,7 +35,7 @@ def _check_free(history: History, made: Said, played: Said) -> None:
     raised = [one for one in history.about(made.text("alert"), "alert.raised") if one.seq < made.seq]
     if not raised or made.sealed or raised[-1].sealed:
         return
-    earlier = [one for one in history.all("suspension.imposed") if one.seq < played.seq]
+    earlier = [one for one in history.all(*IMPOSED) if one.seq < played.seq]
     for from_ns, until_ns in _parts(made):
         for one in earlier:
             at_ns = max(from_ns, one.time_ns("from"))

@@ -55,6 +55,25 @@ def check_done(history: History, said: Said, due_ns: int, within_ns: int, done: 
         raise said.broken(what)
 
 
+def check_carried(history: History, said: Said, counted: str) -> None:
+    """Check that a restore carried something over, in its own transaction, and says that it did.
+
+    Args:
+        history: what the log tells.
+        said: the entry of what was carried over.
+        counted: under which name the restore's entry counts such.
+
+    Raises:
+        ProofError: none did.
+    """
+    restored = history.restored_by(said)
+    if restored is None:
+        raise said.broken("no restore carried it over")
+    count, there = restored.body.get(counted), history.all(said.kind)
+    if type(count) is not int or count < sum(history.restored_by(one) is restored for one in there):
+        raise said.broken("the restore says that it carried fewer over")
+
+
 def digest_of(value: object) -> str:
     """Return SHA-256, hexadecimal, of canonical JSON; empty: it has none."""
     try:

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from habeas.audit.canonical import commits
 from habeas.audit.entry import VERSION, Leaf
+from habeas.audit.facts import RESTORED
 from habeas.clock import ns_of_utc
 from habeas.errors import InputError, ProofError
 from habeas.types import NS_PER_S
@@ -169,6 +170,10 @@ class History:
         self._by_kind: dict[str, list[Said]] = defaultdict(list)
         self._by_object: dict[tuple[str, str], list[Said]] = defaultdict(list)
         self._gaps: list[tuple[int, int]] = []
+        self._moment: tuple[int, list[int]] = (0, [])
+        """The time of the latest entry; numbers of what was carried over in those of it, that follow one another."""
+        self._carried: dict[int, Said] = {}
+        """By number of an entry of something that was carried over: that of the restore, in whose transaction it is."""
         self.until_ns = 0
         """The latest time that an entry says."""
 
@@ -181,6 +186,7 @@ class History:
         if self.until_ns and said.at_ns - self.until_ns > _SILENCE_NS:
             self._gaps.append((self.until_ns, said.at_ns))
         self.until_ns = max(self.until_ns, said.at_ns)
+        self._gather(said)
         if said.kind not in KEPT:
             return
         self._by_kind[said.kind].append(said)
@@ -188,6 +194,20 @@ class History:
             value = said.body.get(name)
             if isinstance(value, str):
                 self._by_object[said.kind, value].append(said)
+
+    def _gather(self, said: Said) -> None:
+        """Find what one transaction carried over: its entries follow one another, all of one time."""
+        if self._moment[0] != said.at_ns:
+            self._moment = said.at_ns, []
+        if said.actor == _RESTORE and said.kind in CARRIED:
+            self._moment[1].append(said.seq)
+        elif said.actor == _RESTORE and said.kind == RESTORED:
+            self._carried.update(dict.fromkeys(self._moment[1], said))
+            self._moment[1].clear()
+
+    def restored_by(self, said: Said) -> Said | None:
+        """Return the entry of the restore that carried something over; None: none did."""
+        return self._carried.get(said.seq)
 
     def all(self, *kinds: str) -> list[Said]:
         """Return the entries of these types, in their order."""
@@ -259,6 +279,7 @@ class History:
         other._by_kind.update({kind: list(said) for kind, said in self._by_kind.items()})
         other._by_object.update({key: list(said) for key, said in self._by_object.items()})
         other._gaps, other.until_ns = list(self._gaps), self.until_ns
+        other._moment, other._carried = (self._moment[0], list(self._moment[1])), dict(self._carried)
         return other
 
     def dumb_ns(self, from_ns: int, until_ns: int) -> int:
@@ -284,6 +305,10 @@ class History:
         return latest_ns
 
 
+IMPOSED: Final = ("suspension.imposed", "suspension.carried")
+"""Types of entries from which on a suspension binds."""
+CARRIED: Final = frozenset({"hold.carried", "suspension.carried"})
+_RESTORE: Final = "restore"
 FIRST: Final = "role.granted-first"
 """Type of the entry of a role that nobody had to grant."""
 _OBJECTS: Final = (
@@ -338,7 +363,6 @@ KEPT: Final = frozenset(
         "canary.leaked",
         "canary.missed",
         "canary.seen",
-        "database.restored",
         "evidence.destroyed",
         "evidence.discarded",
         "evidence.shortened",
@@ -373,7 +397,7 @@ KEPT: Final = frozenset(
         FIRST,
         "role.proposed",
         "role.revoked",
-        "suspension.imposed",
+        *IMPOSED,
         "suspension.lift-proposed",
         "suspension.lifted",
         "verdict.given",

@@ -4,8 +4,8 @@ What entries say is enough to know what the database holds, but for what no entr
 changes nothing here, or that a later version writes, is counted; padding changes nothing. One that lacks what its type
 always says is an error: it is of no installation.
 
-After `database.restored` what was carried over from the newer database is not in entries, but for the end of tokens:
-from there on the state is that of the older one.
+After `database.restored` what was carried over from the newer database is not in entries, but for the end of tokens,
+suspensions, holds that run, the policy, and what ended: from there on the state is that of the older one.
 """
 
 import json
@@ -344,14 +344,22 @@ def _imposed(state: State, fact: Fact) -> None:
     )
 
 
+def _suspension_carried(state: State, fact: Fact) -> None:
+    _imposed(state, fact)
+    by, lifted_ns = fact.body["imposed_by"], fact.ns_or_none("lifted_from")
+    _change_suspension(state, fact, imposed_by=by, imposed_ns=fact.ns("imposed"), lifted_from_ns=lifted_ns)
+
+
 def _lift_proposed(state: State, fact: Fact) -> None:
-    name = fact.body["suspension"]
-    state.suspensions[name] = replace(state.suspensions[name], lift_proposed_ns=fact.at_ns, lift_proposed_by=fact.actor)
+    _change_suspension(state, fact, lift_proposed_ns=fact.at_ns, lift_proposed_by=fact.actor)
 
 
 def _lifted(state: State, fact: Fact) -> None:
-    name = fact.body["suspension"]
-    state.suspensions[name] = replace(state.suspensions[name], lifted_from_ns=fact.ns("from"))
+    _change_suspension(state, fact, lifted_from_ns=fact.ns("from"))
+
+
+def _change_suspension(state: State, fact: Fact, /, **values: Any) -> None:
+    change(state, state.suspensions, fact.body["suspension"], **values)
 
 
 # --- alerts -----------------------------------------------------------------------------------------------------------
@@ -459,6 +467,7 @@ _CHANGES: Final[Mapping[str, Change]] = {
     "role.granted-first": _role_granted_first,
     "role.proposed": _role_proposed,
     "role.revoked": _role_revoked,
+    "suspension.carried": _suspension_carried,
     "suspension.imposed": _imposed,
     "suspension.lift-proposed": _lift_proposed,
     "suspension.lifted": _lifted,

@@ -323,10 +323,10 @@ def note_destroyed(tx: Tx, row: Evidence, why: Why) -> None:
     tx.entry("evidence.destroyed", ACTOR, {"evidence": row.evidence_id, "why": row.why})
 
 
-def shorten(tx: Tx, row: Evidence, deadline_ns: int) -> None:
+def shorten(tx: Tx, row: Evidence, deadline_ns: int, by: str = ACTOR) -> None:
     """Write that a policy shortens how long it is kept; its key was rescheduled before."""
     tx.change(row, deadline_ns=deadline_ns)
-    tx.entry("evidence.shortened", ACTOR, {"deadline": utc(deadline_ns), "evidence": row.evidence_id})
+    tx.entry("evidence.shortened", by, {"deadline": utc(deadline_ns), "evidence": row.evidence_id})
 
 
 # --- shown ------------------------------------------------------------------------------------------------------------

@@ -78,6 +78,21 @@ def impose(
     return suspension
 
 
+def note_carried(tx: Tx, suspension: Suspension) -> None:
+    """Write that a suspension was carried over from a newer database; what was captured in it goes.
+
+    The keys of that are in no row then: the clock destroys such.
+    """
+    body = {
+        **_body(suspension),
+        "imposed": utc(suspension.imposed_at_ns),
+        "imposed_by": suspension.imposed_by,
+        "lifted_from": None if suspension.lifted_from_ns is None else utc(suspension.lifted_from_ns),
+    }
+    tx.entry("suspension.carried", "restore", body)
+    destroy_captured(tx, covered_cameras(tx, suspension), suspension.from_ns, suspension.until_ns)
+
+
 def _bound(tx: Tx, zones: Sequence[str], cameras: Sequence[str], from_ns: int) -> list[Camera]:
     """Return the cameras of these zones and names that were there at `from_ns` or came since, removed ones too."""
     there = [one for one in tx.find(Camera) if one.removed_at_ns is None or one.removed_at_ns >= from_ns]

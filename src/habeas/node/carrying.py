@@ -14,7 +14,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, Final, Self, TypeVar, cast
 
 from habeas.authority.evidence import State as EvidenceState
-from habeas.authority.evidence import over
+from habeas.authority.evidence import over, shorten
 from habeas.footage.access import OVER, State, empty
 from habeas.footage.exports import OVER as EXPORT_OVER
 from habeas.footage.holding import OVER as HOLD_OVER
@@ -109,8 +109,14 @@ class OfFootage:
     def _carry_evidence(self, tx: Tx) -> int:
         """What is over stays over, what an authorisation names stays that one's; what came since is over."""
         before = {one.evidence_id: one for one in tx.find(Evidence)}
-        both = [(before.get(now.evidence_id), now) for now in self.evidence]
-        return sum(put(tx, then, over(now) if then is None else _named(then, now)) for then, now in both)
+        changed = 0
+        for now in self.evidence:
+            then = before.get(now.evidence_id)
+            kept = over(now) if then is None else _named(then, now)
+            if then is not None and tx.now_ns < kept.deadline_ns < then.deadline_ns:
+                shorten(tx, then, kept.deadline_ns, ACTOR)
+            changed += put(tx, then, kept)
+        return changed
 
     def _carry_access(self, tx: Tx) -> int:
         before = {one.access_id: one for one in tx.find(AccessRequest)}

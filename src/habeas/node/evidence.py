@@ -27,15 +27,19 @@ from habeas.node.alerting import Means
 from habeas.store import Tx
 from habeas.store.footage_records import Evidence
 from habeas.store.records import Authorisation
-from habeas.types import HOUR_NS
+from habeas.types import HOUR_NS, NS_PER_S
 from habeas.video.film import Place
 
 MAX_BYTES: Final = 512 << 20
 """Of one file."""
 AT_ONCE: Final = 4
 """Files that come at the same time: each takes a thread."""
+SPARE_BYTES: Final = 5_000_000_000
+"""Room that evidence leaves beside the reserve, at which recording stops."""
 _SLOWEST_NS: Final = HOUR_NS
 """From the first byte to the last."""
+_SILENT_NS: Final = 30 * NS_PER_S
+"""Without a byte."""
 _OVER: Final = [state.value for state in OVER]
 Measure = Callable[[int], int]
 """Says how long the video file of a descriptor is, ns."""
@@ -76,6 +80,11 @@ class Arrival:
         self._bytes = 0
         self._waiting = bytearray()
         self._file: SegmentFile | None = None
+
+    def wait_s(self) -> float:
+        """Return for how long the next byte may be waited for, seconds; 0: the file came too slowly."""
+        left_ns = _SLOWEST_NS - (self._means.time.monotonic_ns() - self._began_ns)
+        return max(0, min(left_ns, _SILENT_NS)) / NS_PER_S
 
     def write(self, data: bytes) -> None:
         """Take the next bytes of it.
@@ -163,43 +172,56 @@ class EvidenceWork:
         self._lock = threading.Lock()
         self._reading = threading.Lock()
         """One file is read back at a time: each is in memory meanwhile."""
-        self._coming: dict[str, str] = {}
-        """Of each file that comes, by the key: its id."""
+        self._coming: dict[str, tuple[str, frozenset[str]]] = {}
+        """Of each file that comes, by the key: its id, and the accounts of whoever hands it in."""
 
     @contextmanager
-    def arrival(self, from_ns: int, note: str, kept_ns: int) -> Iterator[Arrival]:
+    def arrival(self, from_ns: int, note: str, kept_ns: int, accounts: frozenset[str]) -> Iterator[Arrival]:
         """Hand out what takes a file in; after the block it is kept by a row, or destroyed.
 
         Args:
             from_ns: when its first picture was taken, Unix ns.
             note: where it comes from.
             kept_ns: for how long it may be kept, from now.
+            accounts: of the person who hands it in.
 
         Raises:
-            RuleError: too many come at the same time.
+            RuleError: too many come at the same time, or another of that person.
             DiskError: its key could not be made durable.
         """
-        arrival = self._begin(from_ns, note, kept_ns)
+        arrival = self._begin(from_ns, note, kept_ns, accounts)
         try:
             yield arrival
         finally:
             if not arrival.kept:
                 arrival.abandon()
             with self._lock:
-                self._coming = {key: name for key, name in self._coming.items() if name != arrival.evidence_id}
+                self._coming = {key: one for key, one in self._coming.items() if one[0] != arrival.evidence_id}
 
-    def _begin(self, from_ns: int, note: str, kept_ns: int) -> Arrival:
+    def _begin(self, from_ns: int, note: str, kept_ns: int, accounts: frozenset[str]) -> Arrival:
         means = self._means
         with self._lock:
+            if len(self._files.there()) >= evidence.MOST:  # a minute longer than in rows
+                raise RuleError(
+                    f"{evidence.MOST} files of evidence are on the disk",
+                    rule="evidence-number",
+                    remedy="try again in a minute, or discard what is not needed: habeas footage evidence discard ID",
+                )
             if len(self._coming) >= AT_ONCE:
                 raise RuleError(
                     f"{AT_ONCE} files are handed in at this moment", rule="evidence-number", remedy="try again soon"
+                )
+            if any(accounts & others for _name, others in self._coming.values()):
+                raise RuleError(
+                    "another file of yours is handed in at this moment",
+                    rule="evidence-number",
+                    remedy="wait until it is there",
                 )
             deadline_ns = means.time.now_ns() + kept_ns
             key_id = means.keys.new(Scope.EVIDENCE, deadline_ns)
             about = (from_ns, note), (key_id, deadline_ns)
             arrival = Arrival(means, self._files, self._length, self._reserve_bytes, *about)
-            self._coming[key_id] = arrival.evidence_id
+            self._coming[key_id] = arrival.evidence_id, accounts
         return arrival
 
     def _length(self, evidence_id: str, sha256: str) -> int:
@@ -213,7 +235,9 @@ class EvidenceWork:
     def _known(self) -> tuple[set[str], frozenset[str]]:
         """Return what comes, by id, and the keys of evidence beside theirs; rows are to be read after this."""
         with self._lock:
-            return set(self._coming.values()), self._means.keys.ids(Scope.EVIDENCE) - self._coming.keys()
+            return {name for name, _accounts in self._coming.values()}, self._means.keys.ids(
+                Scope.EVIDENCE
+            ) - self._coming.keys()
 
     # --- ends ---------------------------------------------------------------------------------------------------------
 
@@ -248,7 +272,9 @@ class EvidenceWork:
                 with suppress(KeyDestroyed):  # the next call ends it
                     self._means.keys.reschedule(row.key_id, ends_ns)
                 with self._means.store.write() as tx:
-                    evidence.shorten(tx, tx.get(Evidence, row.evidence_id), ends_ns)
+                    for now in tx.find(Evidence, evidence_id=row.evidence_id, state=evidence.State.KEPT.value):
+                        if ends_ns < now.deadline_ns:  # it may have changed meanwhile
+                            evidence.shorten(tx, now, ends_ns)
 
     def sweep(self) -> None:
         """Remove the files of what is over, or in no row.

@@ -20,7 +20,7 @@ from habeas.footage.keeping import Keeping
 from habeas.footage.retention import Retention
 from habeas.node.accessing import Accessing
 from habeas.node.alerting import Means
-from habeas.node.evidence import EvidenceWork
+from habeas.node.evidence import SPARE_BYTES, EvidenceWork
 from habeas.node.exporting import Exporting
 from habeas.node.playbacks import Playbacks
 from habeas.node.retrospect import Retrospect
@@ -70,7 +70,8 @@ class FootageWork:
 
         files = EvidenceFiles(folder / EVIDENCE)
         self._measurement: Final = Measurement(settings.models)
-        self.evidence: Final = EvidenceWork(means, files, self._measurement.measure, reserve_bytes=reserve_bytes)
+        spared_bytes = reserve_bytes + SPARE_BYTES
+        self.evidence: Final = EvidenceWork(means, files, self._measurement.measure, reserve_bytes=spared_bytes)
         self.retrospect: Final = Retrospect(
             means, self.folder, self.held, files, screening, settings.detect, at_once=_half_the_cores()
         )

@@ -17,6 +17,7 @@ from typing import Final
 from habeas.authority.authorisations import NOTIFY_NS, note_end
 from habeas.authority.policy import Ceilings, carry_policy, policy_now
 from habeas.authority.requests import OVER, State
+from habeas.authority.suspensions import note_carried
 from habeas.errors import DiskError, InputError
 from habeas.node.carrying import ACTOR, OfFootage, put
 from habeas.node.comparing import OF_BACKUP, settings_difference
@@ -232,7 +233,10 @@ def _carry_suspension(tx: Tx, then: Suspension | None, now: Suspension) -> bool:
         lift_proposed_at_ns=None if lifted_ns is None else now.lift_proposed_at_ns,
         lift_proposed_by=None if lifted_ns is None else now.lift_proposed_by,
     )
-    return put(tx, then, kept)
+    changed = put(tx, then, kept)
+    if changed:
+        note_carried(tx, kept)
+    return changed
 
 
 def _carry_account(tx: Tx, then: Account | None, now: Account) -> bool:

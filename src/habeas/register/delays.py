@@ -1,7 +1,7 @@
 """What the register shows when, and how coarse ("Proof" in product.md). Pure.
 
 1. Everything but suspensions and the log's head is as of a day ago: the cut.
-2. Zones of fewer than five cameras are shown together, as they stood on each day.
+2. Zones of fewer than five cameras are shown together, as they stood on each day; evidence, which has none, with them.
 3. A day of a zone with fewer than 100 tracks or five alerts is shown only in the sum of its month, once that is over. A
    sum of one such day would be that day: its numbers are withheld.
 4. Details of an authorisation are shown seven days after its end.
@@ -22,6 +22,8 @@ LATE_NS: Final = HOUR_NS
 """A day's counters are written in the hour after it."""
 OTHERS: Final = "other zones"
 ALL: Final = "all zones"
+EVIDENCE: Final = "evidence"
+"""Zone of what was handed in: no camera is there."""
 _T = TypeVar("_T")
 
 

@@ -14,6 +14,7 @@ from habeas.audit.note import VerifierKey, parse_key
 from habeas.audit.policy import WitnessPolicy, believe
 from habeas.audit.state import Alert, Authorisation, Camera, Policy, State, Suspension
 from habeas.register.delays import (
+    EVIDENCE,
     LATE_NS,
     by_month,
     cut_ns,
@@ -480,10 +481,13 @@ def _by_day(fold: Fold, shown: Callable[[dict[str, int]], dict[str, str]]) -> _S
         dict[str, dict[str, str]](),
     )
 
+    searched = _evidence_days(fold)
+
     def of(day: str, zone: str) -> _Sum:
         if day not in names:
             start_ns = day_start_ns(day)
-            names[day] = shown(_sources(_cameras_on(state, start_ns, start_ns + DAY_NS)))
+            there = _sources(_cameras_on(state, start_ns, start_ns + DAY_NS))
+            names[day] = shown({**dict.fromkeys({EVIDENCE} if day in searched else (), 0), **there})
         return sums[day, names[day].get(zone, zone)]
 
     for (zone, day), count in fold.counts.items():
@@ -493,6 +497,12 @@ def _by_day(fold: Fold, shown: Callable[[dict[str, int]], dict[str, str]]) -> _S
     for (zone, day), sizes in fold.galleries.items():
         of(day, zone).add(_Sum(sizes=sizes))
     return sums
+
+
+def _evidence_days(fold: Fold) -> set[str]:
+    """Return the days on which evidence counts: as a zone without cameras, it is never shown apart."""
+    alerts = {(one.zone, day_of(one.raised_ns)) for one in fold.state.alerts.values()}
+    return {day for zone, day in (*fold.counts, *fold.galleries, *alerts) if zone == EVIDENCE}
 
 
 def _exact_rows(sums: _Sums) -> Iterator[Row]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from habeas.audit.entry import PADDING
+from habeas.audit.facts import RESTORED
 from habeas.audit.replay import Opened, take_later
 from habeas.audit.state import Count, State
 from habeas.clock import ns_of_utc
@@ -16,12 +17,14 @@ _SEARCHED: Final = "search.counted"
 
 NOW: Final = frozenset(
     {
+        RESTORED,
         "log.epoch",
         "policy.approved",
         "policy.carried",
         "policy.first",
         "policy.proposed",
         "policy.void",
+        "suspension.carried",
         "suspension.imposed",
         "suspension.lift-proposed",
         "suspension.lifted",

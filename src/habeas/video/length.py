@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 _FALLBACK_RATE_HZ: Final = 25.0
 _MOST_NS: Final = 366 * DAY_NS
+_MOST_HZ: Final = 240
+_MOST_MORE: Final = 600
+"""Pictures beyond those of `_MOST_HZ`: times say nothing of single ones."""
 _REORDERED_NS: Final = 10 * NS_PER_S
 """So far back a picture may be shown that comes later."""
 
@@ -69,6 +72,7 @@ def read_length(path: Path, clock: Clock, within_s: float) -> Length:
             if clock.monotonic_ns() > until_ns:
                 raise SourceError(f"{name}: takes too long to read", remedy="convert it to H.264 in MP4")
             count.take(packet)
+            count.check(name)
     if not count.shows:
         raise SourceError(f"{name}: holds no picture that can be decoded", remedy="check it in a player")
     return Length(-(-count.lasts_ns // NS_PER_S) * NS_PER_S, count.packets)
@@ -106,6 +110,15 @@ class _Count:
     def lasts_ns(self) -> int:
         """The time that the pictures take."""
         return min(self._passed_ns, _MOST_NS)
+
+    def check(self, name: str) -> None:
+        """Check that it has no more pictures than its time may hold: each is looked at.
+
+        Raises:
+            SourceError: it has.
+        """
+        if self.packets > self._passed_ns * _MOST_HZ // NS_PER_S + _MOST_MORE:
+            raise SourceError(f"{name}: holds more pictures than a camera makes", remedy="convert it to 25 a second")
 
     def take(self, packet: "Packet") -> None:
         """Count a packet; until one shows something, each is decoded."""

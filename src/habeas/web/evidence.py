@@ -4,10 +4,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Annotated, Any, Final
 
-from anyio import from_thread
+from anyio import fail_after, from_thread
 from fastapi import APIRouter, Query, Request
 
 from habeas.authority import evidence
+from habeas.errors import InputError
+from habeas.node.evidence import Arrival
 from habeas.web.bodies import Moment
 from habeas.web.calls import Caller
 from habeas.web.strict import StrictRoute
@@ -34,8 +36,8 @@ def upload(
         kept_ns = evidence.check_stated(tx, actor, from_ns, note)
     with ExitStack() as coming:
         with call.noting("refused", actor.account_id):
-            arrival = coming.enter_context(call.node.footage.evidence.arrival(from_ns, note, kept_ns))
-        for piece in _pieces(request):
+            arrival = coming.enter_context(call.node.footage.evidence.arrival(from_ns, note, kept_ns, actor.accounts))
+        for piece in _pieces(request, arrival):
             arrival.write(piece)
         given = arrival.finish()
         with call.command(trusted=True) as (tx, actor):
@@ -44,14 +46,27 @@ def upload(
             return {**evidence.summary(row), "note": given.note.strip()}
 
 
-def _pieces(request: Request) -> Iterator[bytes]:
-    """Yield a body as it comes; this thread waits for it."""
+def _pieces(request: Request, arrival: Arrival) -> Iterator[bytes]:
+    """Yield a body as it comes; this thread waits for it, and not for long.
+
+    Raises:
+        InputError: nothing came for too long.
+    """
     stream = request.stream()
+
+    async def piece() -> bytes:
+        with fail_after(arrival.wait_s()):
+            return await anext(stream)
+
     while True:
         try:
-            yield from_thread.run(stream.__anext__)
+            yield from_thread.run(piece)
         except StopAsyncIteration:
             return
+        except TimeoutError:
+            raise InputError(
+                "nothing came for too long", remedy="copy it to this machine first, then hand it in"
+            ) from None
 
 
 @routes.get("/evidence")

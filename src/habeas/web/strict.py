@@ -17,7 +17,7 @@ MAX_BODY_BYTES: Final = 1 << 20
 MAX_DRAFT_BYTES: Final = 64 << 20
 """A draft carries images and a decision, a proposed hold a decision; nothing else does."""
 MAX_FILE_BYTES: Final = 512 << 20
-"""Evidence is taken in as it comes, and never lies in memory."""
+"""Evidence is taken in as it comes, a piece at a time; it lies in memory whole while it is read back."""
 _TOO_LARGE: Final = 413
 NOT_LOGGED_IN: Final = 401
 """What a caller is refused with whose body takes a login."""

@@ -48,6 +48,7 @@ NEVER_CAME: Final = {
     "request.lapsed",
     "request.refused",
     "request.verified",
+    "suspension.carried",
 }
 """Types of entries that change a state and are not in this life; other tests have them: of life-cycles, of holds."""
 

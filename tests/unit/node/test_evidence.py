@@ -39,6 +39,7 @@ from habeas.video.edge import origin
 DATA = os.urandom(3 << 20) + b"the end"
 LASTS_NS = 60 * NS_PER_S
 NOTE = "the shop's camera"
+ROB = frozenset({"rob"})
 
 
 class Desk:
@@ -105,7 +106,7 @@ class Desk:
         place = self.place
         from_ns = place.clock.now_ns() - back_ns
         kept_ns = place.do(who, lambda tx, actor: evidence.check_stated(tx, actor, from_ns, NOTE))
-        with self.work.arrival(from_ns, NOTE, kept_ns) as arrival:
+        with self.work.arrival(from_ns, NOTE, kept_ns, frozenset({who})) as arrival:
             for at in range(0, len(data), piece):
                 arrival.write(data[at : at + piece])
             given = arrival.finish()
@@ -175,7 +176,7 @@ def test_what_is_too_large_or_empty_or_comes_too_slowly_leaves_nothing(
     with pytest.raises(InputError, match="empty"):
         desk.add(b"")
     kept_ns = 120 * HOUR
-    with pytest.raises(InputError, match="slowly"), desk.work.arrival(1, NOTE, kept_ns) as arrival:  # noqa: PT012
+    with pytest.raises(InputError, match="slowly"), desk.work.arrival(1, NOTE, kept_ns, ROB) as arrival:  # noqa: PT012
         arrival.write(DATA[: 2 << 20])
         assert desk.on_disk(), "the control: something came"
         desk.place.clock.advance(HOUR + NS_PER_S)
@@ -207,7 +208,7 @@ def test_what_no_worker_can_read_leaves_nothing(desk: Desk) -> None:
 @pytest.mark.rule("D1")
 def test_whoever_is_no_requester_any_more_when_it_has_come_leaves_nothing(desk: Desk) -> None:
     from_ns = desk.place.clock.now_ns() - HOUR
-    with desk.work.arrival(from_ns, NOTE, HOUR) as arrival:
+    with desk.work.arrival(from_ns, NOTE, HOUR, ROB) as arrival:
         arrival.write(DATA)
         given = arrival.finish()
         rule = rule_of(lambda: desk.place.do("abe", lambda tx, actor: evidence.add(tx, desk.place.keys, actor, given)))
@@ -219,8 +220,10 @@ def test_four_files_come_at_once_and_what_comes_is_not_swept(desk: Desk) -> None
     from contextlib import ExitStack  # noqa: PLC0415
 
     with ExitStack() as coming:
-        arrivals = [coming.enter_context(desk.work.arrival(1, NOTE, HOUR)) for _ in range(AT_ONCE)]
-        assert rule_of(lambda: coming.enter_context(desk.work.arrival(1, NOTE, HOUR))) == "evidence-number"
+        arrivals = [
+            coming.enter_context(desk.work.arrival(1, NOTE, HOUR, frozenset({f"a{n}"}))) for n in range(AT_ONCE)
+        ]
+        assert rule_of(lambda: coming.enter_context(desk.work.arrival(1, NOTE, HOUR, ROB))) == "evidence-number"
         arrivals[0].write(DATA)
         desk.work.end_due()
         desk.work.sweep()
@@ -229,10 +232,33 @@ def test_four_files_come_at_once_and_what_comes_is_not_swept(desk: Desk) -> None
     assert_nothing(desk)
 
 
+@pytest.mark.rule("D8")
+def test_one_file_of_a_person_comes_at_a_time(desk: Desk) -> None:
+    """From whichever of their accounts; the next one may come after it."""
+    second = frozenset({"rob", "rob-2"})
+    with desk.work.arrival(1, NOTE, HOUR, ROB):
+        assert rule_of(lambda: desk.work._begin(1, NOTE, HOUR, second)) == "evidence-number"
+        with desk.work.arrival(1, NOTE, HOUR, frozenset({"rita"})):
+            pass
+    with desk.work.arrival(1, NOTE, HOUR, second):
+        pass
+    assert_nothing(desk)
+
+
+@pytest.mark.rule("D8")
+def test_the_next_byte_is_waited_for_30_seconds_and_to_the_end_of_the_hour(desk: Desk) -> None:
+    with desk.work.arrival(1, NOTE, HOUR, ROB) as arrival:
+        assert arrival.wait_s() == 30
+        desk.place.clock.advance(HOUR - 7 * NS_PER_S)
+        assert arrival.wait_s() == 7
+        desk.place.clock.advance(HOUR)
+        assert arrival.wait_s() == 0
+
+
 @pytest.mark.rule("D2")
 def test_what_a_crash_left_is_destroyed_at_the_next_start(desk: Desk) -> None:
     kept = desk.add()
-    arrival = desk.work._begin(1, NOTE, HOUR)
+    arrival = desk.work._begin(1, NOTE, HOUR, ROB)
     arrival.write(DATA)
     assert arrival._file is not None
     arrival._file.close()
@@ -249,6 +275,25 @@ def test_where_the_disk_is_full_nothing_is_taken(desk: Desk) -> None:
         desk.add()
     assert desk.on_disk() == []
     assert desk.place.keys.ids(Scope.EVIDENCE) == frozenset()
+
+
+def test_a_file_counts_until_it_is_off_the_disk(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evidence, "MOST", 1)
+    row = desk.add()
+    desk.place.do("rob", lambda tx, actor: evidence.discard(tx, desk.place.keys, actor, row.evidence_id))
+    desk.work.end_due()
+    assert rule_of(lambda: desk.work._begin(1, NOTE, HOUR, ROB)) == "evidence-number"
+    desk.work.sweep()
+    desk.add()
+
+
+@pytest.mark.rule("D2")
+def test_what_is_discarded_while_it_is_shortened_is_not_said_to_be_shortened(desk: Desk) -> None:
+    row, place = desk.add(), desk.place
+    place.do("rob", lambda tx, actor: evidence.discard(tx, place.keys, actor, row.evidence_id))
+    desk.work._shorten([row], HOUR)
+    assert [one.kind for one in place.look(Entry) if one.kind == "evidence.shortened"] == []
+    assert desk.row(row).deadline_ns == row.deadline_ns
 
 
 # --- ends -------------------------------------------------------------------------------------------------------------

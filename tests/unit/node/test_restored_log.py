@@ -5,18 +5,20 @@ Each end comes between the backup and the restore, so that its entry is lost; th
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.installation import DAY, HOUR, Installation, rule_of
-from tests.replaying import replayed
+from tests.replaying import openings_of, replayed, state_of_database
 from tests.unit.audit.test_installation_holds import Export
 from tests.unit.footage.bench import Bench, Tight
 from tests.unit.node.test_accessing import Asking
 from tests.unit.node.test_exporting import Exporter
 
 from habeas.accounts.roles import Role
+from habeas.audit.state import State
 from habeas.clock import ManualClock
 from habeas.errors import ProofError
 from habeas.footage import exports
@@ -24,10 +26,11 @@ from habeas.footage.holds import hash_of
 from habeas.keys import Scope
 from habeas.node.restoring import back_up, bring_back
 from habeas.node.workspace import Workspace
+from habeas.register.fold import folds
 from habeas.settings import Settings
 from habeas.store.footage_records import Export as ExportRow
 from habeas.store.footage_records import Hold
-from habeas.store.records import Alert, Authorisation, Entry, Meta
+from habeas.store.records import Alert, Authorisation, Entry, Meta, Suspension
 from habeas.types import NS_PER_S
 
 _ID = "w-test"
@@ -246,8 +249,127 @@ def test_a_carried_hold_that_does_not_end_breaks_the_claim(station: Station) -> 
             Export(place, changed).verify()
 
 
+def test_a_forged_carried_hold_is_of_no_later_restore(station: Station) -> None:
+    """Whoever writes one into a log that runs, and restores an honest backup later, breaks the claim."""
+    place = station.place
+    station.set_back(station.hold)
+    told = station.after("hold.carried")[0]
+    place.clock.advance(NS_PER_S)
+    with place.store.write() as tx:
+        tx.entry("hold.carried", "restore", {**told, "hold": "hld-forged"})
+    forged = place.look(Entry)[-1].seq
+    back_up(station.workspace, place.folder / "later.habeas", place.clock)
+    place.clock.advance(HOUR)
+    place.store.close()
+    bring_back(station.workspace, place.folder / "later.habeas", place.clock)
+    with pytest.raises(ProofError, match=rf"entry {forged} .*no restore"):
+        station.check()
+
+
+@pytest.mark.parametrize("kind", ["hold.carried", "suspension.carried"])
+@pytest.mark.parametrize("planted", ["actor", "count", "between"])
+def test_what_a_restore_does_not_say_that_it_carried_over_is_refused(station: Station, kind: str, planted: str) -> None:
+    place = station.place
+
+    def since() -> None:
+        station.hold()
+        place.suspend(names=["c2"])
+
+    station.set_back(since)
+    station.check()
+    rows = place.look(Entry)
+    numbers = {row.kind: index for index, row in enumerate(rows)}
+    if planted == "actor":
+        rows[numbers[kind]] = replace(rows[numbers[kind]], actor=place.accounts["abe"])
+    elif planted == "count":
+        last = rows[numbers["database.restored"]]
+        told = {**json.loads(last.body), f"{kind.partition('.')[0]}s": 0}
+        rows[numbers["database.restored"]] = replace(last, body=json.dumps(told))
+    else:
+        later = numbers["database.restored"]
+        rows[later] = replace(rows[later], at_ns=rows[later].at_ns + 1)
+    with pytest.raises(ProofError, match=r"\((hold|suspension).carried\): .*(no restore|fewer)"):
+        Export(place, rows).verify()
+
+
 def _as_padding(row: Entry) -> Entry:
     return Entry(row.seq, row.at_ns, "padding", row.actor, row.body, row.salt)
+
+
+# --- suspensions ------------------------------------------------------------------------------------------------------
+
+
+def register_of(station: Station) -> State:
+    """Return what the register shows at once."""
+    place = station.place
+    with place.store.read() as tx:
+        return folds(list(openings_of(tx, place.keys)), place.clock.now_ns()).now.state
+
+
+@pytest.mark.rule("S2")
+@pytest.mark.rule("G5")
+def test_a_suspension_that_was_imposed_since_is_in_the_log_and_the_register(station: Station) -> None:
+    """What was captured in it goes anew; lifting it is told as of any other."""
+    place = station.place
+    row = place.started()
+    alert = place.alert(row.authorisation_id)
+    station.set_back(lambda: place.suspend(names=["c1"], from_ns=alert.captured_at_ns - NS_PER_S, lasts_ns=9 * DAY))
+    (suspension,) = place.look(Suspension)
+    with place.store.read() as tx:
+        assert replayed(tx, place.keys).suspensions == state_of_database(tx, place.keys).suspensions
+    assert register_of(station).suspensions.keys() == {suspension.suspension_id}
+    assert [one["alert"] for one in station.after("alert.destroyed")] == [alert.alert_id]
+    station.step()
+    assert place.keys.ids(Scope.ALERT) == set()
+    for who in ("pia", "paul"):
+        place.lift(suspension.suspension_id, who)
+        assert (register_of(station).suspensions[suspension.suspension_id].lift_proposed_by or "") != ""
+    station.until_all_is_over(25)
+    assert register_of(station).suspensions[suspension.suspension_id].lifted_from_ns is not None
+    assert station.check()["8.7"] == 1
+
+
+@pytest.mark.rule("S2")
+def test_an_alert_that_a_carried_suspension_leaves_breaks_the_claim(station: Station) -> None:
+    """Control: the entry that it was destroyed is left out."""
+    place = station.place
+    row = place.started()
+    place.alert(row.authorisation_id)
+    back_ns = place.clock.now_ns() - HOUR
+    station.set_back(lambda: place.suspend(names=["c1"], from_ns=back_ns, lasts_ns=9 * DAY))
+    station.until_all_is_over(25)
+    station.check()
+    rows = place.look(Entry)
+    left = [_as_padding(row) if row.kind == "alert.destroyed" else row for row in rows]
+    with pytest.raises(ProofError, match="nothing says that this was due"):
+        Export(place, left).verify()
+
+
+def test_a_suspension_that_was_lifted_since_stays_lifted_only_if_the_backup_does_not_know_it(station: Station) -> None:
+    place = station.place
+    known = place.suspend(names=["c1"], lasts_ns=9 * DAY)
+    new: list[str] = []
+
+    def lifting(suspension_id: str) -> None:
+        for who in ("pia", "paul"):
+            place.lift(suspension_id, who)
+
+    def since() -> None:
+        new.append(place.suspend(names=["c2"], lasts_ns=9 * DAY).suspension_id)
+        lifting(known.suspension_id)
+        lifting(new[0])
+
+    station.set_back(since)
+    shown = register_of(station).suspensions
+    with place.store.read() as tx:
+        stored = state_of_database(tx, place.keys).suspensions
+    assert {name: one.lifted_from_ns for name, one in shown.items()} == {
+        name: one.lifted_from_ns for name, one in stored.items()
+    }
+    assert (shown[known.suspension_id].lifted_from_ns, shown[new[0]].lifted_from_ns is None) == (None, False)
+    lifting(known.suspension_id)
+    station.until_all_is_over(25)
+    assert station.check()["8.7"] == 1
 
 
 # --- requests, exports, staff -----------------------------------------------------------------------------------------

@@ -35,7 +35,15 @@ from habeas.node.restoring import back_up, bring_back, node_runs
 from habeas.node.workspace import SETTINGS, Workspace, load_workspace, socket_path
 from habeas.settings import Settings
 from habeas.store import Tx, open_store
-from habeas.store.footage_records import AccessPhoto, AccessRequest, Finding, FootageSearch, Hold, PublicRequest
+from habeas.store.footage_records import (
+    AccessPhoto,
+    AccessRequest,
+    Evidence,
+    Finding,
+    FootageSearch,
+    Hold,
+    PublicRequest,
+)
 from habeas.store.records import (
     Account,
     Authorisation,
@@ -50,7 +58,7 @@ from habeas.store.records import (
     Suspension,
     Token,
 )
-from habeas.types import NS_PER_S
+from habeas.types import NS_PER_S, utc
 
 T = TypeVar("T")
 HOUR = 3600 * NS_PER_S
@@ -631,3 +639,32 @@ def test_looser_ceilings_of_since_are_not(workspace: Workspace, clock: ManualClo
     assert in_force(workspace, clock).subjects == 100, "control"
     bring_back(workspace, tmp_path / "b.habeas", clock)
     assert in_force(workspace, clock).subjects == 7
+
+
+@pytest.mark.rule("D2")
+def test_evidence_that_was_shortened_since_is_so_in_the_log(
+    workspace: Workspace, clock: ManualClock, tmp_path: Path
+) -> None:
+    """What ended meanwhile is not: the entry of its end, that comes, says enough."""
+    now_ns = clock.now_ns()
+
+    def kept(name: str) -> Evidence:
+        about = now_ns - 9, now_ns - 8, "0" * 64, 7, f"evidence-{name}", now_ns + 99 * HOUR
+        return Evidence(name, "kept", "acc-1", now_ns, *about, b"sealed", "0" * 64)
+
+    change(workspace, clock, lambda tx: [tx.add(kept(name)) for name in ("evd-1", "evd-2", "evd-3")])
+    back_up(workspace, tmp_path / "b.habeas", clock)
+
+    def since(tx: Tx) -> None:
+        tx.change(tx.get(Evidence, "evd-1"), deadline_ns=now_ns + 50 * HOUR)
+        tx.change(tx.get(Evidence, "evd-2"), deadline_ns=now_ns + 1)
+
+    change(workspace, clock, since)
+    clock.advance(HOUR)
+    bring_back(workspace, tmp_path / "b.habeas", clock)
+    entries = look(workspace, clock, lambda tx: tx.find(Entry))
+    told = [(one.actor, json.loads(one.body)) for one in entries if one.kind == "evidence.shortened"]
+    assert told == [("restore", {"deadline": utc(now_ns + 50 * HOUR), "evidence": "evd-1", "v": 1})]
+    rows = look(workspace, clock, lambda tx: [one.deadline_ns - now_ns for one in tx.find(Evidence)])
+    assert rows == [50 * HOUR, 1, 99 * HOUR]
+    assert body(workspace, clock)["evidence"] == 2

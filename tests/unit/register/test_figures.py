@@ -12,8 +12,9 @@ from tests.unit.audit.signers import LOG, OTHER_LOG, THIEF, WITNESSES
 from tests.unit.register.histories import DAY0_NS, MODEL, History, full
 
 from habeas.audit.checkpoint import SignedCheckpoint
+from habeas.authority import evidence
 from habeas.errors import FormatError, ProofError
-from habeas.register.delays import OTHERS, cut_ns
+from habeas.register.delays import EVIDENCE, OTHERS, cut_ns
 from habeas.register.figures import Register, Row, Stated, register_of
 from habeas.register.fold import folds
 from habeas.register.measured import MISSED
@@ -108,6 +109,26 @@ def test_a_zone_that_grows_does_not_show_the_days_before() -> None:
     shown = {(one.period, one.zone) for one in made(history).statistics}
     assert shown == {("2026-11", OTHERS)}
     assert {one.zone for one in made(history).zones} == {"hall", OTHERS}
+
+
+@pytest.mark.rule("G2")
+@pytest.mark.parametrize("small", [True, False])
+def test_evidence_is_no_zone_of_its_own(*, small: bool) -> None:
+    """It is shown with small zones, or with the smallest of the others; to auditors by itself."""
+    history = History()
+    if not small:
+        for zone in ("hall", "yard"):
+            for number in range(5):
+                history.camera(f"{zone}-new-{number}", zone)
+    history.at(DAY0_NS + DAY_NS + HOUR_NS)
+    for number in range(6):
+        history.alert(f"alert-{number}", EVIDENCE, "false")
+    history.searched(EVIDENCE, 3)
+    shown = made(history)
+    assert EVIDENCE == evidence.ZONE
+    assert EVIDENCE not in {one.zone for one in shown.statistics}
+    assert {one.zone for one in shown.statistics} == {OTHERS}
+    assert row(made(history, exact=True), "2026-11-27", EVIDENCE).alerts == 6
 
 
 @pytest.mark.rule("G1")

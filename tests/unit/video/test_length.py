@@ -102,3 +102,15 @@ def test_what_takes_too_long_to_read_is_refused(tmp_path: Path) -> None:
     assert read_length(path, Slow(), 60.0).packets == 25, "the control"
     with pytest.raises(SourceError, match="too long"):
         read_length(path, Slow(), 5.0)
+
+
+@pytest.mark.rule("D8")
+def test_more_pictures_than_its_time_holds_are_refused(tmp_path: Path) -> None:
+    """Each is looked at: a second of millions would take days."""
+    few, many = moving_pictures(600), moving_pictures(900)
+    same = {"container_format": "matroska"}
+    fine = write_video(tmp_path / "few.mkv", few, times_ms=[0] * 2 + list(range(1, 599)), **same)
+    assert length(fine).packets == 600, "the control"
+    crowded = write_video(tmp_path / "many.mkv", many, times_ms=[number // 9 for number in range(900)], **same)
+    with pytest.raises(SourceError, match="more pictures"):
+        length(crowded)
