@@ -26,6 +26,8 @@ from habeas.store.records import Alert, Camera
 from habeas.types import NS_PER_S
 from habeas.video.masks import Mask
 
+_FOLLOW_HZ: Final = 12.5
+"""At least so often faces are looked for, whatever the camera's rate: less may move between two looks."""
 _CANNOT: Final = "its footage cannot be shown"
 """In place of what a worker says: who reads strangers' video could put a face into its words."""
 
@@ -212,7 +214,8 @@ class Playbacks:
         made.shown_ns += came.shown_ns
 
     def _looking(self, camera: Camera, from_ns: int, until_ns: int) -> Looking:
-        detect = self._detect.model_copy(update={"min_face_px": camera.min_face_px})
+        rate_hz = max(_FOLLOW_HZ, self._detect.rate_hz)
+        detect = self._detect.model_copy(update={"min_face_px": camera.min_face_px, "rate_hz": rate_hz})
         return Looking(camera.camera_id, from_ns, until_ns, detect, tuple(Mask(*box) for box in camera.masks))
 
     def _keep(self, alert: Alert, made: _Made) -> None:
