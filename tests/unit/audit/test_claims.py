@@ -348,6 +348,14 @@ def over_film(story: Story) -> None:
     story.filmed(made=False)
 
 
+def zoned(story: Story, *zones: str) -> None:
+    """An operator of these zones."""
+    story.add("account.added", "init", {"account": "zed", "person": "zed"})
+    grant = {"account": "zed", "grant": "g-zed", "proposed_by": "ada", "role": "operator", "zones": list(zones)}
+    story.add("role.proposed", "ada", grant)
+    story.add("role.granted", "ann", {**grant, "usable_from": story.at()}, after_s=0)
+
+
 def timeless_film(story: Story) -> None:
     """What it is of cannot be read."""
     story.add("alert.playback-made", "player", {**ALERT, "films": 1, "found": True}, {"parts": [["now"]]})
@@ -453,6 +461,7 @@ KEPT: list[Change] = [
     ],
     lambda s: [s.listed(), s.alert(), s.filmed(), s.judge(*SAME)],
     lambda s: [s.listed(), s.alert(), s.filmed(), s.add("alert.playback-ended", "player", ALERT), s.filmed()],
+    lambda s: [s.listed(), s.alert(), zoned(s, "gate"), s.filmed("zed")],
     lambda s: [s.listed(), s.alert(), s.pad(2), s.suspend(back=0), s.filmed(back_s=-1)],
     lambda s: [s.listed(), s.alert(), s.suspend(zones=["hall"]), s.filmed()],
     lambda s: [s.listed(), unopened(s), s.filmed()],
@@ -788,6 +797,11 @@ BROKEN: list[tuple[str, str, Change]] = [
     ("footage of a week", "8.10", lambda s: [footage(s, **{"from": s.at(-168)}), s.approve("abe", "bea"), s.start()]),
     ("footage of tomorrow", "8.10", lambda s: [footage(s, until=s.at(24)), s.approve("abe", "bea"), s.start()]),
     ("a film that an approver plays", "8.22", lambda s: [s.listed(), s.alert(), s.filmed("abe")]),
+    (
+        "a film that an operator of another zone plays",
+        "8.22",
+        lambda s: [s.listed(), s.alert(), zoned(s, "hall"), s.filmed("zed")],
+    ),
     ("a film that nobody made", "8.22", lambda s: [s.listed(), s.alert(), s.filmed(made=False)]),
     ("a film that is over", "8.22", lambda s: [s.listed(), s.alert(), over_film(s)]),
     ("a film of what is decided", "8.22", lambda s: [s.listed(), s.alert(), s.judge(*SAME), s.filmed()]),
