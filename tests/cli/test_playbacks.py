@@ -50,7 +50,9 @@ def test_what_can_be_seen_of_it_is_said(ask: Ask, capsys: pytest.CaptureFixture[
 def test_what_is_made_still_says_when_to_ask_again(ask: Ask, capsys: pytest.CaptureFixture[str]) -> None:
     out = said(ask, capsys, MAKING, wait=False)
     assert "once all of it is recorded" in out
-    assert "it is making still; ask again: habeas footage play --alert a-1" in out
+    assert "it is being made still; ask again: habeas footage play --alert a-1" in out
+    out = said(ask, capsys, {**MADE, "films": []})
+    assert "it was made, and ended meanwhile; ask again: habeas footage play --alert a-1" in out
     assert "recorded" not in said(ask, capsys, {**MAKING, "recorded_at": utc(BEGAN_NS)}, wait=False)
 
 
