@@ -1,6 +1,7 @@
 """The film of an alert by a real sealed worker: the head of its track as it was, and nobody else to be known."""
 
 import io
+import signal
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -30,7 +31,7 @@ from habeas.engine.play_messages import FilmPlayed, FilmTurned, PlayFilm
 from habeas.engine.playing import Played, Playing, _Heard
 from habeas.engine.redact_messages import FilmBytes, FilmDone
 from habeas.engine.screening import Looking, reels_of
-from habeas.errors import InputError, SourceError
+from habeas.errors import InputError, KeyDestroyed, SourceError
 from habeas.footage.form import Header, Kind, Record
 from habeas.footage.reading import Stretch
 from habeas.footage.uncovering import Where, heads
@@ -65,7 +66,7 @@ def played(worker: Playing, data: bytes, where: Where | None, looking: Looking =
     header = Header("gate", BEGAN_NS, BEGAN_NS, "footage-1", "s", "h264", SIZE_WH, BEGAN_NS)
     (reel,) = reels_of([Stretch(header, (Record(Kind.PART, BEGAN_NS, NS_PER_S, data),))])
     with reel:
-        return worker.play(reel, looking, where, lambda _done_ns: None)
+        return worker.play(reel, looking, where, lambda _done_ns: None, lambda: None)
 
 
 @pytest.fixture(scope="module")
@@ -197,6 +198,19 @@ def test_a_mosaic_has_cells_of_one_colour_whatever_the_size() -> None:
                 cell, was = (one[top : top + side, left : left + side].reshape(-1, 3) for one in (made, image))
                 assert (cell == cell[0]).all()
                 assert np.abs(cell[0] - was.mean(axis=0)).max() <= 0.6
+
+
+def test_a_worker_that_may_not_go_on_is_ended_at_its_next_message(settings: Settings, street: Street) -> None:
+    header = Header("gate", BEGAN_NS, BEGAN_NS, "footage-1", "s", "h264", SIZE_WH, BEGAN_NS)
+    (reel,) = reels_of([Stretch(header, (Record(Kind.PART, BEGAN_NS, NS_PER_S, street.data),))])
+
+    def go_on() -> None:
+        raise KeyDestroyed("over", remedy="none")
+
+    with Playing(settings.models, Timing(silence_s=60)) as worker, reel:
+        with pytest.raises(KeyDestroyed):
+            worker.play(reel, LOOKING, None, lambda _done_ns: None, go_on)
+        assert worker.process.popen.wait() == -signal.SIGKILL
 
 
 # --- lies -------------------------------------------------------------------------------------------------------------
