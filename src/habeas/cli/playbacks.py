@@ -26,7 +26,8 @@ def play(client: Client, alert_id: str, *, browser: bool, wait: bool | None) -> 
         raise InputError(f"nothing of this alert can be played: {told['failure']}", remedy=remedy)
     if not told["films"]:
         again = f"habeas footage play --alert {alert_id}"
-        client.tell(told, lambda: say(f"it is {told['state']} still; ask again: {again}"))
+        how = "it is being made still" if told["state"] == _MAKING else "it was made, and ended meanwhile"
+        client.tell(told, lambda: say(f"{how}; ask again: {again}"))
         return
     _play(client, told, path, browser=browser)
 

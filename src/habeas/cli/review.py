@@ -95,7 +95,7 @@ def show(
         _say_alert(told)
         if told["pictures_until"] is None:
             say("its pictures are destroyed: its time is over, or its authorisation")
-        elif told["state"] in {"open", "unconfirmed"}:
+        elif told["state"] in {"open", "unconfirmed"} and told["zone"] != _EVIDENCE:
             say(f"the 30 s around it, if they were recorded: habeas footage play --alert {alert_id}")
         say_copies([path] if save is not None and path is not None else [], told["pictures_until"])
 

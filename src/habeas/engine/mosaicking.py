@@ -1,7 +1,9 @@
 """A worker that makes the film of an alert: a mosaic, in which one head is uncovered (`footage.uncovering`).
 
-The footage is gone through twice: as often as a camera's is looked at, to follow faces; then picture by picture, to
-make the film. No template is made, and nothing is kept but boxes.
+The footage is gone through twice: some times a second, to follow faces; then picture by picture, to make the film. In
+the second, what is to be shown is looked at once more, in its own picture: it is shown where there is one face in it,
+and where that should be, and not again for the time of a look after it was not so. No template is made, and nothing is
+kept but boxes.
 """
 
 import os
@@ -11,11 +13,12 @@ from typing import Final
 import numpy as np
 
 from habeas.engine.channel import Channel
+from habeas.engine.examining import MIN_FACE_PX
 from habeas.engine.play_messages import FilmPlayed, FilmTurned, PlayFilm
 from habeas.engine.redact_messages import MAX_PICTURES, MAX_PIECE_BYTES, MAX_RESULT_BYTES, FilmBytes
 from habeas.errors import InputError, SourceError
 from habeas.faces import Detector, Look
-from habeas.footage.uncovering import NOBODY, Looked, Open, Uncovering
+from habeas.footage.uncovering import NOBODY, Looked, Open, Uncovering, around, confirmed
 from habeas.ports import Clock
 from habeas.tracks import Tracker
 from habeas.types import NS_PER_S, U8, Faces, Frame
@@ -25,6 +28,8 @@ from habeas.video.mosaic import mosaic
 from habeas.video.sampling import StreamPlan, plan_stream, regions
 
 _REMEDY: Final = "give less of it at once"
+_AGAIN_PX: Final = 256
+"""Longer side of the detector's picture of what is looked at once more: the face in it is about 90 px high."""
 Turn = Callable[[], None]
 
 
@@ -46,12 +51,12 @@ def play(channel: Channel, order: PlayFilm, descriptor: int, detector: Detector,
         return
     finally:
         os.close(descriptor)
-    data, pictures, uncovering = made
+    data, pictures, shown = made
     for first in range(0, len(data), MAX_PIECE_BYTES):
         piece = data[first : first + MAX_PIECE_BYTES]
         channel.send(FilmBytes(request_id=order.request_id).with_payload(piece))
-    found, shown_ns = (uncovering.is_found, uncovering.shown_ns) if uncovering is not None else (False, 0)
-    channel.send(_played(order, pictures=pictures, size_bytes=len(data), found=found, shown_ns=shown_ns))
+    shown_ns = shown[-1] - shown[0] if shown else 0
+    channel.send(_played(order, pictures=pictures, size_bytes=len(data), found=bool(shown), shown_ns=shown_ns))
 
 
 def _played(
@@ -87,9 +92,10 @@ class _Mosaicking:
         self._turn = turn
         self._told_ns = 0
         self._size_wh = (0, 0)
+        self._shut_until_ns = 0
 
-    def run(self) -> tuple[bytes, int, Uncovering | None]:
-        """Return the film, how many pictures it has, and what of it is uncovered; None: there was nobody to look for.
+    def run(self) -> tuple[bytes, int, list[int]]:
+        """Return the film, how many pictures it has, and when of it the head is shown, Unix ns.
 
         Raises:
             InputError: nothing can be read, its size changes, or it is too long.
@@ -99,7 +105,7 @@ class _Mosaicking:
         if where is not None:
             looks = list(self._looks())
             uncovering = Uncovering(looks, where, self._size_wh, self._every_ns())
-        return *self._film(uncovering), uncovering
+        return self._film(uncovering)
 
     def _frames(self, share: int) -> Iterator[Frame]:
         """Yield the pictures, telling how far it is: the first or the second half of the way."""
@@ -129,7 +135,7 @@ class _Mosaicking:
     # --- following ----------------------------------------------------------------------------------------------------
 
     def _looks(self) -> Iterator[Looked]:
-        """Look at all of a picture as often as a camera is looked at, and follow whoever is seen."""
+        """Look at all of a picture as often as the order says, and follow whoever is seen."""
         sampler, gate, tracker = Sampler(self._every_ns()), MotionGate(), Tracker()
         plan: StreamPlan | None = None
         for frame in self._frames(0):
@@ -152,18 +158,33 @@ class _Mosaicking:
 
     # --- making -------------------------------------------------------------------------------------------------------
 
-    def _film(self, uncovering: Uncovering | None) -> tuple[bytes, int]:
+    def _film(self, uncovering: Uncovering | None) -> tuple[bytes, int, list[int]]:
         writer: FilmWriter | None = None
-        count = 0
+        count, shown = 0, []
         for frame in self._frames(1):
             writer = writer or FilmWriter(frame.size_wh)
-            opened = None if uncovering is None else uncovering.at(frame.captured_at_ns)
+            opened = None if uncovering is None else self._opened(frame, uncovering)
             writer.add(covered(frame.image_rgb, opened), frame.pts_ns)
             count += 1
+            shown += [] if opened is None else [frame.captured_at_ns]
             if writer.size_bytes > MAX_RESULT_BYTES:
                 raise InputError("the result is too long", remedy=_REMEDY)
         assert writer is not None, "a film without pictures was refused"
-        return writer.finish(), count
+        return writer.finish(), count, shown
+
+    def _opened(self, frame: Frame, uncovering: Uncovering) -> Open | None:
+        """Return what may be seen of a picture, once it was looked at itself."""
+        opened = uncovering.at(frame.captured_at_ns)
+        if opened is None:
+            return None
+        part = around(opened, frame.size_wh)
+        sides = part[2] - part[0], part[3] - part[1]
+        closely = Look(part, (round(_AGAIN_PX * sides[0] / max(sides)), round(_AGAIN_PX * sides[1] / max(sides))))
+        faces = self._detector.detect(frame, [closely], MIN_FACE_PX)
+        opened = confirmed(opened, faces.boxes_xyxy_px, frame.size_wh)
+        if opened is None:
+            self._shut_until_ns = frame.captured_at_ns + self._every_ns()
+        return opened if frame.captured_at_ns >= self._shut_until_ns else None
 
 
 def covered(image_rgb: U8, opened: Open | None) -> U8:

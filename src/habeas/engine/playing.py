@@ -36,7 +36,14 @@ class Played:
 class Playing(FilmWorker):
     """A worker that makes mosaics of footage, in which one head is to be seen. A context manager."""
 
-    def play(self, reel: Reel, looking: Looking, where: Where | None, on_done: Callable[[int], None]) -> Played:
+    def play(
+        self,
+        reel: Reel,
+        looking: Looking,
+        where: Where | None,
+        on_done: Callable[[int], None],
+        go_on: Callable[[], None],
+    ) -> Played:
         """Make a film of a reel.
 
         Args:
@@ -44,6 +51,7 @@ class Playing(FilmWorker):
             looking: what is made of it, and how faces are looked for.
             where: the alert's face; None: nobody is shown.
             on_done: hears, now and then, of how much of its time it is made, ns.
+            go_on: called at each message, at least every few seconds; what it raises ends this worker.
 
         Raises:
             InputError: the worker is gone, was silent for too long, or said what it may not.
@@ -63,8 +71,17 @@ class Playing(FilmWorker):
         self._process.channel.send(order, [reel.descriptor])
         heard = _Heard(order, on_done)
         while heard.played is None:
-            heard.take(self.received())
+            message = self.received()
+            self._go_on(go_on)
+            heard.take(message)
         return heard.played
+
+    def _go_on(self, go_on: Callable[[], None]) -> None:
+        try:
+            go_on()
+        except BaseException:
+            self.kill()
+            raise
 
 
 class _Heard:

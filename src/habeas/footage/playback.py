@@ -147,8 +147,12 @@ def is_there(tx: Tx, keys: KeyStore, row: Playback) -> bool:
     if row.state != State.READY.value or tx.now_ns >= row.ends_at_ns:
         return False
     camera_id = tx.get(Alert, row.alert_id).camera_id
-    free = all(free_of(tx, camera_id, from_ns, until) == ((from_ns, until),) for from_ns, until, _sha256 in row.films)
+    free = all(_is_free(tx, camera_id, from_ns, until_ns) for from_ns, until_ns, _sha256 in row.films)
     return free and tx.now_ns < ends_at_ns(keys, [row.key_id, *row.sources])
+
+
+def _is_free(tx: Tx, camera_id: str, from_ns: int, until_ns: int) -> bool:
+    return free_of(tx, camera_id, from_ns, until_ns) == ((from_ns, until_ns),)
 
 
 def ends_at_ns(keys: KeyStore, key_ids: Collection[str]) -> int:
@@ -200,18 +204,24 @@ def ready_ns(row: Playback) -> int:
     return row.until_ns + SETTLE_NS
 
 
-def begin_keeping(tx: Tx, keys: KeyStore, alert_id: str, sources: Collection[str]) -> Playback | None:
-    """Make the key of a film, which ends no later than its alert or any footage in it; None: nobody wants it any more.
+def begin_keeping(
+    tx: Tx, keys: KeyStore, alert_id: str, sources: Collection[str], films: Sequence[Film]
+) -> Playback | None:
+    """Make the key of a film, which ends no later than its alert or any footage in it.
+
+    None: nobody wants it any more, or it may not be kept: a suspension was meanwhile laid on what it is of.
 
     Args:
         tx: the transaction.
         keys: gets the key.
         alert_id: of which alert.
         sources: keys of the footage that it is made of.
+        films: its parts.
     """
     alert, rows = tx.get(Alert, alert_id), tx.find(Playback, alert_id=alert_id, state=State.MAKING.value)
     ends_ns = min(alert.expires_at_ns, ends_at_ns(keys, [alert.key_id, *sources]))
-    if not rows or not is_open(tx, alert) or ends_ns <= tx.now_ns:
+    free = all(_is_free(tx, film.camera_id, film.from_ns, film.until_ns) for film in films)
+    if not rows or not is_open(tx, alert) or not free or ends_ns <= tx.now_ns:
         return None
     key_id = keys.new(Scope.PLAYBACK, ends_ns)
     return tx.change(rows[0], key_id=key_id, ends_at_ns=ends_ns, sources=tuple(sorted(sources)))
@@ -230,17 +240,21 @@ def note_made(
         found: the alert's face was, and is shown.
         shown_ns: for so long.
         damaged: segments that could not be read.
+
+    Raises:
+        KeyDestroyed: the alert's pictures are gone: nothing is noted.
     """
     for there in tx.find(Playback, alert_id=row.alert_id, state=State.MAKING.value, key_id=row.key_id):
         parts = tuple((film.from_ns, film.until_ns, film.sha256) for film in films)
         changes = {"films": parts, "found": found, "shown_ns": shown_ns, "damaged": damaged}
-        tx.change(there, state=State.READY.value, **changes)
         body = {"alert": row.alert_id, "films": len(films), "found": found}
         hidden = {
             "parts": [[utc(film.from_ns), utc(film.until_ns)] for film in films],
             "playable_until": utc(row.ends_at_ns),
         }
-        tx.entry("alert.playback-made", ACTOR, body, hide(keys, tx.get(Alert, row.alert_id).key_id, hidden))
+        sealed = hide(keys, tx.get(Alert, row.alert_id).key_id, hidden)
+        tx.change(there, state=State.READY.value, **changes)
+        tx.entry("alert.playback-made", ACTOR, body, sealed)
 
 
 def note_failed(tx: Tx, keys: KeyStore, alert_id: str, why: str) -> None:
@@ -255,9 +269,17 @@ def note_failed(tx: Tx, keys: KeyStore, alert_id: str, why: str) -> None:
 def end_lost(tx: Tx, keys: KeyStore) -> None:
     """End films of which some footage is gone, or in which a suspension was meanwhile; their alerts stay."""
     made = tx.find(Playback, state=State.READY.value)
-    lost = [row for row in made if not is_there(tx, keys, row)]
-    gone = forget_playbacks(tx, [row.alert_id for row in lost])
-    for row in lost:
+    _end(tx, keys, [row for row in made if not is_there(tx, keys, row)])
+
+
+def end_damaged(tx: Tx, keys: KeyStore, row: Playback) -> None:
+    """End a film whose file is missing or was changed, unless it was meanwhile made again: whoever asks has it made."""
+    _end(tx, keys, tx.find(Playback, alert_id=row.alert_id, state=State.READY.value, key_id=row.key_id))
+
+
+def _end(tx: Tx, keys: KeyStore, rows: Sequence[Playback]) -> None:
+    gone = forget_playbacks(tx, [row.alert_id for row in rows])
+    for row in rows:
         tx.entry("alert.playback-ended", ACTOR, {"alert": row.alert_id})
     if gone:
         tx.after_commit(lambda: keys.destroy(gone))

@@ -26,6 +26,8 @@ from habeas.store.records import Alert, Camera
 from habeas.types import NS_PER_S
 from habeas.video.masks import Mask
 
+_FOLLOW_HZ: Final = 12.5
+"""At least so often faces are looked for, whatever the camera's rate: less may move between two looks."""
 _CANNOT: Final = "its footage cannot be shown"
 """In place of what a worker says: who reads strangers' video could put a face into its words."""
 
@@ -120,9 +122,9 @@ class Playbacks:
     def _sweep(self) -> None:
         """Remove the films of alerts that nobody judges any more, and stop making one."""
         folders = sorted(self._folder.glob("*"))  # before the rows: a folder is never there before its row
-        with self._means.store.read() as tx:
-            wanted = {row.alert_id for row in tx.find(Playback)}
-        with self._lock:
+        with self._lock:  # before the rows: what is begun after them is not stopped
+            with self._means.store.read() as tx:
+                wanted = {row.alert_id for row in tx.find(Playback)}
             if self._playing is not None and self._making not in wanted:
                 self._playing.kill()
         for folder in folders:
@@ -205,14 +207,29 @@ class Playbacks:
         def tell(done_ns: int) -> None:
             self._done_ns = before_ns + done_ns
 
-        came = playing.play(reel, self._looking(camera, from_ns, until_ns), where, tell)
+        def go_on() -> None:
+            self._check(camera.camera_id, from_ns, until_ns, reel)
+
+        came = playing.play(reel, self._looking(camera, from_ns, until_ns), where, tell, go_on)
         made.films.append(Film(alert.camera_id, from_ns, until_ns, came.data))
         made.sources |= reel.key_ids
         made.found |= came.found
         made.shown_ns += came.shown_ns
 
+    def _check(self, camera_id: str, from_ns: int, until_ns: int, reel: Reel) -> None:
+        """Check that what is in memory may be looked at still: asked at each message of the worker.
+
+        Raises:
+            KeyDestroyed: a suspension binds it, a key of it is gone or over, or the time is in doubt.
+        """
+        means = self._means
+        over = means.time.now_ns() >= playback.ends_at_ns(means.keys, reel.key_ids)
+        if over or means.time.jumped or not self._is_free(camera_id, from_ns, until_ns):
+            raise KeyDestroyed("the footage may not be looked at any more", remedy="it is made of what is left")
+
     def _looking(self, camera: Camera, from_ns: int, until_ns: int) -> Looking:
-        detect = self._detect.model_copy(update={"min_face_px": camera.min_face_px})
+        rate_hz = max(_FOLLOW_HZ, self._detect.rate_hz)
+        detect = self._detect.model_copy(update={"min_face_px": camera.min_face_px, "rate_hz": rate_hz})
         return Looking(camera.camera_id, from_ns, until_ns, detect, tuple(Mask(*box) for box in camera.masks))
 
     def _keep(self, alert: Alert, made: _Made) -> None:
@@ -222,30 +239,36 @@ class Playbacks:
         folder.remove(folder.path)  # what an earlier attempt left
         folder.check_room(self._reserve_bytes)
         with means.store.write() as tx:
-            row = playback.begin_keeping(tx, means.keys, alert.alert_id, made.sources)
+            row = playback.begin_keeping(tx, means.keys, alert.alert_id, made.sources, made.films)
         if row is None:
             return
         for film in made.films:
             put_film(folder, means.keys, film, row.key_id, row.ends_at_ns)
-        with means.store.write() as tx, suppress(KeyDestroyed):
+        with suppress(KeyDestroyed), means.store.write() as tx:
             found, shown_ns, damaged = made.found, made.shown_ns, made.damaged
             playback.note_made(tx, means.keys, row, made.films, found=found, shown_ns=shown_ns, damaged=damaged)
 
     # --- playing ------------------------------------------------------------------------------------------------------
 
     def film(self, alert: Alert, row: Playback, number: int) -> bytes:
-        """Return one part of a film.
+        """Return one part of a film; one that is missing or was changed ends, so that it can be made again.
 
         Raises:
             InputError: there is none of this number, or it was changed.
             KeyDestroyed: it is over.
+            DiskError: the disk or database failed.
         """
         if not 0 <= number < len(row.films):
             raise InputError("there is no such part of this film", remedy="see: habeas footage play --alert ALERT")
         from_ns, until_ns, sha256 = row.films[number]
         window, now_ns = Window(alert.camera_id, from_ns, until_ns), self._means.time.now_ns()
         folder = FootageFolder(self._folder / alert.alert_id)
-        return read_film(folder, self._means.keys, Scope.PLAYBACK, window, sha256, now_ns)
+        try:
+            return read_film(folder, self._means.keys, Scope.PLAYBACK, window, sha256, now_ns)
+        except InputError:
+            with self._means.store.write() as tx:
+                playback.end_damaged(tx, self._means.keys, row)
+            raise
 
 
 def _made(rows: list[Playback]) -> list[Playback]:

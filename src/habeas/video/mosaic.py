@@ -1,13 +1,18 @@
-"""A picture as a coarse mosaic: where something moves and in which colours can be seen, and nobody can be known."""
+"""A picture as a coarse mosaic: where something moves and in which colours can be seen.
+
+A head that fills a tenth of it is two or three cells, of which nobody is known. Of one that fills all of the picture it
+does not promise that: it is a portrait of `CELLS` by some cells, by which somebody who knows the person may know them.
+"""
 
 from typing import Final
 
 import numpy as np
+from PIL import Image
 
 from habeas.types import U8
 
 CELLS: Final = 24
-"""Across the longer side of a picture, whatever its size: a head that fills a tenth of it is two or three of them."""
+"""Across the longer side of a picture, whatever its size."""
 
 
 def mosaic(image_rgb: U8) -> U8:
@@ -21,9 +26,5 @@ def mosaic(image_rgb: U8) -> U8:
     """
     height, width = image_rgb.shape[:2]
     side = -(-max(height, width) // CELLS)
-    tops, lefts = np.arange(0, height, side), np.arange(0, width, side)
-    sums = np.add.reduceat(image_rgb, tops, axis=0, dtype=np.uint32)
-    sums = np.add.reduceat(sums, lefts, axis=1)
-    counts = np.outer(np.diff(np.append(tops, height)), np.diff(np.append(lefts, width)))
-    cells = (sums / counts[:, :, None]).round().astype(np.uint8)
-    return np.asarray(cells.repeat(side, axis=0)[:height].repeat(side, axis=1)[:, :width], np.uint8)
+    cells = np.asarray(Image.fromarray(image_rgb).reduce(side), np.uint8)
+    return cells.repeat(side, axis=1).repeat(side, axis=0)[:height, :width]

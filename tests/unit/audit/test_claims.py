@@ -2,7 +2,7 @@
 
 import hashlib
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -283,9 +283,10 @@ class Story(Book):
         role: str = "operator",
         person: str = "",
         proposed: str = "operator",
+        zones: Sequence[str] = (),
     ) -> None:
         self.add("account.added", "ann", {"account": of, "person": person or of})
-        grant = {"account": of, "grant": "g1", "proposed_by": first, "role": proposed, "zones": []}
+        grant = {"account": of, "grant": "g1", "proposed_by": first, "role": proposed, "zones": list(zones)}
         self.add("role.proposed", first, grant)
         self.add("role.granted", second, {**grant, "role": role, "usable_from": self.at(hours)}, after_s=0)
 
@@ -346,6 +347,15 @@ def over_film(story: Story) -> None:
     story.filmed()
     story.add("alert.playback-ended", "player", ALERT)
     story.filmed(made=False)
+
+
+def zoned(story: Story, zone: str) -> None:
+    """An operator of one zone plays it."""
+    story.grant(of="zed", zones=[zone])
+    story.pad(24 * 60 + 1)
+    story.listed()
+    story.alert()
+    story.filmed("zed")
 
 
 def timeless_film(story: Story) -> None:
@@ -453,6 +463,7 @@ KEPT: list[Change] = [
     ],
     lambda s: [s.listed(), s.alert(), s.filmed(), s.judge(*SAME)],
     lambda s: [s.listed(), s.alert(), s.filmed(), s.add("alert.playback-ended", "player", ALERT), s.filmed()],
+    lambda s: zoned(s, "gate"),
     lambda s: [s.listed(), s.alert(), s.pad(2), s.suspend(back=0), s.filmed(back_s=-1)],
     lambda s: [s.listed(), s.alert(), s.suspend(zones=["hall"]), s.filmed()],
     lambda s: [s.listed(), unopened(s), s.filmed()],
@@ -788,6 +799,11 @@ BROKEN: list[tuple[str, str, Change]] = [
     ("footage of a week", "8.10", lambda s: [footage(s, **{"from": s.at(-168)}), s.approve("abe", "bea"), s.start()]),
     ("footage of tomorrow", "8.10", lambda s: [footage(s, until=s.at(24)), s.approve("abe", "bea"), s.start()]),
     ("a film that an approver plays", "8.22", lambda s: [s.listed(), s.alert(), s.filmed("abe")]),
+    (
+        "a film that an operator of another zone plays",
+        "8.22",
+        lambda s: zoned(s, "hall"),
+    ),
     ("a film that nobody made", "8.22", lambda s: [s.listed(), s.alert(), s.filmed(made=False)]),
     ("a film that is over", "8.22", lambda s: [s.listed(), s.alert(), over_film(s)]),
     ("a film of what is decided", "8.22", lambda s: [s.listed(), s.alert(), s.judge(*SAME), s.filmed()]),

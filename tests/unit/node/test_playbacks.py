@@ -44,12 +44,22 @@ class Projector:
     fails: HabeasError | None = None
     killed: int = 0
     meanwhile: Callable[[], object] = lambda: None
+    afterwards: Callable[[], object] = lambda: None
 
-    def play(self, reel: Reel, looking: Looking, where: Where | None, on_done: Callable[[int], None]) -> Played:
+    def play(
+        self,
+        reel: Reel,
+        looking: Looking,
+        where: Where | None,
+        on_done: Callable[[int], None],
+        go_on: Callable[[], None],
+    ) -> Played:
         assert reel.places
         self.asked.append((looking, where))
         on_done(NS_PER_S)
         self.meanwhile()
+        go_on()
+        self.afterwards()
         if self.fails is not None:
             raise self.fails
         shown_ns = 0 if where is None else 3 * NS_PER_S
@@ -154,6 +164,7 @@ def test_whoever_may_judge_an_alert_plays_the_seconds_around_it(house: House) ->
     assert house.parts() == [(15, 45)]
     ((looking, where),) = house.worker.asked
     assert looking.camera_id == "c1"
+    assert looking.detect.rate_hz == 12.5, "faster than the camera is looked at"
     assert where == Where(alert.captured_at_ns, BOX)
     assert house.play(alert) == b"a film 1"
     told = house.told(alert)
@@ -361,6 +372,86 @@ def test_decided_while_it_is_made_it_is_not_kept(house: House) -> None:
     house.playbacks.end_due()
     assert (list(house.films.rglob("*.habf")), house.place.keys.ids(Scope.PLAYBACK)) == ([], set())
     assert house.entries("alert.playback-made") == []
+
+
+def test_a_film_whose_alert_is_gone_when_it_is_noted_is_not_ready(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alert = house.alert()
+    noted = playback.note_made
+
+    def gone(*args: Any, **what: Any) -> None:
+        house.place.keys.destroy([alert.key_id])
+        noted(*args, **what)
+
+    monkeypatch.setattr(playback, "note_made", gone)
+    assert house.made(alert).state == State.MAKING.value
+    assert house.entries("alert.playback-made") == []
+
+
+def in_suspension(house: House, alert: Alert) -> None:
+    house.place.suspend(names=("c1",), from_ns=alert.captured_at_ns + 8 * NS_PER_S)
+
+
+def without_keys(house: House, _alert: Alert) -> None:
+    house.place.keys.destroy(house.place.keys.ids(Scope.FOOTAGE))
+
+
+def in_doubt(house: House, _alert: Alert) -> None:
+    house.place.clock.jump(HOUR)
+    house.asking.means.time.check()
+
+
+@pytest.mark.rule("T15")
+@pytest.mark.parametrize("ends", [in_suspension, without_keys, in_doubt])
+def test_what_may_not_be_looked_at_any_more_is_looked_at_no_further(
+    house: House, ends: Callable[[House, Alert], None]
+) -> None:
+    alert, reached = house.alert(), list[str]()
+    house.worker.meanwhile = lambda: ends(house, alert)
+    house.worker.afterwards = lambda: reached.append("the end")
+    house.ask(alert)
+    house.playbacks.step()
+    assert (reached, house.now(alert).state, house.entries("alert.playback-made")) == ([], State.MAKING.value, [])
+    assert list(house.films.rglob("*.habf")) == []
+
+
+@pytest.mark.rule("T15")
+def test_a_suspension_after_the_last_message_keeps_it_from_being_kept(house: House) -> None:
+    alert = house.alert()
+    house.worker.afterwards = lambda: in_suspension(house, alert)
+    row = house.made(alert)
+    assert (row.state, row.key_id, list(house.films.rglob("*.habf"))) == (State.MAKING.value, "", [])
+    house.worker = Projector()
+    assert house.made(alert).state == State.READY.value
+    assert house.parts() == [(15, 38)], "and made anew, without it"
+
+
+@pytest.mark.parametrize("harm", ["missing", "changed"])
+def test_a_film_whose_file_is_missing_or_changed_can_be_made_again(house: House, harm: str) -> None:
+    alert = house.alert()
+    row = house.made(alert)
+    (path,) = house.films.rglob("*.habf")
+    if harm == "missing":
+        path.unlink()
+    else:
+        data = path.read_bytes()
+        path.write_bytes(data[: len(data) // 2])
+    with pytest.raises(InputError, match="missing, or was changed"):
+        house.play(alert)
+    assert house.entries("alert.playback-ended") == [{"alert": alert.alert_id}]
+    assert not house.place.keys.has(row.key_id)
+    assert house.made(alert).state == State.READY.value
+    assert house.play(alert) == b"a film 2"
+
+
+def test_what_is_begun_while_films_are_swept_is_not_stopped(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows are read under the lock under which a worker is begun: none can begin between the two."""
+    store, locked = house.place.store, list[bool]()
+    read = store.read
+    monkeypatch.setattr(store, "read", lambda: (locked.append(house.playbacks._lock.locked()), read())[1])
+    house.playbacks._sweep()
+    assert locked == [True]
 
 
 def test_a_worker_that_makes_what_is_over_is_stopped(house: House) -> None:
