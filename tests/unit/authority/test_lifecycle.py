@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
@@ -167,7 +168,7 @@ class Life(RuleBasedStateMachine):
         minor = whom in MINORS
         asked = self.place.asked(
             purpose=Purpose(purpose),
-            people=(person(whom, authorisations.date.fromisoformat(BORN[minor])),),
+            people=(person(whom, date.fromisoformat(BORN[minor])),),
             cameras=tuple(self.place.look(Camera, camera_id=names)) if names else (),
             from_ns=now + ahead,
             until_ns=now + ahead + lasts,
