@@ -305,7 +305,7 @@ def _playback(world: World) -> None:
         alert = tx.get(Alert, alert_id)
         film = Film(alert.camera_id, alert.captured_at_ns - NS_PER_S, alert.captured_at_ns, PICTURES)
         tx.add(Playback(alert_id, "making", film.from_ns, film.until_ns, tx.now_ns))
-        row = playback.begin_keeping(tx, node.keys, alert_id, [])
+        row = playback.begin_keeping(tx, node.keys, alert_id, [], [film])
         assert row is not None
         playback.note_made(tx, node.keys, row, [film], found=True, shown_ns=NS_PER_S, damaged=0)
     put_film(FootageFolder(world.folder / PLAYBACKS / alert_id), node.keys, film, row.key_id, row.ends_at_ns)

@@ -138,7 +138,7 @@ def test_a_tick_on_which_nothing_is_due_returns_no_alert(place: Installation, mo
 def test_what_is_left_out_is_none_only_in_what_is_returned(place: Installation, many: Alert) -> None:
     with place.store.write() as tx:
         (bare,) = tx.find(Alert, without=FACES, alert_id=many.alert_id)
-        assert bare == replace(many, image_sealed=None)
+        assert bare == replace(many, image_sealed=None, place_sealed=None)
         tx.change(bare, sightings=7)
         assert tx.get(Alert, many.alert_id) == replace(many, sightings=7), "the row keeps it"
         with pytest.raises(HabeasError, match="cannot be without"):
