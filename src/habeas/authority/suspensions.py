@@ -213,3 +213,15 @@ def _body(suspension: Suspension) -> dict[str, object]:
         "why": suspension.why,
         "zones": list(suspension.zones),
     }
+
+
+def free_of(tx: Tx, camera_id: str, from_ns: int, until_ns: int) -> tuple[tuple[int, int], ...]:
+    """Return the parts of an interval that no suspension of a camera binds, whether it is there still or not."""
+    camera = tx.get(Camera, camera_id)
+    bound = [(one.from_ns, end_ns(one)) for one in tx.find(Suspension) if covers(one, camera)]
+    return free_parts(bound, from_ns, until_ns)
+
+
+def is_free(tx: Tx, camera_id: str, from_ns: int, until_ns: int) -> bool:
+    """Tell whether no suspension of a camera binds any of an interval."""
+    return free_of(tx, camera_id, from_ns, until_ns) == ((from_ns, until_ns),)

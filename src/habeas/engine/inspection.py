@@ -6,17 +6,17 @@ did to a worker meets no other camera's password. One at a time.
 
 import os
 import socket
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from habeas.engine.channel import Received
 from habeas.engine.messages import InspectCamera, Inspected
+from habeas.engine.once import OneWorker
 from habeas.engine.orders import Timing
 from habeas.engine.relay import Relay, Target
 from habeas.engine.session import open_video, url_through
-from habeas.engine.spawning import PROGRAM, Process, configure_for, spawn
+from habeas.engine.spawning import PROGRAM, Process
 from habeas.errors import InputError
 from habeas.settings import ModelSettings
 from habeas.video.address import CameraAddress
@@ -48,7 +48,7 @@ class StreamReport:
     flaw: str
 
 
-class Inspection:
+class Inspection(OneWorker):
     """Has cameras inspected. Callable from any thread; its owner closes it.
 
     Args:
@@ -59,13 +59,8 @@ class Inspection:
     """
 
     def __init__(self, models: ModelSettings, timing: Timing, relay: Relay, program: Sequence[str] = PROGRAM) -> None:
-        self._models = models
-        self._timing = timing
+        super().__init__(models, timing, program)
         self._relay = relay
-        self._program = program
-        self._turn = threading.Lock()
-        self._process: Process | None = None
-        self._closed = threading.Event()
 
     def inspect(self, address: CameraAddress, timeout_s: float) -> StreamReport:
         """Return what a camera's stream is; one that cannot be reached has a flaw.
@@ -77,24 +72,8 @@ class Inspection:
         Raises:
             HabeasError: no worker can be started.
         """
-        with self._turn:  # the worker is tied to this thread, which stays until it ended
-            process = spawn(configure_for(self._models, "inspect", doors=1), self._timing.message_s, self._program)
-            self._process = process
-            try:
-                process.await_message(0.0 if self._closed.is_set() else self._timing.start_s)
-                _, received = process.hello()
-                with _door_of(received) as door:
-                    return self._through(door, process, address, timeout_s)
-            finally:
-                self._process = None
-                process.kill()
-
-    def close(self) -> None:
-        """End the worker, whatever it does."""
-        self._closed.set()
-        process = self._process
-        if process is not None:
-            process.popen.kill()
+        with self._started(doors=1) as (process, received), _door_of(received) as door:
+            return self._through(door, process, address, timeout_s)
 
     def _through(self, door: socket.socket, process: Process, address: CameraAddress, timeout_s: float) -> StreamReport:
         if address.file is not None:

@@ -3,13 +3,13 @@
 Each file has a sealed worker of its own, without a door or a model, that ends with it. One at a time.
 """
 
-import threading
 from collections.abc import Sequence
 from typing import Final
 
 from habeas.engine.film_messages import FilmMeasured, MeasureFilm
+from habeas.engine.once import OneWorker
 from habeas.engine.orders import Timing
-from habeas.engine.spawning import PROGRAM, Process, configure_for, spawn
+from habeas.engine.spawning import PROGRAM, Process
 from habeas.errors import HabeasError, InputError, SourceError
 from habeas.settings import ModelSettings
 
@@ -22,22 +22,11 @@ _CANNOT: Final = "this file cannot be read as video"
 _REMEDY: Final = "check it in a player, or convert it to H.264 in MP4"
 
 
-class Measurement:
-    """Has files measured. Callable from any thread; its owner closes it.
-
-    Args:
-        models: settings of the workers; no model is loaded.
-        timing: how long the worker is waited for.
-        program: what is run.
-    """
+class Measurement(OneWorker):
+    """Has files measured. Callable from any thread; its owner closes it."""
 
     def __init__(self, models: ModelSettings, timing: Timing | None = None, program: Sequence[str] = PROGRAM) -> None:
-        self._models = models
-        self._timing = timing or Timing()
-        self._program = program
-        self._turn = threading.Lock()
-        self._process: Process | None = None
-        self._closed = threading.Event()
+        super().__init__(models, timing or Timing(), program)
 
     def measure(self, descriptor: int, within_s: float = WITHIN_S) -> int:
         """Return how long a video file is, ns.
@@ -50,23 +39,8 @@ class Measurement:
             SourceError: it is no video, holds no picture, or its worker ended or was silent for too long.
             HabeasError: no worker can be started.
         """
-        with self._turn:  # the worker is tied to this thread, which stays until it ended
-            process = spawn(configure_for(self._models, "inspect", doors=0), self._timing.message_s, self._program)
-            self._process = process
-            try:
-                process.await_message(0.0 if self._closed.is_set() else self._timing.start_s)
-                process.hello()
-                return _asked(process, descriptor, within_s)
-            finally:
-                self._process = None
-                process.kill()
-
-    def close(self) -> None:
-        """End the worker, whatever it does."""
-        self._closed.set()
-        process = self._process
-        if process is not None:
-            process.popen.kill()
+        with self._started(doors=0) as (process, _):
+            return _asked(process, descriptor, within_s)
 
 
 def _asked(process: Process, descriptor: int, within_s: float) -> int:

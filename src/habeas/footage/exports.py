@@ -17,7 +17,7 @@ from habeas.accounts.credentials import new_id
 from habeas.accounts.roles import Actor, Role
 from habeas.audit.parcel import content_of
 from habeas.authority.approvals import approvals_of, approve_object
-from habeas.authority.suspensions import covers, end_ns, free_parts
+from habeas.authority.suspensions import is_free
 from habeas.errors import DiskError, InputError, RuleError
 from habeas.footage.access import LONGEST_NS as ACCESS_NS
 from habeas.footage.access import State as AccessState
@@ -27,7 +27,6 @@ from habeas.footage.showing import sees
 from habeas.keys import KeyStore, Scope, seal
 from habeas.store import Tx
 from habeas.store.footage_records import AccessRequest, Export, Hold
-from habeas.store.records import Camera, Suspension
 from habeas.types import utc
 
 APPROVE: Final = "export"
@@ -179,7 +178,7 @@ def _check_number(tx: Tx, about: str) -> None:
 def _check(asked: Asked, of: _Of) -> None:
     if asked.decision == b"":
         raise InputError("the decision is an empty file", remedy="give the document itself: --decision")
-    if asked.decision is not None and asked.about.startswith("acr-"):
+    if asked.decision is not None and is_for_request(asked.about):
         raise RuleError(
             "an access request gives nobody else's face", rule="export-whole", remedy="leave --decision out"
         )
@@ -205,7 +204,7 @@ def _check_box(box: Box, of: _Of) -> None:
 def _of(tx: Tx, actor: Actor, about: str) -> _Of:
     """Return what an export is of, if this actor may have one made."""
     actor.require_login()
-    if about.startswith("acr-"):
+    if is_for_request(about):
         actor.require(Role.PRIVACY)
         row = tx.get(AccessRequest, about)
         if row.state != AccessState.APPROVED.value:
@@ -293,7 +292,7 @@ def check_suspensions(tx: Tx, keys: KeyStore, row: Export) -> None:
     """
     reports = reports_of(keys, row)
     for name, camera_id, from_ns, until_ns, _sha256 in row.films:
-        bound = free_of(tx, camera_id, from_ns, until_ns) != ((from_ns, until_ns),)
+        bound = not is_free(tx, camera_id, from_ns, until_ns)
         if bound and (row.unredacted or not reports.get(name, {}).get("suspended")):
             raise RuleError(
                 "some of this was captured in a suspension",
@@ -302,11 +301,9 @@ def check_suspensions(tx: Tx, keys: KeyStore, row: Export) -> None:
             )
 
 
-def free_of(tx: Tx, camera_id: str, from_ns: int, until_ns: int) -> tuple[tuple[int, int], ...]:
-    """Return the parts of an interval that no suspension of a camera binds, whether it is there still or not."""
-    camera = tx.get(Camera, camera_id)
-    bound = [(one.from_ns, end_ns(one)) for one in tx.find(Suspension) if covers(one, camera)]
-    return free_parts(bound, from_ns, until_ns)
+def is_for_request(about: str) -> bool:
+    """Tell whether an export is for an access request, and not of a hold, by what it is about."""
+    return about.startswith("acr-")
 
 
 def _in_state(tx: Tx, row: Export, *states: State) -> Export:

@@ -16,8 +16,8 @@ from typing import Final
 
 from habeas.accounts.roles import Actor
 from habeas.audit.hiding import hide
+from habeas.authority.suspensions import is_free
 from habeas.errors import InputError, KeyDestroyed, RuleError
-from habeas.footage.exports import free_of
 from habeas.footage.films import Film
 from habeas.footage.holding import SETTLE_NS, searchable
 from habeas.keys import KeyStore, Scope
@@ -147,12 +147,8 @@ def is_there(tx: Tx, keys: KeyStore, row: Playback) -> bool:
     if row.state != State.READY.value or tx.now_ns >= row.ends_at_ns:
         return False
     camera_id = tx.get(Alert, row.alert_id).camera_id
-    free = all(_is_free(tx, camera_id, from_ns, until_ns) for from_ns, until_ns, _sha256 in row.films)
+    free = all(is_free(tx, camera_id, from_ns, until_ns) for from_ns, until_ns, _sha256 in row.films)
     return free and tx.now_ns < ends_at_ns(keys, [row.key_id, *row.sources])
-
-
-def _is_free(tx: Tx, camera_id: str, from_ns: int, until_ns: int) -> bool:
-    return free_of(tx, camera_id, from_ns, until_ns) == ((from_ns, until_ns),)
 
 
 def ends_at_ns(keys: KeyStore, key_ids: Collection[str]) -> int:
@@ -220,7 +216,7 @@ def begin_keeping(
     """
     alert, rows = tx.get(Alert, alert_id), tx.find(Playback, alert_id=alert_id, state=State.MAKING.value)
     ends_ns = min(alert.expires_at_ns, ends_at_ns(keys, [alert.key_id, *sources]))
-    free = all(_is_free(tx, film.camera_id, film.from_ns, film.until_ns) for film in films)
+    free = all(is_free(tx, film.camera_id, film.from_ns, film.until_ns) for film in films)
     if not rows or not is_open(tx, alert) or not free or ends_ns <= tx.now_ns:
         return None
     key_id = keys.new(Scope.PLAYBACK, ends_ns)

@@ -17,6 +17,7 @@ from habeas.audit.openings import open_entry
 from habeas.audit.parcel import MAX_BYTES, pack
 from habeas.audit.proof import InclusionProof
 from habeas.audit.proving import prove
+from habeas.authority.suspensions import is_free
 from habeas.engine.redacting import Examination, Redacting, Seen
 from habeas.engine.screening import Looking, Reel, reels_of
 from habeas.errors import HabeasError, InputError, KeyDestroyed, SourceError
@@ -243,7 +244,7 @@ class Exporting:
 
     def _stretches(self, row: Export, camera_id: str, damaged: list[str]) -> Iterator[Stretch]:
         """Yield what is preserved of a camera for the hold or request: nothing else is exported."""
-        held = not row.about.startswith("acr-")
+        held = not exports.is_for_request(row.about)
         place = self._held if held else self._copies
         source = Source(FootageFolder(place / row.about), Scope.HOLD if held else Scope.ACCESS)
         window = Window(camera_id, row.from_ns, row.until_ns)
@@ -257,7 +258,7 @@ class Exporting:
     def _shown(self, row: Export, camera_id: str, reel: Reel) -> tuple[int, int] | None:
         """Return from when to when a reel is exported; of a request, only what is around confirmed findings."""
         began_ns, until_ns = max(row.from_ns, reel.places[0].began_ns), min(row.until_ns, reel.until_ns)
-        if row.about.startswith("acr-"):
+        if exports.is_for_request(row.about):
             around = [(one.from_ns - AROUND_NS, one.until_ns + AROUND_NS) for one in self._found(row, camera_id)]
             within = [(first, last) for first, last in around if first < until_ns and began_ns < last]
             if not within:
@@ -270,7 +271,7 @@ class Exporting:
         began_ns, until_ns = shown
         with self._means.store.read() as tx:
             masks = tuple(Mask(*box) for box in tx.get(Camera, camera_id).masks)
-            free = exports.free_of(tx, camera_id, began_ns, until_ns) == ((began_ns, until_ns),)
+            free = is_free(tx, camera_id, began_ns, until_ns)
         looking = Looking(camera_id, began_ns, until_ns, DetectSettings(), masks)
         examination = redacting.examine(reel, looking, _dropped, compared=False)
         boxes = exports.boxes_of(self._means.keys, row)

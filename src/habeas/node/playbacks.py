@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from habeas.authority.suspensions import free_of, is_free
 from habeas.engine.playing import Playing
 from habeas.engine.screening import Looking, Reel, reels_of
 from habeas.errors import HabeasError, InputError, KeyDestroyed, SourceError
 from habeas.footage import playback
 from habeas.footage.copying import Source, found_once
-from habeas.footage.exports import free_of
 from habeas.footage.files import FootageFolder
 from habeas.footage.films import Film, put_film, read_film
 from habeas.footage.reading import Damage, Stretch, Window
@@ -194,7 +194,7 @@ class Playbacks:
         if until_ns <= from_ns:
             return True
         with self._means.store.read() as tx:
-            return free_of(tx, camera_id, from_ns, until_ns) == ((from_ns, until_ns),)
+            return is_free(tx, camera_id, from_ns, until_ns)
 
     def _part(self, alert: Alert, camera: Camera, window: Window, reel: Reel, playing: Playing, made: _Made) -> None:
         from_ns, until_ns = max(window.from_ns, reel.places[0].began_ns), min(window.until_ns, reel.until_ns)
