@@ -17,14 +17,17 @@ import numpy as np
 from habeas.app import App
 from habeas.clock import SystemClock
 from habeas.engine.messages import Counters
+from habeas.engine.playing import Playing
 from habeas.engine.screening import Looking, Screening, reels_of
 from habeas.footage.form import Header, Kind, Record
 from habeas.footage.reading import Stretch
+from habeas.footage.uncovering import Where
 from habeas.measure.dataset import Maker, central_face
 from habeas.measure.heads import cut_out
 from habeas.measure.portraits import PORTRAITS, load_portraits
 from habeas.measure.scenes import Scene, demo_scene, draw_scene, render_frames
 from habeas.models.pull import fetch
+from habeas.node.playbacks import FOLLOW_HZ
 from habeas.node.sweeping import LOOKS_HZ
 from habeas.settings import DetectSettings
 from habeas.types import NS_PER_S, Frame, Probe
@@ -106,6 +109,43 @@ def _searched(app: App, films: Sequence[tuple[Record, ...]]) -> dict[str, object
 def _screened(screening: Screening, reel: object, looking: Looking) -> Iterator[object]:
     with reel:  # type: ignore[attr-defined]
         yield from screening.search(reel, looking)  # type: ignore[arg-type]
+
+
+# --- the film of an alert -----------------------------------------------------------------------------------------------
+
+
+def playback(at_s: float = 8.5) -> dict[str, object]:
+    """Make the film of an alert in the demo's scene at 1080p: what the worker uses, and how much of the head is shown."""
+    app = App()
+    scene = _scene(app)
+    with tempfile.TemporaryDirectory() as folder:
+        parts = _recorded(scene, Path(folder) / "busy.mp4")
+    faces = next(
+        faces for number, (_, faces) in enumerate(render_frames(scene)) if number == round(at_s * scene.rate_hz)
+    )
+    face = max(faces, key=lambda one: (one.visible_fraction, one.eye_distance_px))
+    left, top, right, bottom = (edge / side for edge, side in zip(face.box_xyxy_px, 2 * FULL_HD, strict=True))
+    began_ns = 1_790_000_000 * NS_PER_S
+    where = Where(began_ns + round(at_s * NS_PER_S), (left, top, right, bottom))
+    (reel,) = reels_of(
+        [Stretch(Header("gate", began_ns, began_ns, "footage-1", "s", "h264", FULL_HD, began_ns), parts)]
+    )
+    until_ns = began_ns + round(scene.duration_s * NS_PER_S)
+    looking = Looking("gate", began_ns, until_ns, DetectSettings(rate_hz=FOLLOW_HZ))
+    with Playing(app.settings.models) as worker, reel:
+        loaded_s, began_s = cpu_s(worker.process.pid), time.monotonic()
+        made = worker.play(reel, looking, where, lambda _done_ns: None, lambda: None)
+        wall_s, used_s = time.monotonic() - began_s, cpu_s(worker.process.pid) - loaded_s
+    return {
+        "size_wh": FULL_HD,
+        "video_s": scene.duration_s,
+        "pictures": made.pictures,
+        "cpu_s": round(used_s, 1),
+        "wall_s": round(wall_s, 1),
+        "found": made.found,
+        "shown_s": round(made.shown_ns / NS_PER_S, 1),
+        "bytes": len(made.data),
+    }
 
 
 # --- recording --------------------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """Measure, and write the result with machine and commit: `python bench/run.py NAME... --data DIR`.
 
 Names: open-set, pairs, calibration, canary, sharpness, concert, install, nothing-kept, redaction, rtsp, scale;
-retrospective, recording, access and log, which take no data; log takes --entries. Results go to
+retrospective, recording, playback, access and log, which take no data; log takes --entries. Results go to
 bench/results/NAME.json.
 """
 
@@ -173,6 +173,13 @@ def recording(_data: Path) -> dict[str, object]:
     return recording()
 
 
+def playback(_data: Path) -> dict[str, object]:
+    """The film of an alert in the demo's scene at 1080p: what it takes."""
+    from footage import playback
+
+    return playback()
+
+
 def access(_data: Path) -> dict[str, object]:
     """Access requests of 50 invented people who walk past a camera twice: what is found, and what else is."""
     from access import measure
@@ -211,6 +218,7 @@ BENCHES: dict[str, Callable[[Path], dict[str, object]]] = {
     "scale": scale,
     "retrospective": retrospective,
     "recording": recording,
+    "playback": playback,
     "log": log,
 }
 

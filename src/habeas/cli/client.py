@@ -264,12 +264,9 @@ class Client:
     def _as_somebody(
         self, method: str, path: tuple[str, ...], *, head: Mapping[str, str] | None = None, **more: Any
     ) -> httpx.Response:
-        where, headers = (
-            "/" + "/".join(quote(part, safe="") for part in path),
-            {**self._authorisation(), **(head or {})},
-        )
+        where = "/" + "/".join(quote(part, safe="") for part in path)
         try:
-            return self._ask(method, where, headers, **more)
+            return self._ask(method, where, {**self._authorisation(), **(head or {})}, **more)
         except RuleError as error:
             if error.rule == "not-logged-in" and self._kept is not None:
                 self.logins.forget(self._kept.name)  # ended: idle, or at its limit

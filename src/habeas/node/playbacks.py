@@ -26,7 +26,7 @@ from habeas.store.records import Alert, Camera
 from habeas.types import NS_PER_S
 from habeas.video.masks import Mask
 
-_FOLLOW_HZ: Final = 12.5
+FOLLOW_HZ: Final = 12.5
 """At least so often faces are looked for, whatever the camera's rate: less may move between two looks."""
 _CANNOT: Final = "its footage cannot be shown"
 """In place of what a worker says: who reads strangers' video could put a face into its words."""
@@ -228,7 +228,7 @@ class Playbacks:
             raise KeyDestroyed("the footage may not be looked at any more", remedy="it is made of what is left")
 
     def _looking(self, camera: Camera, from_ns: int, until_ns: int) -> Looking:
-        rate_hz = max(_FOLLOW_HZ, self._detect.rate_hz)
+        rate_hz = max(FOLLOW_HZ, self._detect.rate_hz)
         detect = self._detect.model_copy(update={"min_face_px": camera.min_face_px, "rate_hz": rate_hz})
         return Looking(camera.camera_id, from_ns, until_ns, detect, tuple(Mask(*box) for box in camera.masks))
 
