@@ -115,7 +115,7 @@ def _screened(screening: Screening, reel: object, looking: Looking) -> Iterator[
 
 
 def playback(at_s: float = 8.5) -> dict[str, object]:
-    """Make the film of an alert in the demo's scene at 1080p: what the worker uses, and how much of the head is shown."""
+    """Make the film of an alert in the demo's scene at 1080p: what the worker uses, and how long a head is shown."""
     app = App()
     scene = _scene(app)
     with tempfile.TemporaryDirectory() as folder:
