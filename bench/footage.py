@@ -111,7 +111,7 @@ def _screened(screening: Screening, reel: object, looking: Looking) -> Iterator[
         yield from screening.search(reel, looking)  # type: ignore[arg-type]
 
 
-# --- the film of an alert -----------------------------------------------------------------------------------------------
+# --- the film of an alert --------------------------------------------------------------------------------------------
 
 
 def playback(at_s: float = 8.5) -> dict[str, object]:
