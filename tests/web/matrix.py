@@ -69,6 +69,7 @@ def expected(row: Row, case: Case, who: Who) -> frozenset[str]:
 def _one(
     world: World, client: httpx.Client, row: Row, case: Case, who: Who, report: Report, marks: dict[str, bytes]
 ) -> None:
+    world.put_back_films()
     if case.given is not None:
         with world.node.store.write() as tx:
             case.given(world, tx, who)

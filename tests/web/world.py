@@ -1,7 +1,7 @@
 """One installation with a node that runs, an account for every kind of caller, and an object in every state.
 
 What is sealed carries marks, so that a leak is seen. After a call that had an effect `restore` brings the database
-back; keys are not destroyed meanwhile (`KeptKeys`): destruction has tests of its own.
+back; keys are not destroyed meanwhile (`KeptKeys`), and films are written again: destruction has tests of its own.
 """
 
 import base64
@@ -25,6 +25,7 @@ from habeas.accounts.credentials import digest
 from habeas.accounts.people import account_named
 from habeas.accounts.roles import Actor, Role
 from habeas.accounts.throttle import Throttle
+from habeas.footage.files import EXPORTS, PLAYBACKS
 from habeas.keys import KeyStore, MasterKey
 from habeas.node.node import Node
 from habeas.node.refusals import Refusals
@@ -118,6 +119,7 @@ class World:
     base: dict[str, str] = field(default_factory=dict)
     base_entries: int = 0
     _saved: sqlite3.Connection | None = None
+    _films: dict[Path, bytes] = field(default_factory=dict)
 
     def account_id(self, name: str) -> str:
         with self.node.store.read() as tx:
@@ -158,6 +160,8 @@ class World:
         with sqlite_closing(self._connect()) as now:
             now.backup(self._saved)
         self.base, self.base_entries = self.digests(), self.entry_count()
+        films = (path for name in (EXPORTS, PLAYBACKS) for path in (self.folder / name).rglob("*") if path.is_file())
+        self._films = {path: path.read_bytes() for path in films}
 
     def doubt_log(self, why: str) -> None:
         """Let the log be in doubt, or no more."""
@@ -170,6 +174,13 @@ class World:
             now.execute("PRAGMA synchronous=OFF")
             self._saved.backup(now)
         self.base |= self._keys()  # a new key stays
+
+    def put_back_films(self) -> None:
+        """Write the films again that the running node removed when a call had ended what they are of."""
+        for path, data in self._films.items():
+            if not path.exists():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(data)
 
     def forget_refusals(self) -> None:
         """Nobody was refused before: the next refusal is an entry at once, and no login waits."""
