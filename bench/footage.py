@@ -36,8 +36,8 @@ from habeas.video.masks import Mask
 from habeas.video.remux import remux_file
 
 FULL_HD = (1920, 1080)
-EMPTY_S = 10.0
-"""Of an empty street, again and again after the demo's 20 s: somebody is in it 20 % of the time."""
+EMPTY_S = 80.0
+"""Of an empty street after the demo's 20 s, its tree and its light moving: somebody is in it 20 % of the time."""
 RECORDED_S = 40.0
 BIT_RATE = 4_000_000
 
@@ -66,11 +66,10 @@ def retrospective() -> dict[str, object]:
     with tempfile.TemporaryDirectory() as folder:
         busy = _recorded(scene, Path(folder) / "busy.mp4")
         empty = _recorded(dataclasses.replace(scene, walks=(), duration_s=EMPTY_S), Path(folder) / "empty.mp4")
-    calm = [busy, *[empty] * round(4 * scene.duration_s / EMPTY_S)]
     return {
         "size_wh": FULL_HD,
         "busy": _searched(app, [busy]),
-        "a_fifth_of_the_time": _searched(app, calm),
+        "a_fifth_of_the_time": _searched(app, [busy, empty]),
     }
 
 

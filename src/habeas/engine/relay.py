@@ -26,6 +26,9 @@ from habeas.video.edge import Flaws
 
 _CHUNK_BYTES: Final = 64 * 1024
 _BUFFER_BYTES: Final = 256 * 1024
+_REST_S: Final = 0.02
+"""After what was less than a chunk: cameras send a picture in dozens of small writes, and waking up for each is what a
+relay costs."""
 _CONNECT_S: Final = 5.0
 _FLUSH_S: Final = 1.0
 _STOP_S: Final = 10.0
@@ -292,8 +295,8 @@ async def _join(count: Count, worker: _Side, camera: _Side) -> None:
         count.from_camera_bytes += amount
 
     ways = {
-        asyncio.ensure_future(_copy(worker[0], camera[1], sent)),
-        asyncio.ensure_future(_copy(camera[0], worker[1], received)),
+        asyncio.ensure_future(_copy(worker, camera[1], sent)),
+        asyncio.ensure_future(_copy(camera, worker[1], received)),
     }
     try:
         await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
@@ -305,14 +308,22 @@ async def _join(count: Count, worker: _Side, camera: _Side) -> None:
         await asyncio.gather(*ways, return_exceptions=True)
 
 
-async def _copy(source: asyncio.StreamReader, sink: asyncio.StreamWriter, counted: Callable[[int], None]) -> None:
-    """Copy until one side ends."""
+async def _copy(source: _Side, sink: asyncio.StreamWriter, counted: Callable[[int], None]) -> None:
+    """Copy until one side ends. What comes during a rest waits in the kernel, which wakes nobody up for it."""
+    reader, transport = source[0], source[1].transport
+    assert isinstance(transport, asyncio.Transport)
     sink.transport.set_write_buffer_limits(high=_BUFFER_BYTES)
     with suppress(OSError):
-        while chunk := await source.read(_CHUNK_BYTES):
+        while chunk := await reader.read(_CHUNK_BYTES):
+            rests = len(chunk) < _CHUNK_BYTES
+            if rests:  # all that had come, so the reader has not paused it, and does not while it rests
+                transport.pause_reading()
             counted(len(chunk))
             sink.write(chunk)
             await sink.drain()
+            if rests:
+                await asyncio.sleep(_REST_S)
+                transport.resume_reading()
 
 
 async def _end(side: asyncio.StreamWriter) -> None:

@@ -189,6 +189,30 @@ def test_a_flood_waits_until_it_is_read(relay: Relay, door: socket.socket) -> No
             flood.over.set()
 
 
+def drip(_request: bytes, connection: socket.socket) -> bytes:
+    """A picture as cameras send it: in many small writes."""
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    for _ in range(200):
+        connection.sendall(b"drop")
+        PAUSE.wait(0.001)
+    return b""
+
+
+def test_many_small_writes_arrive_whole_in_few_reads(relay: Relay, door: socket.socket) -> None:
+    with ScriptedServer(drip) as camera:
+        count = relay.serve(door, Target(camera_at(camera.port)))
+        with enter(door) as worker:
+            began_s, reads, got = time.monotonic(), 0, b""
+            worker.sendall(b"?")
+            while len(got) < 200 * len(b"drop"):
+                got += worker.recv(65536)
+                reads += 1
+            rests = (time.monotonic() - began_s) / 0.02
+            assert got == b"drop" * 200
+            assert reads <= rests + 2
+            assert count.from_camera_bytes == len(got)
+
+
 def test_a_worker_that_leaves_leaves_the_camera(relay: Relay, door: socket.socket) -> None:
     left = threading.Event()
 
