@@ -18,9 +18,26 @@ from habeas.types import U8, Frame
 from habeas.video import ArrayPicture
 
 ROOT = Path(__file__).resolve().parents[1]
+_MOST_WORKERS = 4
 
 hypothesis_settings.register_profile("unhurried", deadline=None)  # no test asserts speed, on whatever machine it runs
 hypothesis_settings.load_profile("unhurried")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Return how many workers run tests: one more than processors, since tests wait; each takes up to 1.5 GB."""
+    return min(_MOST_WORKERS, len(os.sched_getaffinity(0)) + 1)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that are given the most time: whichever came last would run alone."""
+    longest: dict[Path, float] = {}
+    for item in items:
+        marks = [float(mark.args[0]) for mark in item.iter_markers("timeout")]
+        longest[item.path] = max(longest.get(item.path, 0.0), *marks, 0.0)
+    items.sort(key=lambda item: -longest[item.path])
 
 
 @pytest.fixture(scope="session")

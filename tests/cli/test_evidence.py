@@ -10,7 +10,7 @@ import pytest
 from tests.cli.nodes import RunningNode, Said
 
 pytestmark = pytest.mark.timeout(300)
-_SOON_S = 30
+_SOON_S = 90
 
 
 def add(node: RunningNode, path: Path, when: str = "-1h", who: str = "rita") -> Said:
