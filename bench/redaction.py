@@ -106,6 +106,10 @@ def stretch_of(path: Path) -> Stretch:
 # --- redacting --------------------------------------------------------------------------------------------------------
 
 
+def _unheard(_done_ns: int) -> None:
+    """Take how far it is."""
+
+
 def redacted(
     app: App, path: Path, out: Path, is_kept: Callable[[Seen, list[F32]], bool]
 ) -> tuple[Examination, frozenset[int], Redacted]:
@@ -114,13 +118,13 @@ def redacted(
     with Redacting(app.settings.models, Timing(silence_s=60)) as worker:
         (reel,) = reels_of([stretch_of(path)])
         with reel:
-            there = worker.examine(reel, LOOKING, probes.append, compared=True)
+            there = worker.examine(reel, LOOKING, probes.append, _unheard, compared=True)
         sims = {}
         for probe in probes:
             sims.setdefault(probe.track_id, []).append(probe.templates.vectors[0].copy())
         keep = frozenset(track for track, vectors in sims.items() if is_kept(there.tracks[track], vectors))
         with out.open("wb") as file:
-            done = worker.paint(there, Wish(keep), file.write)
+            done = worker.paint(there, Wish(keep), file.write, _unheard)
     return there, keep, done
 
 

@@ -39,6 +39,7 @@ EXPORT = {
     "failure": None,
     "ends": "2026-05-21T10:00:00Z",
     "done_s": 0,
+    "of_s": 60.0,
 }
 
 

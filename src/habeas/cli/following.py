@@ -40,7 +40,8 @@ def follow(
     """
     if told["state"] != while_state or not (asked or (asked is None and not client.as_json)):
         return told
-    total = round(told["of_s"]) if "of_s" in told else None
+    of_s = told.get("of_s")
+    total = None if of_s is None else round(of_s)
     try:
         with bar(what, total) as progress:
             while told["state"] == while_state:

@@ -47,8 +47,8 @@ _COMPARED_PX: Final = 16.0
 MAX_DOUBTS: Final = 2000
 """More are counted, and not told."""
 _GAP_NS: Final = NS_PER_S
-Turn = Callable[[], None]
-"""Called between two pictures, so that the node hears that the worker lives."""
+Turn = Callable[[int], None]
+"""Called between two pictures with how much of the footage's time is done, ns: the node hears it now and then."""
 
 
 def looks_at(size_wh: tuple[int, int]) -> tuple[Look, Look]:
@@ -148,7 +148,7 @@ def examine(
     if order.compared:
         for probe in _probes(examined, watched.faces, templater, clock):
             channel.send(probe_made(order.camera_id, order.request_id, probe))
-            turn()
+            turn((order.until_ns - order.from_ns) // 2)
     _tell(channel, order, examined, watched)
     return examined
 
@@ -163,7 +163,7 @@ def _watch(examined: Examined, watched: _Watched, detector: Detector, clock: Clo
         gate = MotionGate()
         for frame in film.frames():
             watched.add(frame, seen_in(frame, detector), cut=gate.look(frame.luma).cut)
-            turn()
+            turn((frame.captured_at_ns - examined.order.from_ns) // 2)
     if not watched.times_ns:
         raise InputError("nothing of it can be read", remedy="see: habeas footage list")
     return film.flaws

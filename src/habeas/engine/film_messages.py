@@ -117,3 +117,16 @@ class FilmMeasured(Message):
     request_id: Count
     lasts_ns: Count
     flaw: Text
+
+
+class FilmTurned(Message):
+    """How far an order about footage is, about once a second.
+
+    Args:
+        request_id: of the order.
+        done_ns: of the footage's time: it is gone through more than once, and each time counts its share.
+    """
+
+    TYPE = 52
+    request_id: Count
+    done_ns: Count

@@ -1,8 +1,8 @@
 """A worker that goes through recorded footage: what is found in it is told as of a camera, and kept nowhere."""
 
 from habeas.engine.channel import Channel, Received
-from habeas.engine.examining import SEEN_SCORE, Examined, examine
-from habeas.engine.film_messages import SearchFilm
+from habeas.engine.examining import SEEN_SCORE, Examined, Turn, examine
+from habeas.engine.film_messages import FilmTurned, SearchFilm
 from habeas.engine.messages import CameraEnded, Counters, Heartbeat, Shutdown
 from habeas.engine.mosaicking import play
 from habeas.engine.painting import paint
@@ -48,7 +48,6 @@ class _Redaction:
         self._detector = Detector(pack.detector, SEEN_SCORE)
         self._templater = templater
         self._clock = clock
-        self._told_ns = clock.monotonic_ns()
         self._examined: Examined | None = None
 
     def examine(self, order: ExamineFilm, descriptor: int) -> None:
@@ -56,20 +55,27 @@ class _Redaction:
             self._examined.close()
             self._examined = None
         self._examined = examine(
-            self._channel, order, descriptor, self._detector, self._templater, self._clock, self._turn
+            self._channel, order, descriptor, self._detector, self._templater, self._clock, self._turn(order.request_id)
         )
 
     def paint(self, order: PaintFilm) -> None:
-        paint(self._channel, order, self._examined, self._detector, self._clock, self._turn)
+        paint(self._channel, order, self._examined, self._detector, self._clock, self._turn(order.request_id))
 
     def play(self, order: PlayFilm, descriptor: int) -> None:
-        play(self._channel, order, descriptor, self._detector, self._clock, self._turn)
+        play(self._channel, order, descriptor, self._detector, self._clock, self._turn(order.request_id))
 
-    def _turn(self) -> None:
-        now_ns = self._clock.monotonic_ns()
-        if now_ns - self._told_ns >= NS_PER_S:
-            self._told_ns = now_ns
-            self._channel.send(Heartbeat())
+    def _turn(self, request_id: int) -> Turn:
+        """Return what tells, at once and then every second, how far an order is: this worker lives."""
+        told_ns = self._clock.monotonic_ns() - NS_PER_S
+
+        def turn(done_ns: int) -> None:
+            nonlocal told_ns
+            now_ns = self._clock.monotonic_ns()
+            if now_ns - told_ns >= NS_PER_S:
+                told_ns = now_ns
+                self._channel.send(FilmTurned(request_id=request_id, done_ns=done_ns))
+
+        return turn
 
 
 class _Search:

@@ -7,14 +7,14 @@ kept but boxes.
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
 
 from habeas.engine.channel import Channel
-from habeas.engine.examining import MIN_FACE_PX
-from habeas.engine.play_messages import FilmPlayed, FilmTurned, PlayFilm
+from habeas.engine.examining import MIN_FACE_PX, Turn
+from habeas.engine.play_messages import FilmPlayed, PlayFilm
 from habeas.engine.redact_messages import MAX_PICTURES, MAX_PIECE_BYTES, MAX_RESULT_BYTES, FilmBytes
 from habeas.errors import InputError, SourceError
 from habeas.faces import Detector, Look
@@ -30,7 +30,6 @@ from habeas.video.sampling import StreamPlan, plan_stream, regions
 _REMEDY: Final = "give less of it at once"
 _AGAIN_PX: Final = 256
 """Longer side of the detector's picture of what is looked at once more: the face in it is about 90 px high."""
-Turn = Callable[[], None]
 
 
 def play(channel: Channel, order: PlayFilm, descriptor: int, detector: Detector, clock: Clock, turn: Turn) -> None:
@@ -42,10 +41,10 @@ def play(channel: Channel, order: PlayFilm, descriptor: int, detector: Detector,
         descriptor: of the footage; owned.
         detector: that takes for a face what hardly is one.
         clock: for the footage.
-        turn: called between two pictures.
+        turn: called between two pictures: each of two times counts half.
     """
     try:
-        made = _Mosaicking(channel, order, descriptor, detector, clock, turn).run()
+        made = _Mosaicking(order, descriptor, detector, clock, turn).run()
     except (InputError, SourceError) as error:
         channel.send(_played(order, refusal=error.message))
         return
@@ -81,16 +80,12 @@ def _played(
 class _Mosaicking:
     """Makes one film."""
 
-    def __init__(
-        self, channel: Channel, order: PlayFilm, descriptor: int, detector: Detector, clock: Clock, turn: Turn
-    ) -> None:
-        self._channel = channel
+    def __init__(self, order: PlayFilm, descriptor: int, detector: Detector, clock: Clock, turn: Turn) -> None:
         self._order = order
         self._descriptor = descriptor
         self._detector = detector
         self._clock = clock
         self._turn = turn
-        self._told_ns = 0
         self._size_wh = (0, 0)
         self._shut_until_ns = 0
 
@@ -118,16 +113,9 @@ class _Mosaicking:
                     raise InputError(f"it has more than {MAX_PICTURES} pictures", remedy=_REMEDY)
                 self._size_wh, count = frame.size_wh, count + 1
                 yield frame
-                self._turn()
-                self._tell((share * (order.until_ns - order.from_ns) + frame.captured_at_ns - order.from_ns) // 2)
+                self._turn((share * (order.until_ns - order.from_ns) + frame.captured_at_ns - order.from_ns) // 2)
         if not count:
             raise InputError("nothing of it can be read", remedy="see: habeas footage list")
-
-    def _tell(self, done_ns: int) -> None:
-        now_ns = self._clock.monotonic_ns()
-        if now_ns - self._told_ns >= NS_PER_S:
-            self._told_ns = now_ns
-            self._channel.send(FilmTurned(request_id=self._order.request_id, done_ns=done_ns))
 
     def _every_ns(self) -> int:
         return round(NS_PER_S / self._order.detect.rate_hz)

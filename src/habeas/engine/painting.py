@@ -106,6 +106,8 @@ class _Painter:
         self._detector = detector
         self._clock = clock
         self._turn = turn
+        self._passes = 0
+        """How often the film was gone through."""
 
     def run(self) -> _Result:
         """Make it, look at it, and make it again where a face is seen."""
@@ -129,7 +131,8 @@ class _Painter:
                 writer.add(painted(frame.image_rgb, made.shapes.of(picture).boxes_xyxy_px), at_ns)
                 if writer.size_bytes > MAX_RESULT_BYTES:
                     raise InputError("the result is too long", remedy=_REMEDY)
-                self._turn()
+                self._tell(picture)
+        self._passes += 1
         return writer.finish()
 
     def _seen_in(self, data: bytes) -> Iterator[tuple[F32, F32]]:
@@ -137,8 +140,15 @@ class _Painter:
         with video_of("the result", data, self._clock) as video:
             for frame in video.frames():
                 faces = seen_in(frame, self._detector)
-                count += 1
                 yield faces.boxes_xyxy_px, faces.scores
-                self._turn()
+                self._tell(count)
+                count += 1
+        self._passes += 1
         if count != len(self._examined.followed.timeline):
             raise InputError("the result has not as many pictures as the film", remedy="report this")
+
+    def _tell(self, picture: int) -> None:
+        """Tell how far it is: examining was half of it, the first film and the look at it are the rest."""
+        order, pictures = self._examined.order, len(self._examined.followed.timeline)
+        share = min(1.0, (self._passes + picture / pictures) / 2)
+        self._turn(round((order.until_ns - order.from_ns) * (1 + share) / 2))

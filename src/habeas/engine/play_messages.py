@@ -30,19 +30,6 @@ class PlayFilm(FilmOrder):
         return None if self.box is None else Where(self.at_ns, self.box)
 
 
-class FilmTurned(Message):
-    """How far an order to play is; now and then.
-
-    Args:
-        request_id: of the order.
-        done_ns: of the footage's time: it is gone through twice, and each counts half.
-    """
-
-    TYPE = 52
-    request_id: Count
-    done_ns: Count
-
-
 class FilmPlayed(Message):
     """The last message about an order to play; the film came before, as `FilmBytes`.
 

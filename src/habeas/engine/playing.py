@@ -7,9 +7,10 @@ video. What it can check is that counts and sizes fit what it handed over.
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from habeas.engine.film_messages import FilmTurned
 from habeas.engine.film_worker import REMEDY, FilmWorker
 from habeas.engine.messages import Heartbeat, Message
-from habeas.engine.play_messages import FilmPlayed, FilmTurned, PlayFilm
+from habeas.engine.play_messages import FilmPlayed, PlayFilm
 from habeas.engine.redact_messages import MAX_RESULT_BYTES, FilmBytes
 from habeas.engine.screening import Looking, Reel
 from habeas.errors import InputError, SourceError

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from habeas.engine.film_messages import FilmTurned
 from habeas.engine.film_worker import REMEDY, FilmWorker
 from habeas.engine.messages import CameraFlaw, Heartbeat, Message, ProbeMade
 from habeas.engine.orders import Timing
@@ -146,7 +147,13 @@ class Redacting(FilmWorker):
         super().__init__(models, timing or Timing(silence_s=_SILENCE_S), program)
 
     def examine(
-        self, reel: Reel, looking: Looking, on_probe: Callable[[Probe], None], *, compared: bool
+        self,
+        reel: Reel,
+        looking: Looking,
+        on_probe: Callable[[Probe], None],
+        on_done: Callable[[int], None],
+        *,
+        compared: bool,
     ) -> Examination:
         """Find every face in a reel.
 
@@ -154,6 +161,7 @@ class Redacting(FilmWorker):
             reel: the footage.
             looking: what is looked at of it; how faces are looked for is the worker's business.
             on_probe: hears what is to be compared: each track's best pictures, at most three, and drops them soon.
+            on_done: hears now and then how much of the reel's time is done, ns: half of it, until it is painted.
             compared: false for what was captured in a suspension: no template is made.
 
         Raises:
@@ -172,16 +180,23 @@ class Redacting(FilmWorker):
         self._process.channel.send(order, [reel.descriptor])
         heard = _HeardOfFaces(order, looking, self.model_id, on_probe)
         while heard.examination is None:
-            heard.take(self.received())
+            heard.take(self._next(order.request_id, looking, on_done))
         return heard.examination
 
-    def paint(self, examination: Examination, wish: Wish, on_piece: Callable[[bytes], None]) -> Redacted:
+    def paint(
+        self,
+        examination: Examination,
+        wish: Wish,
+        on_piece: Callable[[bytes], None],
+        on_done: Callable[[int], None],
+    ) -> Redacted:
         """Make everybody unrecognisable but whom to spare.
 
         Args:
             examination: the last one.
             wish: who is spared, and what a person added.
             on_piece: takes the film, MP4, piece by piece; it is whole once this returns.
+            on_done: as in `examine`: the other half.
 
         Raises:
             InputError: a track is to be kept that there is not; or as `examine`.
@@ -199,8 +214,15 @@ class Redacting(FilmWorker):
         self._process.channel.send(order)
         heard = _HeardOfFilm(order, examination, wish, on_piece)
         while heard.redacted is None:
-            heard.take(self.received())
+            heard.take(self._next(order.request_id, examination.looking, on_done))
         return heard.redacted
+
+    def _next(self, request_id: int, looking: Looking, on_done: Callable[[int], None]) -> Message:
+        """Return the next message that says more than how far it is."""
+        while isinstance(message := self.received(), FilmTurned):
+            _check_order(message.request_id == request_id)
+            on_done(min(message.done_ns, looking.until_ns - looking.from_ns))
+        return message
 
 
 class _Doubts:

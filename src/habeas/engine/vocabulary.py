@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from habeas.engine.film_messages import FilmMeasured, MeasureFilm, SearchFilm
+from habeas.engine.film_messages import FilmMeasured, FilmTurned, MeasureFilm, SearchFilm
 from habeas.engine.messages import (
     CameraEnded,
     CameraFlaw,
@@ -26,7 +26,7 @@ from habeas.engine.messages import (
     StopCamera,
     TrackEnded,
 )
-from habeas.engine.play_messages import FilmPlayed, FilmTurned, PlayFilm
+from habeas.engine.play_messages import FilmPlayed, PlayFilm
 from habeas.engine.redact_messages import (
     DoubtFound,
     ExamineFilm,

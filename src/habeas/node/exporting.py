@@ -88,13 +88,13 @@ class Exporting:
         self._redacting: Redacting | None = None
         self._making = ""
         """Which export the worker is busy with."""
-        self._now: dict[str, int] = {}
+        self._now_ns: dict[str, int] = {}
         self._packing = threading.Lock()
         """Held while films are packed: their bytes lie in memory, and then once more."""
 
     def progress(self, export_id: str) -> int:
         """Return how many seconds of an export's footage are redacted."""
-        return self._now.get(export_id, 0)
+        return self._now_ns.get(export_id, 0) // NS_PER_S
 
     def stop(self) -> None:
         """Stop soon, from any thread: what was not made whole is made anew after a restart."""
@@ -186,7 +186,7 @@ class Exporting:
                 self._note_failed(row, error)
             return
         finally:
-            self._now.pop(row.export_id, None)
+            self._now_ns.pop(row.export_id, None)
         with self._means.store.write() as tx:
             exports.note_made(tx, self._means.keys, row.export_id, films, reports, damaged)
 
@@ -273,14 +273,19 @@ class Exporting:
             masks = tuple(Mask(*box) for box in tx.get(Camera, camera_id).masks)
             free = is_free(tx, camera_id, began_ns, until_ns)
         looking = Looking(camera_id, began_ns, until_ns, DetectSettings(), masks)
-        examination = redacting.examine(reel, looking, _dropped, compared=False)
+        before_ns = self._now_ns.get(row.export_id, 0)
+
+        def tell(done_ns: int) -> None:
+            self._now_ns[row.export_id] = before_ns + done_ns
+
+        examination = redacting.examine(reel, looking, _dropped, tell, compared=False)
         boxes = exports.boxes_of(self._means.keys, row)
         found = self._found(row, camera_id) if free else []
         by_hand = tuple(box.by_hand() for box in boxes if box.camera_id == camera_id)
         check_spared(examination, by_hand)
         pieces: list[bytes] = []
-        redacted = redacting.paint(examination, Wish(kept_tracks(examination, found), by_hand), pieces.append)
-        self._now[row.export_id] = self._now.get(row.export_id, 0) + (until_ns - began_ns) // NS_PER_S
+        redacted = redacting.paint(examination, Wish(kept_tracks(examination, found), by_hand), pieces.append, tell)
+        tell(until_ns - began_ns)
         report = {**redacted.as_json(examination), "suspended": not free}
         return Film(camera_id, began_ns, until_ns, b"".join(pieces)), report
 

@@ -9,7 +9,7 @@ from habeas.footage import exports
 from habeas.footage.exports import Asked, Box, State
 from habeas.node.node import Node
 from habeas.store.footage_records import Export
-from habeas.types import utc
+from habeas.types import seconds, utc
 from habeas.web.bodies import ApproveBody, BoxBody, BoxesBody, ExportBody, FetchBody, RecipientBody, decoded
 from habeas.web.calls import Caller
 from habeas.web.strict import StrictRoute
@@ -38,7 +38,9 @@ def _box(body: BoxBody) -> Box:
 
 
 def _told(node: Node, row: Export) -> dict[str, object]:
-    return {**exports.summary(row), "done_s": node.footage.exporting.progress(row.export_id)}
+    """Say what everybody may know of an export, and how far it is; of a request only what was found is redacted."""
+    of_s = None if exports.is_for_request(row.about) else seconds(len(row.cameras) * (row.until_ns - row.from_ns))
+    return {**exports.summary(row), "done_s": node.footage.exporting.progress(row.export_id), "of_s": of_s}
 
 
 @routes.get("/exports")

@@ -25,9 +25,10 @@ from tests.unit.engine.test_redacting import (
 
 from habeas.app import App
 from habeas.engine.examining import SEEN_SCORE
+from habeas.engine.film_messages import FilmTurned
 from habeas.engine.messages import Message
 from habeas.engine.orders import Timing
-from habeas.engine.play_messages import FilmPlayed, FilmTurned, PlayFilm
+from habeas.engine.play_messages import FilmPlayed, PlayFilm
 from habeas.engine.playing import Played, Playing, _Heard
 from habeas.engine.redact_messages import FilmBytes, FilmDone
 from habeas.engine.screening import Looking, reels_of

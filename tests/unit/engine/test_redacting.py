@@ -127,13 +127,21 @@ def examined(
 ) -> Examination:
     header = Header("gate", BEGAN_NS, BEGAN_NS, "footage-1", "s", "h264", SIZE_WH, BEGAN_NS)
     (reel,) = reels_of([Stretch(header, (Record(Kind.PART, BEGAN_NS, NS_PER_S, data),))])
+    dones: list[int] = []
     with reel:
-        return worker.examine(reel, looking, probes.append, compared=compared)
+        there = worker.examine(reel, looking, probes.append, dones.append, compared=compared)
+    assert dones
+    assert 0 <= dones[0] <= dones[-1] <= (looking.until_ns - looking.from_ns) // 2
+    return there
 
 
 def painted(worker: Redacting, there: Examination, wish: Wish) -> tuple[Redacted, bytes]:
     pieces: list[bytes] = []
-    done = worker.paint(there, wish, pieces.append)
+    dones: list[int] = []
+    done = worker.paint(there, wish, pieces.append, dones.append)
+    lasts_ns = there.looking.until_ns - there.looking.from_ns
+    assert lasts_ns // 2 <= dones[0] <= dones[-1] <= lasts_ns
+    assert sorted(dones) == dones
     assert all(0 < len(piece) <= MAX_PIECE_BYTES for piece in pieces)
     return done, b"".join(pieces)
 
@@ -236,12 +244,14 @@ def test_a_face_that_the_plan_leaves_out_is_seen_in_the_result_and_painted(app: 
         compared=False,
     )
     nobody_seen = Examined(order, descriptor, follow(timeline, no_sightings()))
-    turns: list[None] = []
-    result = _Painter(nobody_seen, Wish(), app.detector(SEEN_SCORE), app.clock, lambda: turns.append(None)).run()
+    turns: list[int] = []
+    result = _Painter(nobody_seen, Wish(), app.detector(SEEN_SCORE), app.clock, turns.append).run()
     nobody_seen.close()
     assert result.counts[0] > len(times_ns)
     assert result.counts[-1] == 0
-    assert turns
+    assert len(turns) == 2 * len(times_ns) * len(result.counts), "each picture of each film is told"
+    assert sorted(turns) == turns, "making it again takes nothing back"
+    assert turns[-1] == LOOKING.until_ns - BEGAN_NS
     for frame, *boxes in zip(pictures(app, result.data), street.boxes(STAR), street.boxes(OTHER), strict=True):
         assert all(box is None or grey(frame.image_rgb, box) > 0.95 for box in boxes)
 

@@ -45,20 +45,33 @@ class Painter:
     fails: bool = False
     killed: int = 0
     on_examine: Callable[[], None] | None = None
+    on_paint: Callable[[], None] | None = None
 
-    def examine(self, reel: Reel, looking: Looking, _on_probe: object, *, compared: bool) -> Examination:
+    def examine(
+        self, reel: Reel, looking: Looking, _on_probe: object, on_done: Callable[[int], None], *, compared: bool
+    ) -> Examination:
         assert not compared, "nobody is compared for an export"
         assert reel.places
         if self.fails:
             raise SourceError("it cannot be read")
         self.films.append(looking)
+        on_done((looking.until_ns - looking.from_ns) // 2)
         if self.on_examine is not None:
             self.on_examine()
         doubt = Doubt(What.FAINT, 1, looking.from_ns, looking.from_ns, (0.0, 0.0, 9.0, 9.0))
         return Examination(1, looking, 25, (640, 480), self.tracks, (doubt,), 3, ("a flaw",))
 
-    def paint(self, _examination: Examination, wish: Wish, on_piece: Callable[[bytes], None]) -> Redacted:
+    def paint(
+        self,
+        examination: Examination,
+        wish: Wish,
+        on_piece: Callable[[bytes], None],
+        on_done: Callable[[int], None],
+    ) -> Redacted:
         self.wishes.append(wish)
+        on_done((examination.looking.until_ns - examination.looking.from_ns) * 3 // 4)
+        if self.on_paint is not None:
+            self.on_paint()
         on_piece(b"a film ")
         on_piece(str(len(self.wishes)).encode())
         kept = tuple(sorted(wish.keep))
@@ -150,6 +163,20 @@ def box_of(exporter: Exporter, *, spare: bool = False) -> Box:
 
 
 # --- making -----------------------------------------------------------------------------------------------------------
+
+
+def test_how_far_it_is_is_told_while_a_segment_is_redacted(exporter: Exporter) -> None:
+    hold, told = exporter.hold(), []
+
+    def ask() -> None:
+        (row,) = exporter.place.look(Export)
+        told.append(exporter.exporting.progress(row.export_id))
+
+    exporter.painter.on_examine = exporter.painter.on_paint = ask
+    row = exporter.make(hold.hold_id)
+    lasts_s = (exporter.asking.ended_ns - exporter.asking.began_ns) / NS_PER_S
+    assert told == [int(lasts_s / 2), int(lasts_s * 3 / 4)]
+    assert exporter.exporting.progress(row.export_id) == 0, "it is made"
 
 
 @pytest.mark.rule("E5")
