@@ -113,10 +113,12 @@ def opened(node: RunningNode, portrait: Path) -> str:
 
 def found(node: RunningNode, asked: str) -> None:
     """Search, look at each finding, and say which show the person."""
+    assert node.run("access", "list", who="pia").row["search"] is None
     assert f"{asked}: the search is done" in node.text("access", "search", asked, who="pia")
     assert node.run("access", "search", asked, who="pia").error["rule"] == "searched-once"
     rows = node.run("access", "findings", asked, who="pia").rows
     assert rows
+    assert f"done, {len(rows)} found" in node.text("access", "list", who="pia")
     assert {(one["state"], one["camera"]) for one in rows} == {("open", "gate")}
     assert node.run("review", "list", who="olga").rows == [], "a finding is no alert"
     for number, one in enumerate(rows):

@@ -228,6 +228,13 @@ def test_films_are_put_into_a_folder_that_can_be_made(habeas: Habeas, tmp_path: 
     assert habeas(*words, tmp_path / "file").status == 6
 
 
+def test_what_was_fetched_before_is_not_written_over(ask: Ask, tmp_path: Path) -> None:
+    (tmp_path / "footage.age").write_bytes(b"of another export")
+    with pytest.raises(UsageError, match="there already"):
+        ask(exports.export, {}, export_id="exp-1", out=tmp_path / "footage.age")
+    assert (tmp_path / "footage.age").read_bytes() == b"of another export"
+
+
 # --- waiting ----------------------------------------------------------------------------------------------------------
 
 

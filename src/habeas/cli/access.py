@@ -82,11 +82,25 @@ def list_requests(client: Client) -> None:
     """List access requests, newest first, with the time that is left to answer each."""
     rows: list[Json] = client.get("access")
     told = [
-        (one["access"], one["state"], one["cameras"], show_told(one["from"]), show_told(one["until"]), _left(one))
+        (
+            one["access"],
+            one["state"],
+            one["cameras"],
+            show_told(one["from"]),
+            show_told(one["until"]),
+            _searched(one),
+            _left(one),
+        )
         for one in rows
     ]
-    headings = ("id", "state", "cameras", "from", "until", "to be answered")
+    headings = ("id", "state", "cameras", "from", "until", "searched", "to be answered")
     client.tell_all(rows, lambda: table(headings, told, none="no access requests"))
+
+
+def _searched(told: Json) -> str:
+    if told["search"] is None:
+        return "no"
+    return f"{told['search']}, {told['findings']} found"
 
 
 def _left(told: Json) -> str:

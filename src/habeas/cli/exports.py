@@ -275,6 +275,8 @@ def export(
         client.tell(done, lambda: say(f"{export_id} is proposed; two approvers: habeas footage approve {export_id}"))
         return
     check_writable(out, "--out")
+    if out.exists():
+        raise UsageError(f"{out} is there already", remedy="give --out another name, or remove it")
     secret = _passphrase(twice=True) if passphrase else ""
     data = client.made("exports", export_id, "fetch", within_s=_FETCH_S, body={"passphrase": secret})
     write_file(out, data)

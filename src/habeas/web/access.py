@@ -61,12 +61,14 @@ def _born(text: str) -> date:
 
 @routes.get("/access")
 def list_requests(call: Caller) -> list[dict[str, object]]:
-    """List access requests, newest first, each with its deadline; nobody is named."""
+    """List access requests, newest first, each with its deadline and its search; nobody is named."""
     with call.look() as (tx, actor):
         actor.require(Role.PRIVACY, Role.APPROVER, Role.AUDITOR)
         actor.require_scope("read")
         rows = sorted(tx.find(AccessRequest), key=lambda row: (row.opened_at_ns, row.access_id), reverse=True)
-        return [access.summary(row, tx.now_ns) for row in rows]
+        searched = {one.about_id: {"search": one.state, "findings": one.found} for one in tx.find(FootageSearch)}
+        unsearched = {"search": None, "findings": 0}
+        return [{**access.summary(row, tx.now_ns), **searched.get(row.access_id, unsearched)} for row in rows]
 
 
 @routes.get("/access/{access_id}")
