@@ -113,8 +113,7 @@ def _say_hold(told: Json) -> None:
         ("ends", show_told(told["ends"])),
         ("searched by", told["authorisation"]),
         ("request", told["request"]),
-        ("held", f"{told['held_s'] / 60:.1f} min in {told['segments']} segments, {told['damaged']} damaged"),
-        ("missing", f"{told['missing_s'] / 60:.1f} min"),
+        *_how_much(told),
     ]
     if "content_hash" in told:
         pairs += [(name.replace("_", " "), told.get(name)) for name in ("asked_by", "reference", "why")]
@@ -128,6 +127,14 @@ def _say_hold(told: Json) -> None:
     if "content_hash" in told:
         say("")
         say(f"hash of exactly this: {told['content_hash']}")
+
+
+def _how_much(told: Json) -> list[tuple[str, object]]:
+    """Say what is held, or before it is, what there is to be held."""
+    if told.get("recorded_s") is not None:
+        return [("recorded", f"at most {told['recorded_s'] / 60:.1f} min, all cameras together")]
+    held = f"{told['held_s'] / 60:.1f} min in {told['segments']} segments, {told['damaged']} damaged"
+    return [("held", held), ("missing", f"{told['missing_s'] / 60:.1f} min")]
 
 
 def _shown_hash(client: Client, hold_id: str, content_hash: str, *, yes: bool) -> str:

@@ -1,5 +1,6 @@
 """What the database says of footage: a row a camera-hour, and an entry for each that begins and for each gap."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from habeas.authority.policy import Ceilings, policy_now
@@ -79,6 +80,15 @@ def count_segment(tx: Tx, file: SegmentFile) -> None:
             bytes_stored=row.bytes_stored + file.bytes,
             segments=row.segments + 1,
         )
+
+
+def recorded_ns(tx: Tx, cameras: Sequence[str], from_ns: int, until_ns: int) -> int:
+    """Return how much is recorded of some cameras in an interval, at most: where in its hour it lies no row says."""
+    most_ns = 0
+    for row in tx.find(Footage, camera_id=list(cameras)):
+        within_ns = min(until_ns, row.until_ns) - max(from_ns, row.hour_ns)
+        most_ns += max(0, min(within_ns, row.lasts_ns)) if row.deadline_ns > tx.now_ns else 0
+    return most_ns
 
 
 def _zone(tx: Tx, camera_id: str) -> str:

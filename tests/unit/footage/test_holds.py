@@ -19,6 +19,7 @@ from habeas.footage.holding import State, searchable
 from habeas.footage.holds import Asked
 from habeas.footage.keeping import KEY_GONE, NOTHING
 from habeas.footage.playing import Held
+from habeas.footage.rows import recorded_ns
 from habeas.keys import Scope
 from habeas.review.table import Answer
 from habeas.store import Tx
@@ -262,6 +263,26 @@ def test_an_interval_over_hours_and_cameras_is_held_whole_and_counted_once(holde
     assert [data.count(b"c1") for data in holder.opens(hold.hold_id)] == [15, 4]
     hours = [one.partition("/")[0] for one in order]
     assert hours == sorted(hours)
+
+
+def test_how_much_is_recorded_of_an_interval_is_told_at_most_and_not_past_its_deadline(holder: Holder) -> None:
+    hour_ns, place = holder.bench.hour_ns, holder.place
+    for camera, lasts_ns in (("c1", HOUR_NS // 2), ("c2", HOUR_NS // 4)):
+        holder.plenty(camera, lasts_ns)
+        with place.store.write() as tx:
+            for row in tx.find(Footage, camera_id=camera, hour_ns=hour_ns):
+                tx.change(row, until_ns=hour_ns + 3 * HOUR_NS // 4)
+
+    def recorded(from_ns: int, until_ns: int, *cameras: str) -> int:
+        with place.store.read() as tx:
+            return recorded_ns(tx, cameras, hour_ns + from_ns, hour_ns + until_ns)
+
+    assert recorded(0, HOUR_NS, "c1", "c2") == 3 * HOUR_NS // 4
+    assert recorded(0, HOUR_NS // 8, "c1") == HOUR_NS // 8, "no more than the interval"
+    assert recorded(HOUR_NS * 5 // 8, HOUR_NS, "c1") == HOUR_NS // 8, "no more than was recorded by then"
+    assert recorded(HOUR_NS, 2 * HOUR_NS, "c1") == 0
+    place.clock.advance(121 * HOUR_NS)
+    assert recorded(0, HOUR_NS, "c1", "c2") == 0
 
 
 def test_overlapping_holds_are_each_whole_and_end_by_themselves(holder: Holder) -> None:
