@@ -7,11 +7,13 @@ from typing import Final
 from habeas.footage.access import overdue
 from habeas.footage.files import FOOTAGE
 from habeas.footage.recorder import STOPPED, stopped_why
+from habeas.footage.rows import kept_for_ns
 from habeas.node.findings import Finding, ok, warn
 from habeas.node.workspace import Workspace
 from habeas.store import Tx
+from habeas.store.queries import footage_last_of
 from habeas.store.records import Camera
-from habeas.types import utc
+from habeas.types import NS_PER_S, utc
 
 _ACCESS: Final = "access requests"
 _CHECK: Final = "footage"
@@ -19,6 +21,9 @@ _UNMASKED: Final = (
     "to have them in it: set the camera to H.264, then habeas camera remove and habeas camera add --reencode, under "
     "another name"
 )
+_SILENT_NS: Final = 600 * NS_PER_S
+"""A segment is counted when it ends, after five minutes at the latest."""
+_SILENT: Final = "see its last trouble: habeas camera list; and that the node runs: habeas status"
 _REMEDY: Final = "see that its disk has room and works, and that the clock is right; then look whether it goes on"
 
 
@@ -43,7 +48,9 @@ def check_footage(tx: Tx, workspace: Workspace) -> Iterator[Finding]:
     own = workspace.folder / FOOTAGE
     free_bytes = shutil.disk_usage(own if own.exists() else workspace.folder).free
     stopped, free_mb = stopped_why(tx), free_bytes // 1_000_000
-    if stopped is not None:
+    if stopped is None:
+        yield from _silent(tx, cameras)
+    else:
         at_ns, why = stopped
         yield warn(_CHECK, f"nothing was recorded since {utc(at_ns)}: {why}", _REMEDY, kind=STOPPED, why=why)
     if free_bytes < workspace.settings.footage.reserve_bytes:
@@ -51,6 +58,16 @@ def check_footage(tx: Tx, workspace: Workspace) -> Iterator[Finding]:
         yield warn(_CHECK, text, "make room, or lower footage_h by policy", free_mb=free_mb)
     elif stopped is None:
         yield ok(_CHECK, f"{recorded} cameras are to be recorded; {free_mb} MB free", cameras=recorded, free_mb=free_mb)
+
+
+def _silent(tx: Tx, cameras: Sequence[Camera]) -> Iterator[Finding]:
+    """Say of which cameras nothing was recorded for so long that it is no segment which is being written."""
+    for one in cameras if kept_for_ns(tx) else ():
+        last = footage_last_of(tx, one.camera_id)
+        since_ns = one.added_at_ns if last is None else max(last.until_ns, one.added_at_ns)
+        if tx.now_ns - since_ns >= _SILENT_NS:
+            text = f"nothing was recorded of {one.camera_id} since {utc(since_ns)}"
+            yield warn(_CHECK, text, _SILENT, camera=one.camera_id, since_ns=since_ns)
 
 
 def _unmasked(cameras: Sequence[Camera]) -> Iterator[Finding]:

@@ -11,8 +11,8 @@ from habeas.node.findings import Finding, Health
 from habeas.node.recordings import check_access, check_footage
 from habeas.node.workspace import Workspace
 from habeas.store import open_store
-from habeas.store.footage_records import AccessRequest
-from habeas.types import DAY_NS
+from habeas.store.footage_records import AccessRequest, Footage
+from habeas.types import DAY_NS, HOUR_NS, NS_PER_S
 
 
 def with_reserve(tmp_path: Path, clock: ManualClock, reserve_gb: int) -> Workspace:
@@ -46,6 +46,33 @@ def test_a_disk_below_the_reserve_is_told(tmp_path: Path, clock: ManualClock) ->
     (little,) = told(workspace)
     assert little.health is Health.WARN
     assert "less than footage.reserve_gb leaves" in little.text
+
+
+def test_cameras_are_told_of_which_nothing_was_recorded_for_long(tmp_path: Path, clock: ManualClock) -> None:
+    workspace = with_reserve(tmp_path, clock, 0)
+    for name, recorded in (("gate", True), ("door", True), ("yard", False)):
+        with_camera(workspace, name, f"rtsp://10.1.1.1/{name}", recorded=recorded)
+    with open_store(workspace.database_url, clock) as store:
+
+        def silent() -> list[object]:
+            with store.read() as tx:
+                return [one.facts["camera"] for one in check_footage(tx, workspace) if one.health is Health.WARN]
+
+        began_ns = clock.now_ns()
+        assert silent() == []
+        clock.advance(600 * NS_PER_S)
+        assert silent() == ["door", "gate"]
+        hour_ns = began_ns - began_ns % HOUR_NS
+        with store.write() as tx:
+            tx.add(Footage("gate/1", "gate", hour_ns, "k", began_ns + DAY_NS, began_ns + 90 * NS_PER_S, segments=1))
+        assert silent() == ["door"]
+        clock.advance(90 * NS_PER_S)
+        assert silent() == ["door", "gate"]
+        with store.write() as tx:
+            tx.entry(STOPPED, "recorder", {"why": "its disk is full"})
+        with store.read() as tx:
+            (stopped,) = [one for one in check_footage(tx, workspace) if one.health is Health.WARN]
+        assert "nothing was recorded since" in stopped.text, "the reason is one for all"
 
 
 def test_cameras_are_told_whose_masks_do_not_apply_to_their_footage(tmp_path: Path, clock: ManualClock) -> None:
