@@ -1,6 +1,7 @@
 """With many alerts: what is done each second, and what people list, reads no face, and no more rows than it needs."""
 
 import json
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -46,11 +47,12 @@ def _key(place: Installation, alert: Alert) -> str:
 
 @contextmanager
 def watched() -> Iterator[Seen]:
-    """Note every statement that reads alerts, with its plan."""
+    """Note every statement of this thread that reads alerts, with its plan: others may end what they began before."""
     seen: Seen = []
+    own = threading.get_ident()
 
     def note(connection: Connection, _cursor: Any, statement: str, parameters: Any, *_rest: Any) -> None:
-        if statement.startswith("SELECT") and "alerts" in statement:
+        if threading.get_ident() == own and statement.startswith("SELECT") and "alerts" in statement:
             cursor = connection.connection.cursor()
             plan = cursor.execute(f"EXPLAIN QUERY PLAN {statement}", parameters).fetchall()
             seen.append((statement, [str(step[-1]) for step in plan]))
