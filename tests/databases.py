@@ -4,8 +4,10 @@ import atexit
 import itertools
 import os
 import shutil
+import sqlite3
 import tempfile
 import warnings
+from contextlib import closing
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -84,12 +86,19 @@ def empty_database(kind: str, folder: Path) -> str:
     return postgres().empty() if kind == "postgresql" else f"sqlite:///{folder / f'{next(_numbers)}.db'}"
 
 
-def new_database(kind: str, folder: Path) -> str:
-    """Return the URL of a database with this program's tables, and nothing in them."""
+def copy_of(url: str) -> bytes:
+    """Return what an SQLite database holds, as a file of its own."""
+    with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as now, closing(sqlite3.connect(":memory:")) as copy:
+        now.backup(copy)
+        return copy.serialize()
+
+
+def new_database(kind: str, folder: Path, content: bytes = b"") -> str:
+    """Return the URL of a database with this program's tables, and nothing in them, or of a copy of an SQLite one."""
     if kind == "postgresql":
         name = f"test_{os.getpid()}_{next(_numbers)}"
         postgres().sql(f"CREATE DATABASE {name} TEMPLATE {_postgres_template()}")
         return postgres().url(name)
     file = folder / f"{next(_numbers)}.db"
-    file.write_bytes(_sqlite_template())
+    file.write_bytes(content or _sqlite_template())
     return f"sqlite:///{file}"
