@@ -43,6 +43,7 @@ HOUR: Final = 3600 * NS_PER_S
 DAY: Final = 24 * HOUR
 MODEL: Final = "m"
 _MEMORY: Final = Path("memory")
+_MOST_FOUNDED: Final = 64
 ADULT: Final = date(1980, 5, 17)
 STAFF: Final[dict[str, Role]] = {
     "ann": Role.ADMIN,
@@ -119,18 +120,16 @@ class Installation:
         self._open = ExitStack()
         self.accounts: dict[str, str] = {}
         again = self.kind == "sqlite" and self.keys_folder is None and isinstance(self.clock, ManualClock)
-        founded = _FOUNDED.get((self.clock.now_ns(), self.ceilings)) if again else None
-        if founded is None:
-            self._found()
+        key = self.clock.now_ns(), self.ceilings
+        if again and key in _FOUNDED:
+            self._begin_with(_FOUNDED[key])
         else:
-            self._begin_with(founded)
+            self._found()
         self.gallery = Gallery(self.store, self.keys, MODEL)
         self.gallery.go()
         self.refresh()
-        if again and founded is None:
-            _FOUNDED[self.clock.now_ns(), self.ceilings] = _Founded(
-                copy_of(self.url), deepcopy(self.disk), dict(self.accounts)
-            )
+        if again and key not in _FOUNDED and len(_FOUNDED) < _MOST_FOUNDED:
+            _FOUNDED[key] = _Founded(copy_of(self.url), deepcopy(self.disk), dict(self.accounts))
 
     def _found(self) -> None:
         self.url, self.disk = new_database(self.kind, self.folder), MemoryDisk()

@@ -87,7 +87,7 @@ def test_a_hold_by_the_commands(node: RunningNode) -> None:
     assert node.run("footage", "play", name, "--no-browser", who="rita").error["kind"] == "gone"
     shown = node.run("footage", "show", name, who="ann").row
     assert (shown["asked_by"], shown["reference"]) == ("Police of Somewhere", "26/117")
-    assert shown["recorded_s"] > 3
+    assert shown["counted_s"] > 3
     assert "asked_by" not in node.run("footage", "show", name, who="olga").row
     assert "a fall on the stairs" in node.text("footage", "show", name, who="ann")
     assert node.run("footage", "approve", name, "--hash", shown["content_hash"][:12], who="ann").row["state"] == (
@@ -99,7 +99,7 @@ def test_a_hold_by_the_commands(node: RunningNode) -> None:
     kept = node.run("footage", "show", name, who="ann").row
     assert kept["segments"] >= 1
     assert kept["held_s"] > 3
-    assert kept["recorded_s"] is None
+    assert kept["counted_s"] is None
     play(node, name)
     exported(node, name)
     assert node.run("footage", "play", name, who="olga").error["rule"] == "playback"

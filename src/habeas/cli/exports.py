@@ -275,12 +275,26 @@ def export(
         client.tell(done, lambda: say(f"{export_id} is proposed; two approvers: habeas footage approve {export_id}"))
         return
     check_writable(out, "--out")
-    if out.exists():
-        raise UsageError(f"{out} is there already", remedy="give --out another name, or remove it")
+    if out.is_file() or out.is_symlink():
+        raise _there(out)
     secret = _passphrase(twice=True) if passphrase else ""
     data = client.made("exports", export_id, "fetch", within_s=_FETCH_S, body={"passphrase": secret})
-    write_file(out, data)
+    _write_new(out, data)
     client.tell({"export": export_id, "file": str(out), "bytes": len(data)}, lambda: say(f"{out}: encrypted"))
+
+
+def _write_new(out: Path, data: bytes) -> None:
+    try:
+        with out.open("wb" if out.exists() and not out.is_file() else "xb") as file:  # a device is written to
+            file.write(data)
+    except FileExistsError:
+        raise _there(out) from None
+    except OSError as error:
+        raise DiskError(f"cannot write {out}: {error.strerror}", remedy="choose another place") from error
+
+
+def _there(out: Path) -> UsageError:
+    return UsageError(f"{out} is there already", remedy="give --out another name, or remove it")
 
 
 @app.command("open", epilog="Example: `habeas footage open footage.age --identity key.txt --out films --key '...'`")

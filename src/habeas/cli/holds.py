@@ -131,8 +131,9 @@ def _say_hold(told: Json) -> None:
 
 def _how_much(told: Json) -> list[tuple[str, object]]:
     """Say what is held, or before it is, what there is to be held."""
-    if told.get("recorded_s") is not None:
-        return [("recorded", f"at most {told['recorded_s'] / 60:.1f} min, all cameras together")]
+    if told.get("counted_s") is not None:
+        counted = f"{told['counted_s'] / 60:.1f} min of all cameras at most, beside what is being written"
+        return [("recorded", f"{counted}, or kept by others")]
     held = f"{told['held_s'] / 60:.1f} min in {told['segments']} segments, {told['damaged']} damaged"
     return [("held", held), ("missing", f"{told['missing_s'] / 60:.1f} min")]
 

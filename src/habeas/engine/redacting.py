@@ -144,6 +144,7 @@ class Redacting(FilmWorker):
     """
 
     def __init__(self, models: ModelSettings, timing: Timing | None = None, program: Sequence[str] = PROGRAM) -> None:
+        self._done_ns = 0
         super().__init__(models, timing or Timing(silence_s=_SILENCE_S), program)
 
     def examine(
@@ -178,6 +179,7 @@ class Redacting(FilmWorker):
             compared=compared,
         )
         self._process.channel.send(order, [reel.descriptor])
+        self._done_ns = 0
         heard = _HeardOfFaces(order, looking, self.model_id, on_probe)
         while heard.examination is None:
             heard.take(self._next(order.request_id, looking, on_done))
@@ -212,6 +214,7 @@ class Redacting(FilmWorker):
             by_hand=tuple((box.from_ns, box.until_ns, box.box_xyxy_px, box.spare) for box in wish.by_hand),
         )
         self._process.channel.send(order)
+        self._done_ns = (examination.looking.until_ns - examination.looking.from_ns) // 2
         heard = _HeardOfFilm(order, examination, wish, on_piece)
         while heard.redacted is None:
             heard.take(self._next(order.request_id, examination.looking, on_done))
@@ -221,7 +224,10 @@ class Redacting(FilmWorker):
         """Return the next message that says more than how far it is."""
         while isinstance(message := self.received(), FilmTurned):
             _check_order(message.request_id == request_id)
-            on_done(min(message.done_ns, looking.until_ns - looking.from_ns))
+            if not self._done_ns <= message.done_ns <= looking.until_ns - looking.from_ns:
+                raise InputError("a worker says that it is further than it can be, or went back", remedy=REMEDY)
+            self._done_ns = message.done_ns
+            on_done(message.done_ns)
         return message
 
 

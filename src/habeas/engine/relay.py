@@ -309,7 +309,7 @@ async def _join(count: Count, worker: _Side, camera: _Side) -> None:
 
 
 async def _copy(source: _Side, sink: asyncio.StreamWriter, counted: Callable[[int], None]) -> None:
-    """Copy until one side ends. What comes during a rest waits in the kernel, which wakes nobody up for it."""
+    """Copy until one side ends. What comes during a rest waits in the kernel, or of TLS where it is decrypted."""
     reader, transport = source[0], source[1].transport
     assert isinstance(transport, asyncio.Transport)
     sink.transport.set_write_buffer_limits(high=_BUFFER_BYTES)

@@ -82,8 +82,11 @@ def count_segment(tx: Tx, file: SegmentFile) -> None:
         )
 
 
-def recorded_ns(tx: Tx, cameras: Sequence[str], from_ns: int, until_ns: int) -> int:
-    """Return how much is recorded of some cameras in an interval, at most: where in its hour it lies no row says."""
+def counted_ns(tx: Tx, cameras: Sequence[str], from_ns: int, until_ns: int) -> int:
+    """Return how much is counted of some cameras in an interval, at most: where in its hour it lies no row says.
+
+    What is being written is not counted yet, and what is kept beyond its deadline by others is in no row.
+    """
     most_ns = 0
     for row in tx.find(Footage, camera_id=list(cameras)):
         within_ns = min(until_ns, row.until_ns) - max(from_ns, row.hour_ns)

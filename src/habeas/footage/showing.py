@@ -10,7 +10,7 @@ from habeas.accounts.staff import names_of
 from habeas.authority.approvals import approvals_of
 from habeas.footage.holding import OVER, State
 from habeas.footage.holds import APPROVE, asked_of, hash_of
-from habeas.footage.rows import recorded_ns
+from habeas.footage.rows import counted_ns
 from habeas.keys import KeyStore
 from habeas.store import Tx
 from habeas.store.footage_records import Hold
@@ -66,13 +66,12 @@ def shown(tx: Tx, keys: KeyStore, actor: Actor, hold: Hold) -> dict[str, object]
         return told
     names = names_of(tx, keys)
     given = approvals_of(tx, hold.hold_id, APPROVE, hash_of(hold))
-    recorded = recorded_ns(tx, hold.cameras, hold.from_ns, hold.until_ns)
     return {
         **told,
         **asked_of(keys, hold),
         "alert": hold.alert_id,
         "decision": hold.decision_sha256,
-        "recorded_s": seconds(recorded) if hold.state == State.PROPOSED.value else None,
+        "counted_s": _counted_s(tx, hold),
         "since": None if hold.since_ns is None else utc(hold.since_ns),
         "requester": hold.requester,
         "requester_name": names.get(hold.requester),
@@ -81,3 +80,10 @@ def shown(tx: Tx, keys: KeyStore, actor: Actor, hold: Hold) -> dict[str, object]
             {"account": one.account_id, "name": names.get(one.account_id), "at": utc(one.at_ns)} for one in given
         ],
     }
+
+
+def _counted_s(tx: Tx, hold: Hold) -> float | None:
+    """Return how much is counted of what is proposed; None: it is decided."""
+    if hold.state != State.PROPOSED.value:
+        return None
+    return seconds(counted_ns(tx, hold.cameras, hold.from_ns, hold.until_ns))

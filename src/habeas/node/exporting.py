@@ -93,7 +93,7 @@ class Exporting:
         """Held while films are packed: their bytes lie in memory, and then once more."""
 
     def progress(self, export_id: str) -> int:
-        """Return how many seconds of an export's footage are redacted."""
+        """Return how many seconds of an export's footage are done; of what is examined and not painted, half."""
         return self._now_ns.get(export_id, 0) // NS_PER_S
 
     def stop(self) -> None:

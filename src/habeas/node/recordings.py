@@ -6,12 +6,12 @@ from typing import Final
 
 from habeas.footage.access import overdue
 from habeas.footage.files import FOOTAGE
-from habeas.footage.recorder import STOPPED, stopped_why
+from habeas.footage.recorder import RESUMED, STOPPED, stopped_why
 from habeas.footage.rows import kept_for_ns
 from habeas.node.findings import Finding, ok, warn
 from habeas.node.workspace import Workspace
 from habeas.store import Tx
-from habeas.store.queries import footage_last_of
+from habeas.store.queries import footage_last_of, last_entry_of
 from habeas.store.records import Camera
 from habeas.types import NS_PER_S, utc
 
@@ -62,12 +62,15 @@ def check_footage(tx: Tx, workspace: Workspace) -> Iterator[Finding]:
 
 def _silent(tx: Tx, cameras: Sequence[Camera]) -> Iterator[Finding]:
     """Say of which cameras nothing was recorded for so long that it is no segment which is being written."""
+    again = last_entry_of(tx, RESUMED, "node.started")
+    again_ns = 0 if again is None else again.at_ns
     for one in cameras if kept_for_ns(tx) else ():
         last = footage_last_of(tx, one.camera_id)
-        since_ns = one.added_at_ns if last is None else max(last.until_ns, one.added_at_ns)
+        since_ns = max(one.added_at_ns, again_ns, 0 if last is None else last.until_ns)
         if tx.now_ns - since_ns >= _SILENT_NS:
-            text = f"nothing was recorded of {one.camera_id} since {utc(since_ns)}"
-            yield warn(_CHECK, text, _SILENT, camera=one.camera_id, since_ns=since_ns)
+            there = f"nothing was recorded of {one.camera_id} since {utc(since_ns)}"
+            text = there if last is not None else f"there is no footage of {one.camera_id}"
+            yield warn(_CHECK, text, _SILENT, camera=one.camera_id)
 
 
 def _unmasked(cameras: Sequence[Camera]) -> Iterator[Finding]:

@@ -8,7 +8,8 @@ from habeas.authority.approvals import approvals_of
 from habeas.footage import exports
 from habeas.footage.exports import Asked, Box, State
 from habeas.node.node import Node
-from habeas.store.footage_records import Export
+from habeas.store import Tx
+from habeas.store.footage_records import Export, Hold
 from habeas.types import seconds, utc
 from habeas.web.bodies import ApproveBody, BoxBody, BoxesBody, ExportBody, FetchBody, RecipientBody, decoded
 from habeas.web.calls import Caller
@@ -29,7 +30,7 @@ def begin(call: Caller, body: ExportBody) -> dict[str, object]:
         decision=decoded(body.decision) if body.decision is not None else None,
     )
     with call.command(trusted=True, witnessed=True) as (tx, actor):
-        return _told(call.node, exports.begin(tx, call.node.keys, actor, asked))
+        return _told(tx, call.node, exports.begin(tx, call.node.keys, actor, asked))
 
 
 def _box(body: BoxBody) -> Box:
@@ -37,10 +38,18 @@ def _box(body: BoxBody) -> Box:
     return Box(body.camera, body.from_ns, body.until_ns, (left, top, right, bottom), body.spare)
 
 
-def _told(node: Node, row: Export) -> dict[str, object]:
-    """Say what everybody may know of an export, and how far it is; of a request only what was found is redacted."""
-    of_s = None if exports.is_for_request(row.about) else seconds(len(row.cameras) * (row.until_ns - row.from_ns))
-    return {**exports.summary(row), "done_s": node.footage.exporting.progress(row.export_id), "of_s": of_s}
+def _told(tx: Tx, node: Node, row: Export) -> dict[str, object]:
+    """Say what everybody may know of an export, and how far it is."""
+    done_s = node.footage.exporting.progress(row.export_id)
+    return {**exports.summary(row), "done_s": done_s, "of_s": _of_s(tx, row)}
+
+
+def _of_s(tx: Tx, row: Export) -> float | None:
+    """Return how much is redacted at most; None: of a request only what was found, and of a whole film nothing."""
+    if row.unredacted:
+        return None
+    asked_ns = len(row.cameras) * (row.until_ns - row.from_ns)
+    return next((seconds(min(asked_ns, hold.lasts_ns)) for hold in tx.find(Hold, hold_id=row.about)), None)
 
 
 @routes.get("/exports")
@@ -51,7 +60,7 @@ def list_exports(call: Caller, everything: bool = False) -> list[dict[str, objec
         actor.require_scope("read")
         over = {state.value for state in exports.OVER}
         rows = [row for row in tx.find(Export) if everything or row.state not in over]
-    return [_told(call.node, row) for row in sorted(rows, key=lambda row: (-row.made_at_ns, row.export_id))]
+        return [_told(tx, call.node, row) for row in sorted(rows, key=lambda row: (-row.made_at_ns, row.export_id))]
 
 
 @routes.get("/exports/{export_id}")
@@ -60,7 +69,7 @@ def show(call: Caller, export_id: str) -> dict[str, object]:
     with call.look() as (tx, actor):
         row, keys = tx.get(Export, export_id), call.node.keys
         exports.check_sees(tx, actor, row)
-        told = _told(call.node, row)
+        told = _told(tx, call.node, row)
         if State(row.state) in exports.OVER:
             return told
         names, content = names_of(tx, keys), exports.hash_of(keys, row)
@@ -85,7 +94,7 @@ def add_boxes(call: Caller, export_id: str, body: BoxesBody) -> dict[str, object
     """Add boxes by hand: it is redacted again, and what was proposed is void."""
     with call.command(trusted=True) as (tx, actor):
         row = exports.add_boxes(tx, call.node.keys, actor, export_id, tuple(map(_box, body.boxes)))
-        return _told(call.node, row)
+        return _told(tx, call.node, row)
 
 
 @routes.get("/exports/{export_id}/films/{number}")
@@ -107,28 +116,28 @@ def play(call: Caller, export_id: str, number: int) -> Response:
 def propose(call: Caller, export_id: str, body: RecipientBody) -> dict[str, object]:
     """Propose that it is given to a recipient."""
     with call.command(trusted=True) as (tx, actor):
-        return _told(call.node, exports.propose(tx, call.node.keys, actor, export_id, body.recipient))
+        return _told(tx, call.node, exports.propose(tx, call.node.keys, actor, export_id, body.recipient))
 
 
 @routes.post("/exports/{export_id}/approve")
 def approve(call: Caller, export_id: str, body: ApproveBody) -> dict[str, object]:
     """Approve what was shown; with the second approver it may be fetched."""
     with call.command(trusted=True, witnessed=True) as (tx, actor):
-        return _told(call.node, exports.approve(tx, call.node.keys, actor, export_id, body.content_hash))
+        return _told(tx, call.node, exports.approve(tx, call.node.keys, actor, export_id, body.content_hash))
 
 
 @routes.post("/exports/{export_id}/refuse")
 def refuse(call: Caller, export_id: str) -> dict[str, object]:
     """Refuse what is proposed: its films are destroyed."""
     with call.command() as (tx, actor):
-        return _told(call.node, exports.refuse(tx, call.node.keys, actor, export_id))
+        return _told(tx, call.node, exports.refuse(tx, call.node.keys, actor, export_id))
 
 
 @routes.post("/exports/{export_id}/discard")
 def discard(call: Caller, export_id: str) -> dict[str, object]:
     """Discard an export of one's own that nobody has fetched: its films are destroyed."""
     with call.command() as (tx, actor):
-        return _told(call.node, exports.discard(tx, call.node.keys, actor, export_id))
+        return _told(tx, call.node, exports.discard(tx, call.node.keys, actor, export_id))
 
 
 @routes.post("/exports/{export_id}/fetch")

@@ -13,6 +13,7 @@ from tests.workers import FAKE
 
 from habeas.app import App
 from habeas.engine.examining import SEEN_SCORE, Examined, looks_at
+from habeas.engine.film_messages import FilmTurned
 from habeas.engine.messages import CameraFlaw, Heartbeat, Listening, Message, ProbeMade, payload_of
 from habeas.engine.orders import Timing
 from habeas.engine.painting import _Painter
@@ -415,6 +416,38 @@ def test_what_cannot_be_of_a_painted_film_is_refused(messages: list[Message], sa
     heard = _HeardOfFilm(PAINT, THERE, Wish(), lambda _piece: None)
     with pytest.raises(InputError, match=says):
         taken_in(heard, messages)
+
+
+class Says(Redacting):
+    """A worker that says how far it is, and then that it lives."""
+
+    def __init__(self, *dones_ns: int, request_id: int = 1) -> None:
+        self._done_ns = 0
+        turns = [FilmTurned(request_id=request_id, done_ns=done_ns) for done_ns in dones_ns]
+        self._messages: Iterator[Message] = iter([*turns, Heartbeat()])
+
+    def received(self) -> Message:
+        return next(self._messages)
+
+
+def test_how_far_it_is_is_heard_between_messages() -> None:
+    dones: list[int] = []
+    lasts_ns = LOOKING.until_ns - LOOKING.from_ns
+    assert Says(0, 5, 5, lasts_ns)._next(1, LOOKING, dones.append) == Heartbeat()
+    assert dones == [0, 5, 5, lasts_ns]
+
+
+@pytest.mark.parametrize(
+    ("worker", "says"),
+    [
+        (Says(5, 4), "went back"),
+        (Says(LOOKING.until_ns - LOOKING.from_ns + 1), "further than it can be"),
+        (Says(5, request_id=2), "not asked"),
+    ],
+)
+def test_how_far_it_cannot_be_is_refused(worker: Says, says: str) -> None:
+    with pytest.raises(InputError, match=says):
+        worker._next(1, LOOKING, lambda _done_ns: None)
 
 
 def test_what_can_be_is_taken() -> None:

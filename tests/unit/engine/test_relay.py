@@ -205,8 +205,9 @@ def test_many_small_writes_arrive_whole_in_few_reads(relay: Relay, door: socket.
             began_s, reads, got = time.monotonic(), 0, b""
             worker.sendall(b"?")
             while len(got) < 200 * len(b"drop"):
-                got += worker.recv(65536)
-                reads += 1
+                chunk = worker.recv(65536)
+                assert chunk
+                got, reads = got + chunk, reads + 1
             rests = (time.monotonic() - began_s) / 0.02
             assert got == b"drop" * 200
             assert reads <= rests + 2

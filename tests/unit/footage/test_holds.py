@@ -19,7 +19,7 @@ from habeas.footage.holding import State, searchable
 from habeas.footage.holds import Asked
 from habeas.footage.keeping import KEY_GONE, NOTHING
 from habeas.footage.playing import Held
-from habeas.footage.rows import recorded_ns
+from habeas.footage.rows import counted_ns
 from habeas.keys import Scope
 from habeas.review.table import Answer
 from habeas.store import Tx
@@ -265,7 +265,7 @@ def test_an_interval_over_hours_and_cameras_is_held_whole_and_counted_once(holde
     assert hours == sorted(hours)
 
 
-def test_how_much_is_recorded_of_an_interval_is_told_at_most_and_not_past_its_deadline(holder: Holder) -> None:
+def test_how_much_is_counted_of_an_interval_is_told_at_most_and_not_past_its_deadline(holder: Holder) -> None:
     hour_ns, place = holder.bench.hour_ns, holder.place
     for camera, lasts_ns in (("c1", HOUR_NS // 2), ("c2", HOUR_NS // 4)):
         holder.plenty(camera, lasts_ns)
@@ -275,7 +275,7 @@ def test_how_much_is_recorded_of_an_interval_is_told_at_most_and_not_past_its_de
 
     def recorded(from_ns: int, until_ns: int, *cameras: str) -> int:
         with place.store.read() as tx:
-            return recorded_ns(tx, cameras, hour_ns + from_ns, hour_ns + until_ns)
+            return counted_ns(tx, cameras, hour_ns + from_ns, hour_ns + until_ns)
 
     assert recorded(0, HOUR_NS, "c1", "c2") == 3 * HOUR_NS // 4
     assert recorded(0, HOUR_NS // 8, "c1") == HOUR_NS // 8, "no more than the interval"

@@ -68,6 +68,15 @@ def test_cameras_are_told_of_which_nothing_was_recorded_for_long(tmp_path: Path,
         assert silent() == ["door"]
         clock.advance(90 * NS_PER_S)
         assert silent() == ["door", "gate"]
+        with store.read() as tx:
+            texts = [one.text for one in check_footage(tx, workspace) if one.health is Health.WARN]
+        assert texts[0] == "there is no footage of door"
+        assert texts[1].startswith("nothing was recorded of gate since ")
+        with store.write() as tx:
+            tx.entry("node.started", "node", {})
+        assert silent() == [], "a first segment takes its time"
+        clock.advance(600 * NS_PER_S)
+        assert silent() == ["door", "gate"]
         with store.write() as tx:
             tx.entry(STOPPED, "recorder", {"why": "its disk is full"})
         with store.read() as tx:
